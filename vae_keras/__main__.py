@@ -1,0 +1,4 @@
+from vae_keras.cli import main
+
+if __name__ == "__main__":
+    main()

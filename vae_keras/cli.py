@@ -1,0 +1,140 @@
+"""The command line: train, evaluate, generate, export."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import click
+
+from vae_keras import data, plotting
+from vae_keras.config import TrainConfig, config_class, type_of
+from vae_keras.errors import UserError
+from vae_keras.evaluation import evaluate
+from vae_keras.export import export, load_exported
+from vae_keras.files import whole_file
+from vae_keras.model_card import model_card
+from vae_keras.runs import existing_run, run_to_resume
+from vae_keras.training import train
+
+EXIT_BAD_INPUT = 2
+
+
+def main(arguments=None):
+    """Run a command. Bad input gives one line on standard error and exit status 2."""
+    try:
+        sys.exit(commands.main(arguments, prog_name="vae-keras", standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except UserError as error:
+        _fail(str(error))
+    except OSError as error:  # a full disk, a folder that may not be written
+        _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
+    except (KeyboardInterrupt, click.Abort):
+        print("\nstopped; train --resume goes on from the last checkpoint", file=sys.stderr)
+        sys.exit(130)
+
+
+def _fail(message: str):
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(EXIT_BAD_INPUT)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def commands():
+    """Train, judge and use variational autoencoders."""
+
+
+class TrainCommand(click.Command):
+    """Its options are the fields of TrainConfig and those of the model that --model names."""
+
+    def parse_args(self, context, arguments):
+        peek = click.Command("peek", params=[click.Option(["--model"])], add_help_option=False)
+        peek.ignore_unknown_options = peek.allow_extra_args = True
+        model = peek.make_context("peek", list(arguments), resilient_parsing=True).params["model"]
+        config = config_class(model or TrainConfig.model)
+        self.params = [_as_option(field, config) for field in dataclasses.fields(config)]
+        return super().parse_args(context, arguments)
+
+
+def _as_option(field: dataclasses.Field, config: type) -> click.Option:
+    flag, types = "--" + field.name.replace("_", "-"), type_of(config, field.name)
+    if bool in types:
+        return click.Option([flag], is_flag=True, help=field.metadata["help"])
+    # a number or a word is a string here: the configuration converts it
+    kind = str if str in types else types[0]
+    shown = field.default is not None
+    return click.Option(
+        [flag], type=kind, default=field.default, show_default=shown, help=field.metadata["help"]
+    )
+
+
+@commands.command(cls=TrainCommand, name="train")
+@click.pass_context
+def train_command(context, **options):
+    """Train a model: draws, evaluates and exports it. Needs no option.
+
+    Options without a default are chosen for the data set and the model, and shown at the start.
+    """
+    given = {
+        name: value
+        for name, value in options.items()
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    config = TrainConfig(**given)
+    if config.resume:  # what is not given now is as it was
+        stored = run_to_resume(config).read_config()
+        config = TrainConfig(**{**stored.as_dict(), "data_dir": config.data_dir, **given})
+    train(config)
+
+
+@commands.command(name="evaluate")
+@click.argument("run")
+@click.option("--data-dir", help="folder with the archive of the run's data set")
+def evaluate_command(run, data_dir):
+    """The figures of RUN (a folder such as runs/digits_vae) on its test set."""
+    folder = existing_run(run)
+    config = folder.read_config()
+    dataset = data.load(config.replace(data_dir=data_dir or config.data_dir))
+    figures = evaluate(folder.load_model(), dataset.test)
+    print(f"{folder.name} on {len(dataset.test):,} test images of {config.dataset}, {dataset.kind}")
+    for name, value in figures.items():
+        print(f"  {name:<22} {value:10.3f} nats per example")
+
+
+@commands.command(name="generate")
+@click.argument("model")
+@click.option("--n", type=click.IntRange(1, 10_000), default=64, show_default=True, help="images")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--output", type=Path, help="picture to write; default: MODEL_samples.png")
+@click.option("--overwrite", is_flag=True, help="replace the picture if it exists")
+def generate_command(model, n, seed, output, overwrite):
+    """Draw new images from MODEL, an export such as saved_models/digits_vae, or its name."""
+    exported = load_exported(model)
+    output = _free(output or Path(f"{exported.path.name}_samples.png"), overwrite)
+    figure = plotting.image_grid(
+        exported.generate(n, seed), title=f"{exported.path.name}, {n} samples"
+    )
+    with whole_file(output) as temporary:
+        plotting.save(figure, temporary)
+    print(output)
+
+
+@commands.command(name="export")
+@click.argument("run")
+@click.option("--output", type=Path, help="folder to write; default: saved_models/NAME")
+@click.option("--overwrite", is_flag=True, help="replace the folder if it exists")
+def export_command(run, output, overwrite):
+    """Write RUN (a folder such as runs/digits_vae) as a SavedModel."""
+    folder = existing_run(run)
+    output = _free(output or folder.exported, overwrite)
+    model = folder.load_model()
+    export(model, output, model_card(model, folder.read_config(), folder.read_metrics()))
+    print(output)
+
+
+def _free(path: Path, overwrite: bool) -> Path:
+    if path.exists() and not overwrite:
+        raise UserError(f"{str(path)!r} exists: choose another --output or give --overwrite")
+    return path

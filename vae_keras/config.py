@@ -1,0 +1,156 @@
+"""The options of a training run: one object for command line, notebooks and config.json."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import math
+import numbers
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from vae_keras.data import Dataset
+from vae_keras.data.folder import COLOR_MODES
+from vae_keras.errors import UserError, unknown
+from vae_keras.models import MODELS, model_class
+from vae_keras.networks import NETWORKS
+from vae_keras.options import option
+
+NOT_OF_THE_RUN = ("data_dir", "output_dir", "resume", "overwrite")  # may differ when it resumes
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The common options; an instance also has those of the chosen model.
+
+    `TrainConfig(model="vae", beta=4.0)` is of the class that `config_class("vae")` makes. Values
+    that are None are filled in from the recipe of (data set, model). Raises UserError.
+    """
+
+    dataset: str = option(
+        "digits",
+        "digits, mnist, fashion_mnist, cifar10, folder:DIR, FILE.npz or an IDX image file",
+    )
+    data_dir: str | None = option(
+        None, "folder searched for archives before a download (or VAE_KERAS_DATA_DIR)"
+    )
+    image_size: str | None = option(None, "of folder:DIR: one number (64), or HEIGHTxWIDTH")
+    color_mode: str = option("auto", "of folder:DIR: auto, grayscale, rgb", choices=COLOR_MODES)
+    model: str = option("vae", "rung of the ladder: " + ", ".join(MODELS))
+    network: str | None = option(None, "of encoder and decoder: " + ", ".join(NETWORKS))
+    latent_dim: int = option(2, "size of the code", at_least=1)
+    epochs: int | None = option(None, "passes over the training data", at_least=1)
+    batch_size: int | None = option(None, "examples per step", at_least=1)
+    learning_rate: float | None = option(None, "Adam's, before its cosine decay to 0", above=0)
+    seed: int = option(0, "of weights, noise and order of the data", at_least=0)
+    name: str | None = option(None, "of the run; default: data set and model, numbered if taken")
+    output_dir: str = option(".", "folder of runs/ and saved_models/")
+    resume: bool = option(False, "go on from the last checkpoint of the run")
+    overwrite: bool = option(False, "replace a run of the same name")
+
+    def __new__(cls, *, model: str = "vae", **_):
+        return super().__new__(config_class(model))
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = _converted(field, type_of(type(self), field.name), getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+        if self.network is not None and self.network not in NETWORKS:
+            raise unknown("network", self.network, NETWORKS)
+        if self.name is not None and not is_plain_name(self.name):
+            raise UserError(
+                f"run name {self.name!r} must be a plain name, without a path separator or a dot "
+                "in front: choose the folder with --output-dir"
+            )
+        if self.resume and self.overwrite:
+            raise UserError("--resume and --overwrite contradict each other: give one of them")
+
+    def replace(self, **changes) -> "TrainConfig":
+        """The same configuration with some values changed."""
+        return TrainConfig(**{**self.as_dict(), **changes})
+
+    def as_dict(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def to_json(self) -> str:
+        return json.dumps(self.as_dict(), indent=2) + "\n"
+
+    def resolved(self, dataset: Dataset) -> "TrainConfig":
+        """With every open choice filled in for `dataset`. Raises UserError if they do not fit."""
+        if self.batch_size is not None and self.batch_size > len(dataset.train):
+            raise UserError(
+                f"batch size {self.batch_size:,} is larger than the training data "
+                f"({len(dataset.train):,} examples): choose a smaller --batch-size"
+            )
+        recipe = recipe_of(self.dataset, self.model, dataset.kind)
+        recipe["batch_size"] = min(recipe["batch_size"], len(dataset.train))
+        steps = math.ceil(len(dataset.train) / (self.batch_size or recipe["batch_size"]))
+        recipe["epochs"] = max(MIN_EPOCHS, round(recipe.pop("steps") / steps))
+        open_choices = {k: v for k, v in recipe.items() if getattr(self, k, 0) is None}
+        return self.replace(**open_choices)
+
+
+MIN_EPOCHS = 10
+RECIPES = {
+    # Each entry adds to the one before. "steps" are weight updates, whatever the size of the data.
+    "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
+    "vae": dict(likelihood="bernoulli"),
+    "digits": dict(batch_size=64, steps=2_000),
+    "colour": dict(network="conv", batch_size=64, steps=4_000, learning_rate=1e-3),
+    "colour vae": dict(likelihood="gaussian"),
+}
+
+
+def recipe_of(dataset: str, model: str, kind: str) -> dict[str, Any]:
+    """The default choices for a data set and a model."""
+    keys = ("any", model, kind, f"{kind} {model}", dataset, f"{dataset} {model}")
+    return functools.reduce(lambda found, key: {**found, **RECIPES.get(key, {})}, keys, {})
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether `name` can be that of a folder: no separators, no leading dot, not empty."""
+    return name != "" and not name.startswith(".") and not set(name) & set("/\\\0")
+
+
+@functools.cache
+def config_class(model: str) -> type[TrainConfig]:
+    """TrainConfig with the options of the rung `model`. Raises UserError for an unknown one."""
+    options = model_class(model).Options
+    return dataclass(frozen=True, kw_only=True)(
+        type(f"{options.__name__}TrainConfig", (options, TrainConfig), {})
+    )
+
+
+def type_of(cls: type, field: str) -> tuple[type, ...]:
+    """The types that a field accepts: `int | None` -> (int, NoneType)."""
+    hint = get_type_hints(cls)[field]
+    return get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
+
+
+def _converted(field: dataclasses.Field, accepted: tuple[type, ...], value):
+    """The value in its field's type and within its bounds. Raises UserError."""
+    flag = "--" + field.name.replace("_", "-")
+    if value is None and type(None) in accepted:
+        return None
+    if isinstance(value, Path) and str in accepted:
+        value = str(value)
+    if int in accepted and isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        value = int(value)  # NumPy has integers of its own
+    if float in accepted and not isinstance(value, bool):
+        with contextlib.suppress(TypeError, ValueError):  # a word, if words are accepted too
+            value = float(value)
+    if type(value) not in accepted:
+        kinds = " or ".join(kind.__name__ for kind in accepted if kind is not type(None))
+        raise UserError(f"{flag} {value!r} must be of type {kinds}")
+    low, above, choices = (field.metadata[key] for key in ("at_least", "above", "choices"))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{flag} {value} must be finite")
+    if low is not None and value < low:
+        raise UserError(f"{flag} {value} must be at least {low}")
+    if above is not None and value <= above:
+        raise UserError(f"{flag} {value} must be above {above}")
+    if choices and value not in choices:
+        raise unknown(field.name.replace("_", " "), value, choices)
+    return value

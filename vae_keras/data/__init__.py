@@ -1,0 +1,63 @@
+"""Where examples come from: one function and one name for each data set."""
+
+import os
+from pathlib import Path
+
+from vae_keras.data import archives
+from vae_keras.data.dataset import Dataset, Examples
+from vae_keras.data.folder import folder
+from vae_keras.errors import UserError, unknown
+
+NAMED = {
+    "digits": lambda config: archives.digits(),
+    "mnist": lambda config: archives.keras_archive("mnist", _data_dir(config)),
+    "fashion_mnist": lambda config: archives.keras_archive("fashion_mnist", _data_dir(config)),
+    "cifar10": lambda config: archives.keras_archive("cifar10", _data_dir(config)),
+}
+FROM_A_PATH = {
+    "folder": lambda path, config: folder(path, _image_size(config), config.color_mode),
+}
+FORMS = (*NAMED, *(f"{prefix}:DIR" for prefix in FROM_A_PATH), "FILE.npz", "an IDX file")
+
+
+def load(config) -> Dataset:
+    """The data set that `config.dataset` names. Raises UserError if it cannot be had.
+
+    `config` has the attributes `dataset`, `data_dir`, `image_size` and `color_mode`.
+    """
+    name = config.dataset
+    if not name.startswith("folder:") and (config.image_size or config.color_mode != "auto"):
+        raise UserError(f"--image-size and --color-mode are for folder:DIR, not for {name!r}")
+    if name in NAMED:
+        return NAMED[name](config)
+    prefix, _, rest = name.partition(":")
+    if prefix in FROM_A_PATH:
+        if not rest:
+            raise UserError(f"data set {name!r} names no folder: write {prefix}:DIR")
+        return FROM_A_PATH[prefix](Path(rest), config)
+    path = Path(name)
+    if path.suffix == ".npz":
+        return archives.npz(path)
+    if path.is_file() or "idx" in path.name:
+        return archives.idx(path)
+    if path.is_dir():
+        raise UserError(f"data set {name!r} is a folder: write folder:{name} for its images")
+    raise unknown("data set", name, FORMS)
+
+
+def _data_dir(config) -> Path | None:
+    folder = config.data_dir or os.environ.get("VAE_KERAS_DATA_DIR")
+    return Path(folder) if folder else None
+
+
+def _image_size(config) -> tuple[int, int]:
+    """Height and width: None -> (64, 64), "32" -> (32, 32), "48x32" -> (48, 32)."""
+    sides = (config.image_size or "64").lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise UserError(
+            f"image size {config.image_size!r}: write one number (64) or HEIGHTxWIDTH (48x32)"
+        )
+    return int(sides[0]), int(sides[-1])
+
+
+__all__ = ["Dataset", "Examples", "load"]

@@ -1,0 +1,131 @@
+"""What every data set is: three splits of examples that give `tf.data` pipelines."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from vae_keras.errors import UserError
+
+SPLIT_SEED = 0  # splits are the same for every run, whatever its seed
+MOST_VALIDATION = 5_000
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split: the `rows` of `images` that belong to it, and their labels.
+
+    `images` [n, height, width, channels] is uint8 (0 to 255) or float32 (0 to 1), an array or a
+    memory map that is read batch by batch. `labels` is int [n] or None.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    rows: np.ndarray = field(default=None)
+
+    def __post_init__(self):
+        if self.rows is None:
+            object.__setattr__(self, "rows", np.arange(len(self.images)))
+
+    def __len__(self):
+        return len(self.rows)
+
+    def take(self, selection) -> "Examples":
+        """The examples at the positions (or slice) `selection` of this split."""
+        return Examples(self.images, self.labels, self.rows[selection])
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """All images as float32 in [0, 1], and all labels. For small splits."""
+        images = _to_unit_range(np.asarray(self.images[self.rows]))
+        return images, None if self.labels is None else self.labels[self.rows]
+
+    def batches(self, batch_size: int) -> tf.data.Dataset:
+        """The examples in order, once: dictionaries of x, index and, where there are any, label."""
+        order = tf.data.Dataset.range(len(self)).batch(batch_size)
+        return self._gather(order)
+
+    def shuffled_batches(
+        self, batch_size: int, seed: int, first_epoch: int, epochs: int
+    ) -> tf.data.Dataset:
+        """The batches of the epochs `first_epoch` to `epochs` (excluded), one after another.
+
+        The order within an epoch is a function of (seed, epoch) alone.
+        """
+
+        def order(epoch):
+            rows = tf.range(len(self), dtype=tf.int64)
+            shuffled = tf.random.experimental.stateless_shuffle(
+                rows, tf.stack([tf.constant(seed, tf.int64), epoch])
+            )
+            return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
+
+        return self._gather(tf.data.Dataset.range(first_epoch, epochs).flat_map(order))
+
+    def _gather(self, order: tf.data.Dataset) -> tf.data.Dataset:
+        shape, kind = self.images.shape[1:], tf.as_dtype(self.images.dtype)
+
+        def gather(index):
+            images = tf.numpy_function(lambda i: self.images[self.rows[i]], [index], kind)
+            batch = {"x": _to_unit_range(tf.ensure_shape(images, (None, *shape))), "index": index}
+            if self.labels is not None:
+                batch["label"] = tf.gather(self.labels[self.rows].astype(np.int32), index)
+            return batch
+
+        parallel = dict(num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return order.map(gather, **parallel).prefetch(tf.data.AUTOTUNE)
+
+
+def _to_unit_range(images):
+    """uint8 0…255 -> float32 0…1, for arrays and tensors; float32 stays as it is."""
+    if images.dtype != np.uint8:
+        return images
+    if isinstance(images, np.ndarray):
+        return images.astype(np.float32) / np.float32(255)
+    return tf.cast(images, tf.float32) / 255.0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set. Validation is cut from training; test is touched once, at the end."""
+
+    name: str
+    train: Examples
+    validation: Examples
+    test: Examples
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.train.images.shape[1:]
+
+    @property
+    def kind(self) -> str:
+        """Which figures it may be compared with: those of grey or of colour values."""
+        return "grey" if self.image_shape[-1] == 1 else "colour"
+
+    def value_range(self) -> tuple[float, float]:
+        """The smallest and largest value that an example can have."""
+        if self.train.images.dtype == np.uint8:
+            return 0.0, 1.0
+        return tuple(float(f(s.images)) for f, s in ((np.min, self.train), (np.max, self.train)))
+
+
+def dataset(name, examples: Examples, test: Examples | None = None, class_names=(), test_share=0.1):
+    """Split `examples` into training and validation, and set the test apart if there is none.
+
+    Validation is a tenth of what is left after the test, at most 5,000 examples.
+    """
+    if len(examples) < 10:
+        raise UserError(f"{name}: {len(examples)} training examples are too few, need at least 10")
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(examples))
+    if test is None:
+        held_out = max(1, round(test_share * len(order)))
+        test, order = examples.take(np.sort(order[:held_out])), order[held_out:]
+    held_out = min(max(1, len(order) // 10), MOST_VALIDATION)
+    return Dataset(
+        name=name,
+        train=examples.take(np.sort(order[held_out:])),
+        validation=examples.take(np.sort(order[:held_out])),
+        test=test,
+        class_names=tuple(class_names),
+    )

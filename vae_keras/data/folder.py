@@ -1,0 +1,137 @@
+"""A folder of images: any size and format that Pillow reads, streamed from a resized cache."""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from PIL import Image, ImageOps
+
+from vae_keras.data.dataset import Dataset, Examples, dataset
+from vae_keras.errors import UserError
+from vae_keras.files import whole_folder, write_text
+
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+COLOR_MODES = ("auto", "grayscale", "rgb")
+CHUNK = 2_000  # images between two lines of progress
+CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
+
+
+def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") -> Dataset:
+    """All images below `path`, cropped to the shape and resized to `image_size` (height, width).
+
+    The folders directly below `path` are the labels, unless some images lie in none of them.
+    With `color_mode` "auto" the images are grey if every one of them is.
+
+    The resized images are kept on disk, so only the first use reads every file; from then on
+    batches are read from there, and the memory does not grow with the number of images.
+    """
+    files = _image_files(path)
+    if color_mode == "auto":
+        color_mode = "grayscale" if _all_grey(files) else "rgb"
+    images = _resized(path, files, image_size, color_mode)
+    parts = [file.relative_to(path).parts for file in files]
+    class_names, labels = (), None
+    if all(len(part) > 1 for part in parts):
+        class_names, labels = np.unique([part[0] for part in parts], return_inverse=True)
+    name = path.resolve().name or "folder"
+    return dataset(name, Examples(images, labels), class_names=map(str, class_names))
+
+
+def _image_files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        raise UserError(f"folder {str(path)!r} does not exist")
+    endings = Image.registered_extensions()
+    files = sorted(
+        Path(parent, name)
+        for parent, folders, names in os.walk(path)
+        for name in names
+        if Path(name).suffix.lower() in endings and not name.startswith(".")
+    )
+    if not files:
+        content = "has no images that Pillow can read" if any(path.iterdir()) else "is empty"
+        raise UserError(f"folder {str(path)!r} {content}: give a folder of .png, .jpg, … files")
+    return files
+
+
+def _all_grey(files) -> bool:
+    for file in files:
+        with _opened(file) as image:  # reads the header only
+            if image.mode not in GREY_MODES:
+                return False
+    return True
+
+
+def _resized(path, files, image_size, color_mode) -> np.ndarray:
+    """The resized images [n, height, width, channels], uint8, as a memory map of the cache."""
+    stats = [file.stat() for file in files]
+    state = [[str(f), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)]
+    key = json.dumps([CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state])
+    root = Path(os.environ.get("VAE_KERAS_CACHE_DIR") or platformdirs.user_cache_dir("vae_keras"))
+    cache = root / "folders" / hashlib.sha256(key.encode()).hexdigest()[:24]
+    if not cache.is_dir():
+        with whole_folder(cache) as temporary:
+            _fill(temporary / "images.npy", files, image_size, color_mode)
+            write_text(temporary / "source.txt", f"{path.resolve()}\n")
+    return np.load(cache / "images.npy", mmap_mode="r")
+
+
+def _fill(target: Path, files, image_size, color_mode):
+    """Write every file, resized, to the .npy file `target`, saying first what is done."""
+    shape = (len(files), *image_size, 1 if color_mode == "grayscale" else 3)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    print(f"resizing {len(files):,} images to {'×'.join(map(str, shape[1:]))}, once:", flush=True)
+    start = time.perf_counter()
+    workers = os.cpu_count() or 1  # Pillow decodes and resizes without holding Python's lock
+    with open(target, "wb") as file, concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        np.lib.format.write_array_header_1_0(file, header)
+        for first in range(0, len(files), CHUNK):
+            chunk = files[first : first + CHUNK]
+            for pixels in pool.map(lambda f: _pixels(f, image_size, color_mode), chunk):
+                file.write(pixels.tobytes())
+            seconds = time.perf_counter() - start
+            print(f"  {first + len(chunk):,} of {len(files):,}, {seconds:.0f} s", flush=True)
+
+
+def _pixels(file: Path, image_size, color_mode) -> np.ndarray:
+    """The image in `file` as uint8 [height, width, channels], upright."""
+    with _opened(file) as image:
+        try:
+            image.load()
+            image = ImageOps.exif_transpose(image)
+        except Exception as error:  # decoders raise errors of many kinds
+            raise _unreadable(file, error) from error
+        return as_pixels(image, image_size, color_mode)
+
+
+def as_pixels(image: Image.Image, image_size, color_mode) -> np.ndarray:
+    """A Pillow image as uint8 [height, width, channels]: cropped, resized, on white if clear."""
+    height, width = image_size
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow would cut these off at 255: 16-bit grey is scaled instead, and so are floats to 1.
+        values = np.asarray(image, np.float32)
+        is_16_bit = image.mode.startswith("I;16") or values.max() > 255
+        scale = 1 / 257 if is_16_bit else 255 if image.mode == "F" and values.max() <= 1 else 1
+        image = Image.fromarray((values * scale).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("L" if color_mode == "grayscale" else "RGB")
+    image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(image).reshape(height, width, -1)
+
+
+def _opened(file: Path) -> Image.Image:
+    try:
+        return Image.open(file)
+    except Exception as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file, error) -> UserError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return UserError(f"image {str(file)!r} cannot be read ({reason}): repair or remove it")

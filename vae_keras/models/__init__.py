@@ -1,0 +1,14 @@
+"""The ladder: one class for each rung, one name in one registry."""
+
+from vae_keras.errors import unknown
+from vae_keras.models.autoencoder import Autoencoder
+from vae_keras.models.vae import VAE
+
+MODELS = {"vae": VAE}
+
+
+def model_class(name: str) -> type[Autoencoder]:
+    """The class of the rung called `name`. Raises UserError for an unknown one."""
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    return MODELS[name]

@@ -1,0 +1,17 @@
+"""Encoders and decoders without any loss."""
+
+from vae_keras.errors import unknown
+from vae_keras.networks.conv import ConvNetwork
+from vae_keras.networks.dense import DenseNetwork
+from vae_keras.networks.network import Network
+
+NETWORKS = {"dense": DenseNetwork, "conv": ConvNetwork}
+
+
+def network(name_or_network):
+    """The network called so, or the network itself. Raises UserError for an unknown name."""
+    if isinstance(name_or_network, Network):
+        return name_or_network
+    if name_or_network not in NETWORKS:
+        raise unknown("network", name_or_network, NETWORKS)
+    return NETWORKS[name_or_network]()

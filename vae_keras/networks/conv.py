@@ -1,0 +1,71 @@
+"""Convolutional encoder, transposed-convolution decoder."""
+
+import keras
+from keras import layers
+
+from vae_keras.networks.network import Network
+
+
+@keras.saving.register_keras_serializable("vae_keras")
+class ConvNetwork(Network):
+    """Strided convolutions that halve the image until its shorter side is at most 7 pixels.
+
+    The decoder doubles it again with transposed convolutions (output = input × stride) and crops
+    what an odd size leaves over, so any height, width and number of channels fits.
+    """
+
+    name = "conv"
+
+    def __init__(self, filters=32, max_filters=128, features=128, activation="gelu"):
+        self.filters, self.max_filters = filters, max_filters
+        self.features, self.activation = features, activation
+
+    def get_config(self):
+        return {
+            "filters": self.filters,
+            "max_filters": self.max_filters,
+            "features": self.features,
+            "activation": self.activation,
+        }
+
+    def encoder(self, input_shape) -> keras.Model:
+        """[batch, height, width, channels] -> features [batch, features]."""
+        return keras.Sequential(
+            [
+                keras.Input(input_shape),
+                *(self._conv(layers.Conv2D, width) for width in self._widths(input_shape)),
+                layers.Flatten(),
+                layers.Dense(self.features, activation=self.activation),
+            ],
+            name="encoder_features",
+        )
+
+    def decoder(self, code_size: int, output_shape) -> keras.Model:
+        """[batch, code_size] -> [batch, height, width, channels], unbounded."""
+        height, width, channels = output_shape
+        widths = self._widths(output_shape)
+        scale = 2 ** len(widths)
+        rows, columns = -(-height // scale), -(-width // scale)  # rounded up
+        return keras.Sequential(
+            [
+                keras.Input((code_size,)),
+                layers.Dense(self.features, activation=self.activation),
+                layers.Dense(rows * columns * widths[-1], activation=self.activation),
+                layers.Reshape((rows, columns, widths[-1])),
+                *(self._conv(layers.Conv2DTranspose, width) for width in reversed(widths)),
+                layers.Conv2D(channels, 3, padding="same"),
+                layers.Cropping2D(((0, rows * scale - height), (0, columns * scale - width))),
+            ],
+            name="decoder",
+        )
+
+    def _conv(self, layer, filters):
+        return layer(filters, 3, strides=2, padding="same", activation=self.activation)
+
+    def _widths(self, image_shape):
+        """The filters of each halving: 28×28 -> [32, 64], that is 28 => 14 => 7."""
+        side, widths = min(image_shape[:2]), []
+        while side > 7 or not widths:
+            widths.append(min(self.filters * 2 ** len(widths), self.max_filters))
+            side = -(-side // 2)
+        return widths

@@ -1,0 +1,1 @@
+"""What is minimised and measured: likelihoods and divergences, per example and in nats."""

@@ -1,0 +1,129 @@
+"""Likelihoods p(x|z): everything about a decoder's output in one place.
+
+A likelihood says which range the data must have, how many parameters the decoder gives for each
+channel, and turns these parameters into log-probabilities, a mean and samples. The parameters are
+logits or unbounded means: a probability is never formed to be logged again.
+"""
+
+import inspect
+import math
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from vae_keras.errors import UserError, unknown
+
+
+def sum_over_features(values):
+    """Sum everything but the first axis: [batch, ...] -> [batch]."""
+    return ops.sum(ops.reshape(values, (ops.shape(values)[0], -1)), axis=-1)
+
+
+class Likelihood(keras.layers.Layer):
+    """A distribution over x whose parameters are the decoder's output.
+
+    `parameters` is [batch, height, width, channels × parameters_per_channel], `x` is
+    [batch, height, width, channels] within `data_range`.
+    """
+
+    data_range = (-math.inf, math.inf)
+    parameters_per_channel = 1
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("dtype", "float32")  # sums over thousands of pixels need it
+        super().__init__(**kwargs)
+
+    def log_prob(self, x, parameters):
+        """log p(x|z) of each example, in nats: [batch]."""
+        raise NotImplementedError
+
+    def mean(self, parameters):
+        """E[x|z]: [batch, height, width, channels]."""
+        raise NotImplementedError
+
+    def sample(self, parameters, seed):
+        """A draw from p(x|z), the same for the same `seed` (int32 [2])."""
+        raise NotImplementedError
+
+    def call(self, parameters):
+        return self.mean(parameters)
+
+    def loss(self, x, parameters):
+        """The reconstruction loss: −log p(x|z) of each example, in nats."""
+        return -self.log_prob(x, parameters)
+
+    def check(self, low: float, high: float):
+        """Refuse data whose smallest and largest value lie outside `data_range`."""
+        if low < self.data_range[0] or high > self.data_range[1]:
+            raise UserError(
+                f"likelihood {self.name!r} needs data in {list(self.data_range)}, but these lie in "
+                f"[{low:g}, {high:g}]: rescale them or choose --likelihood gaussian"
+            )
+
+
+@keras.saving.register_keras_serializable("vae_keras")
+class Bernoulli(Likelihood):
+    """Independent pixels that are 0 or 1, with the decoder's output as logits.
+
+    On grey values in between it is the usual cross-entropy, a loss but not a likelihood: its
+    figures cannot be compared with those of binarised data.
+    """
+
+    data_range = (0.0, 1.0)
+
+    def log_prob(self, x, parameters):
+        # log sigmoid(a) = −softplus(−a), so x·log p + (1 − x)·log(1 − p) = x·a − softplus(a)
+        return sum_over_features(x * parameters - ops.softplus(parameters))
+
+    def mean(self, parameters):
+        return ops.sigmoid(parameters)
+
+    def sample(self, parameters, seed):
+        uniform = tf.random.stateless_uniform(ops.shape(parameters), seed)
+        return ops.cast(uniform < ops.sigmoid(parameters), parameters.dtype)
+
+
+@keras.saving.register_keras_serializable("vae_keras")
+class Gaussian(Likelihood):
+    """N(x; f(z), σ²I) with one σ for all pixels: a number, or "learned" with the other weights."""
+
+    def __init__(self, sigma="learned", **kwargs):
+        super().__init__(**kwargs)
+        self.learned = sigma == "learned"
+        if not self.learned and not (isinstance(sigma, (int, float)) and 0 < sigma < math.inf):
+            raise UserError(f"sigma {sigma!r} must be a positive number or 'learned'")
+        self.sigma = sigma
+        self.log_sigma = self.add_weight(
+            name="log_sigma",
+            shape=(),
+            initializer=keras.initializers.Constant(-1.0 if self.learned else math.log(sigma)),
+            trainable=self.learned,
+        )
+        self.built = True
+
+    def log_prob(self, x, parameters):
+        squared = ops.square((x - parameters) * ops.exp(-self.log_sigma))
+        return -sum_over_features(0.5 * (squared + math.log(2 * math.pi)) + self.log_sigma)
+
+    def mean(self, parameters):
+        return parameters
+
+    def sample(self, parameters, seed):
+        noise = tf.random.stateless_normal(ops.shape(parameters), seed)
+        return parameters + ops.exp(self.log_sigma) * noise
+
+    def get_config(self):
+        return {**super().get_config(), "sigma": self.sigma}
+
+
+LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
+
+
+def likelihood(name: str, **options) -> Likelihood:
+    """The likelihood called `name`. Raises UserError if it is unknown or lacks an option."""
+    if name not in LIKELIHOODS:
+        raise unknown("likelihood", name, LIKELIHOODS)
+    for option in options.keys() - inspect.signature(LIKELIHOODS[name]).parameters.keys():
+        raise UserError(f"likelihood {name!r} has no {option}: leave --{option} out")
+    return LIKELIHOODS[name](name=name, **options)

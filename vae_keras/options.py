@@ -1,0 +1,9 @@
+"""How an option is declared: a dataclass field that knows its help text and its bounds."""
+
+import dataclasses
+
+
+def option(default, help: str, *, at_least=None, above=None, choices=None):
+    """A dataclass field for the command line, with the bounds or choices of its value."""
+    metadata = {"help": help, "at_least": at_least, "above": above, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
