@@ -28,11 +28,12 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if "TF_CPP_MIN_LOG_LEVEL" in os.environ:  # the user has said how much to show
     import tensorflow
 else:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # read once, at the first message
     with _standard_error_held_back():
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # says whether it finds a GPU driver
+    del os.environ["TF_CPP_MIN_LOG_LEVEL"]  # or child processes would take it for the user's wish
 
 import keras  # noqa: E402
 

@@ -53,7 +53,7 @@ class Autoencoder(keras.Model):
             layers.Dense(self.latent_dim, dtype="float32", name=head)(features.outputs[0])
             for head in self.heads
         ]
-        return keras.Model(features.inputs, outputs, name="encoder")
+        return keras.Model(features.inputs[0], outputs, name="encoder")
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
