@@ -158,7 +158,9 @@ np.savez(sys.argv[1] + "/weights.npz", *[w.numpy() for w in model.trainable_vari
     command = [sys.executable, "-c", script, str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    model.fit(x, epochs=3, initial_epoch=2, shuffle=False, verbose=0)  # with Adam's state, or the step differs
+    model.fit(
+        x, epochs=3, initial_epoch=2, shuffle=False, verbose=0
+    )  # with Adam's state, or the step differs
     stored = np.load(tmp_path / "weights.npz")
     for name, weight in zip(stored.files, model.trainable_variables):
         assert np.array_equal(stored[name], weight.numpy())

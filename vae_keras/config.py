@@ -98,7 +98,7 @@ RECIPES = {
     "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
     "vae": dict(likelihood="bernoulli"),
     "digits": dict(batch_size=64, steps=2_000),
-    "colour": dict(network="conv", batch_size=64, steps=4_000, learning_rate=1e-3),
+    "colour": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
     "colour vae": dict(likelihood="gaussian"),
 }
 

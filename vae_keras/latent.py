@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.stats
 
-BATCH = 500
+from vae_keras.evaluation import BATCH
 
 
 def encode(model, examples, most=None) -> np.ndarray:

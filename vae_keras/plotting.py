@@ -1,8 +1,9 @@
-"""Every figure of the project: takes arrays, returns a matplotlib Figure.
+"""Every figure of the project: takes arrays or tensors, returns a matplotlib Figure.
 
 Figures are made without pyplot, so they need no display and leave nothing open.
 """
 
+import io
 import math
 
 import numpy as np
@@ -26,9 +27,22 @@ PALETTE = (
 DPI = 100
 
 
+class Picture(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def __init__(self, width, height):
+        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+
+    def _repr_png_(self):
+        content = io.BytesIO()
+        self.savefig(content, format="png")
+        return content.getvalue()
+
+
 def latent_scatter(codes, labels=None, class_names=(), axes_names=("z₁", "z₂"), title=""):
     """Codes [n, 2] as points, coloured by label, the name of each class written at its centre."""
     figure, axes = _figure(6, 6)
+    codes = np.asarray(codes)
     classes = [None] if labels is None else np.unique(labels)
     size = 3 if len(codes) > 1_000 else 5
     for position, one in enumerate(classes):
@@ -61,8 +75,9 @@ def image_grid(images, columns=None, title=""):
 
 def reconstructions(inputs, outputs, title=""):
     """Pairs of rows: inputs above, their reconstructions below."""
-    figure, axes = _canvas(_tiled(np.concatenate([inputs, outputs]), len(inputs)), title)
-    height = inputs.shape[1]
+    pairs = np.concatenate([inputs, outputs])
+    figure, axes = _canvas(_tiled(pairs, len(inputs)), title)
+    height = pairs.shape[1]
     axes.set_yticks([0.5 * height, 1.5 * height + 1], ["input", "reconstruction"])
     axes.tick_params(left=False, bottom=False, labelbottom=False)
     return figure
@@ -73,10 +88,10 @@ def manifold(images, axis_values, axes_names=("z₁", "z₂"), title=""):
 
     `axis_values` are the codes of the columns (left to right) and of the rows (bottom to top).
     """
-    across, up = axis_values
+    images, (across, up) = np.asarray(images), axis_values
     grid = images.reshape(len(up), len(across), *images.shape[1:])[::-1]  # rows rise in the picture
-    figure, axes = _canvas(_tiled(grid.reshape(images.shape), len(across), gap=0), title)
-    height, width = images.shape[1:3]
+    figure, axes = _canvas(_tiled(grid.reshape(images.shape), len(across), line=0.3), title)
+    height, width = (side + 1 for side in images.shape[1:3])
     for axis, values, size in ((axes.xaxis, across, width), (axes.yaxis, up[::-1], height)):
         shown = np.unique(np.linspace(0, len(values) - 1, min(len(values), 7)).round().astype(int))
         axis.set_ticks((shown + 0.5) * size, [f"{values[i]:.1f}" for i in shown])
@@ -90,7 +105,7 @@ def loss_curves(history: dict, unit="nats per example"):
     `history` has a list per column of history.csv.
     """
     names = [name for name in history if name != "epoch" and not name.startswith("val_")]
-    figure = Figure(figsize=(3.6 * len(names), 3.4), dpi=DPI, layout="constrained")
+    figure = Picture(3.6 * len(names), 3.4)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "--")):
             colour = PALETTE[0] if style == "-" else PALETTE[4]
@@ -108,16 +123,16 @@ def save(figure: Figure, path):
 
 
 def _figure(width, height):
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Picture(width, height)
     return figure, figure.subplots()
 
 
-def _tiled(images, columns, gap=1):
-    """One picture of all images, white lines of `gap` pixels between: [height, width, channels]."""
+def _tiled(images, columns, line=1.0):
+    """One picture of all images, lines of brightness `line` between: [height, width, channels]."""
     images = np.clip(np.asarray(images, np.float32), 0, 1)
     count, height, width, channels = images.shape
-    down, right, rows = height + gap, width + gap, math.ceil(count / columns)
-    picture = np.ones((rows * down - gap, columns * right - gap, channels), np.float32)
+    down, right, rows = height + 1, width + 1, math.ceil(count / columns)
+    picture = np.full((rows * down - 1, columns * right - 1, channels), line, np.float32)
     for position, image in enumerate(images):
         top, left = position // columns * down, position % columns * right
         picture[top : top + height, left : left + width] = image

@@ -10,8 +10,10 @@ from vae_keras.networks.network import Network
 class ConvNetwork(Network):
     """Strided convolutions that halve the image until its shorter side is at most 7 pixels.
 
-    The decoder doubles it again with transposed convolutions (output = input × stride) and crops
-    what an odd size leaves over, so any height, width and number of channels fits.
+    Each halving doubles the filters, from `filters` (half of it for sides above 32 pixels, where
+    they cost most) to `max_filters`. The decoder doubles the image again with transposed
+    convolutions (output = input × stride) and crops what an odd size leaves over, so any height,
+    width and number of channels fits.
     """
 
     name = "conv"
@@ -65,7 +67,8 @@ class ConvNetwork(Network):
     def _widths(self, image_shape):
         """The filters of each halving: 28×28 -> [32, 64], that is 28 => 14 => 7."""
         side, widths = min(image_shape[:2]), []
+        first = self.filters if side <= 32 else self.filters // 2
         while side > 7 or not widths:
-            widths.append(min(self.filters * 2 ** len(widths), self.max_filters))
+            widths.append(min(first * 2 ** len(widths), self.max_filters))
             side = -(-side // 2)
         return widths
