@@ -91,8 +91,9 @@ plotting.latent_scatter(codes, labels, run.dataset.class_names, title="codes of 
 # %%
 from vae_keras.latent import prior_grid
 
-grid, values = prior_grid(latent_dim=2, side=15)
-plotting.manifold(run.model.decode(grid), (values, values), title="what each point decodes to")
+grid = prior_grid(latent_dim=2, side=15)
+axis = grid[:15, 0]
+plotting.manifold(run.model.decode(grid), (axis, axis), title="what each point decodes to")
 
 # %% [markdown]
 # And to *generate*, take random points from the prior. That is all that sampling from a VAE is.

@@ -60,7 +60,9 @@ def test_usage_example_of_the_model_card_runs(digits_run):
     card = (digits_run.folder.exported / "model_card.md").read_text()
     example = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
     assert len(example.strip().splitlines()) == 5
-    subprocess.run([sys.executable, "-c", example], cwd=digits_run.folder.root, check=True)
+    subprocess.run(
+        [sys.executable, "-c", example], cwd=digits_run.folder.path.parents[1], check=True
+    )
     assert f"{digits_run.metrics['test_loss']:.4g}" in card
     assert "python train.py --epochs 5" in card
 

@@ -17,6 +17,7 @@ from vae_keras.runs import existing_run, run_to_resume
 from vae_keras.training import train
 
 EXIT_BAD_INPUT = 2
+PICTURE_ENDINGS = (".png", ".jpg", ".pdf", ".svg")
 
 
 def main(arguments=None):
@@ -25,6 +26,9 @@ def main(arguments=None):
         sys.exit(commands.main(arguments, prog_name="vae-keras", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
     except click.ClickException as error:
         _fail(error.format_message())
     except UserError as error:
@@ -84,8 +88,9 @@ def train_command(context, **options):
     }
     config = TrainConfig(**given)
     if config.resume:  # what is not given now is as it was
-        stored = run_to_resume(config).read_config()
-        config = TrainConfig(**{**stored.as_dict(), "data_dir": config.data_dir, **given})
+        stored = run_to_resume(config).read_config().as_dict()
+        places = {"data_dir": config.data_dir, "output_dir": config.output_dir}
+        config = TrainConfig(**{**stored, **places, **given})
     train(config)
 
 
@@ -97,22 +102,26 @@ def evaluate_command(run, data_dir):
     folder = existing_run(run)
     config = folder.read_config()
     dataset = data.load(config.replace(data_dir=data_dir or config.data_dir))
-    figures = evaluate(folder.load_model(), dataset.test)
+    model = folder.load_model()
+    figures = evaluate(model, dataset)
     print(f"{folder.name} on {len(dataset.test):,} test images of {config.dataset}, {dataset.kind}")
     for name, value in figures.items():
-        print(f"  {name:<22} {value:10.3f} nats per example")
+        unit = f" {model.reconstruction.unit} per example" if name in model.trackers else ""
+        print(f"  {name:<30} {value:10.3f}{unit}")
 
 
 @commands.command(name="generate")
 @click.argument("model")
 @click.option("--n", type=click.IntRange(1, 10_000), default=64, show_default=True, help="images")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--output", type=Path, help="picture to write; default: MODEL_samples.png")
 @click.option("--overwrite", is_flag=True, help="replace the picture if it exists")
 def generate_command(model, n, seed, output, overwrite):
     """Draw new images from MODEL, an export such as saved_models/digits_vae, or its name."""
     exported = load_exported(model)
     output = _free(output or Path(f"{exported.path.name}_samples.png"), overwrite)
+    if output.suffix.lower() not in PICTURE_ENDINGS:
+        raise UserError(f"--output {str(output)!r} must end in one of {', '.join(PICTURE_ENDINGS)}")
     figure = plotting.image_grid(
         exported.generate(n, seed), title=f"{exported.path.name}, {n} samples"
     )
@@ -128,13 +137,18 @@ def generate_command(model, n, seed, output, overwrite):
 def export_command(run, output, overwrite):
     """Write RUN (a folder such as runs/digits_vae) as a SavedModel."""
     folder = existing_run(run)
-    output = _free(output or folder.exported, overwrite)
+    output = _free(output or folder.exported, overwrite, folder=True)
     model = folder.load_model()
     export(model, output, model_card(model, folder.read_config(), folder.read_metrics()))
     print(output)
 
 
-def _free(path: Path, overwrite: bool) -> Path:
+def _free(path: Path, overwrite: bool, folder=False) -> Path:
+    """The path, if something may be written there."""
+    if not folder and not path.parent.is_dir():
+        raise UserError(f"--output {str(path)!r}: folder {str(path.parent)!r} does not exist")
     if path.exists() and not overwrite:
         raise UserError(f"{str(path)!r} exists: choose another --output or give --overwrite")
+    if path.exists() and path.is_dir() != folder:
+        raise UserError(f"--output {str(path)!r} is {'not ' if folder else ''}a folder")
     return path

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from vae_keras.data import Dataset
 from vae_keras.data.folder import COLOR_MODES
 from vae_keras.errors import UserError, unknown
@@ -40,18 +42,23 @@ class TrainConfig:
     color_mode: str = option("auto", "of folder:DIR: auto, grayscale, rgb", choices=COLOR_MODES)
     model: str = option("vae", "rung of the ladder: " + ", ".join(MODELS))
     network: str | None = option(None, "of encoder and decoder: " + ", ".join(NETWORKS))
-    latent_dim: int = option(2, "size of the code", at_least=1)
-    epochs: int | None = option(None, "passes over the training data", at_least=1)
+    latent_dim: int = option(2, "size of the code", at_least=1, at_most=65_536)
+    epochs: int | None = option(
+        None, "passes over the training data", at_least=1, at_most=1_000_000
+    )
     batch_size: int | None = option(None, "examples per step", at_least=1)
     learning_rate: float | None = option(None, "Adam's, before its cosine decay to 0", above=0)
-    seed: int = option(0, "of weights, noise and order of the data", at_least=0)
+    seed: int = option(0, "of weights, noise and order of the data", at_least=0, at_most=2**31 - 1)
     name: str | None = option(None, "of the run; default: data set and model, numbered if taken")
     output_dir: str = option(".", "folder of runs/ and saved_models/")
     resume: bool = option(False, "go on from the last checkpoint of the run")
     overwrite: bool = option(False, "replace a run of the same name")
 
-    def __new__(cls, *, model: str = "vae", **_):
-        return super().__new__(config_class(model))
+    def __new__(cls, *, model: str = "vae", **options):
+        config = config_class(model)
+        for name in options.keys() - config.__dataclass_fields__.keys():
+            raise unknown(f"option of model {model!r}", name, config.__dataclass_fields__)
+        return super().__new__(config)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -75,7 +82,9 @@ class TrainConfig:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def to_json(self) -> str:
-        return json.dumps(self.as_dict(), indent=2) + "\n"
+        """What config.json holds: everything but how to deal with what is there already."""
+        stored = {k: v for k, v in self.as_dict().items() if k not in ("resume", "overwrite")}
+        return json.dumps(stored, indent=2) + "\n"
 
     def resolved(self, dataset: Dataset) -> "TrainConfig":
         """With every open choice filled in for `dataset`. Raises UserError if they do not fit."""
@@ -96,16 +105,21 @@ MIN_EPOCHS = 10
 RECIPES = {
     # Each entry adds to the one before. "steps" are weight updates, whatever the size of the data.
     "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
+    "linear": dict(network="linear", learning_rate=1e-2),
+    "sparse": dict(sparsity_weight=0.1),
     "vae": dict(likelihood="bernoulli"),
+    "conditional": dict(likelihood="bernoulli"),
     "digits": dict(batch_size=64, steps=2_000),
+    "digits linear": dict(learning_rate=5e-2),
     "colour": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
     "colour vae": dict(likelihood="gaussian"),
+    "colour conditional": dict(likelihood="gaussian"),
 }
 
 
 def recipe_of(dataset: str, model: str, kind: str) -> dict[str, Any]:
     """The default choices for a data set and a model."""
-    keys = ("any", model, kind, f"{kind} {model}", dataset, f"{dataset} {model}")
+    keys = ("any", kind, model, f"{kind} {model}", dataset, f"{dataset} {model}")
     return functools.reduce(lambda found, key: {**found, **RECIPES.get(key, {})}, keys, {})
 
 
@@ -138,19 +152,25 @@ def _converted(field: dataclasses.Field, accepted: tuple[type, ...], value):
         value = str(value)
     if int in accepted and isinstance(value, numbers.Integral) and not isinstance(value, bool):
         value = int(value)  # NumPy has integers of its own
-    if float in accepted and not isinstance(value, bool):
-        with contextlib.suppress(TypeError, ValueError):  # a word, if words are accepted too
+    if float in accepted and not isinstance(value, (bool, np.bool)):
+        with contextlib.suppress(
+            TypeError, ValueError, OverflowError
+        ):  # a word, if words are accepted too
             value = float(value)
     if type(value) not in accepted:
         kinds = " or ".join(kind.__name__ for kind in accepted if kind is not type(None))
         raise UserError(f"{flag} {value!r} must be of type {kinds}")
-    low, above, choices = (field.metadata[key] for key in ("at_least", "above", "choices"))
+    low, above, high, choices = (
+        field.metadata[key] for key in ("at_least", "above", "at_most", "choices")
+    )
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{flag} {value} must be finite")
     if low is not None and value < low:
         raise UserError(f"{flag} {value} must be at least {low}")
     if above is not None and value <= above:
         raise UserError(f"{flag} {value} must be above {above}")
+    if high is not None and value > high:
+        raise UserError(f"{flag} {value} must be at most {high:,}")
     if choices and value not in choices:
         raise unknown(field.name.replace("_", " "), value, choices)
     return value

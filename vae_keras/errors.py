@@ -9,7 +9,7 @@ class UserError(Exception):
 
 def unknown(kind: str, name: str, known) -> UserError:
     """The error for a name that does not exist, with the nearest one that does."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
     return UserError(
         f"unknown {kind} {name!r}: did you mean {near[0]!r}? Known: {', '.join(sorted(known))}"
     )

@@ -61,7 +61,10 @@ class ExportedModel:
 
     def __init__(self, path):
         self.path = find_exported(str(path))
-        self.model = tf.saved_model.load(str(self.path))
+        try:
+            self.model = tf.saved_model.load(str(self.path))
+        except Exception as error:  # a damaged file raises errors of many kinds
+            raise UserError(f"{str(self.path)!r} cannot be read: {error}") from error
         self.endpoints = [name for name in self.model.signatures if name != "serving_default"]
         self.image_shape = tuple(self._input("reconstruct", "x").shape[1:])
         self.latent_dim = self._input("decode", "z").shape[1]

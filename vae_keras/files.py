@@ -46,6 +46,8 @@ def whole_folder(path):
 def remove_folder(path):
     """Remove a folder so that it is never seen half empty, whatever happens meanwhile."""
     path = Path(path)
+    if not path.is_dir():
+        raise NotADirectoryError(20, "not a folder", str(path))
     grave = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     os.replace(path, grave)  # takes the place of an empty folder
     shutil.rmtree(grave)

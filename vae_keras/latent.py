@@ -9,15 +9,15 @@ from vae_keras.evaluation import BATCH
 def encode(model, examples, most=None) -> np.ndarray:
     """The codes of the first `most` examples of a split, without noise: [n, latent_dim]."""
     batches = examples.take(slice(most)).batches(BATCH)
-    return np.concatenate([np.asarray(model.encode(batch["x"])) for batch in batches])
+    return np.concatenate([np.asarray(model.code(model.prepare(batch))) for batch in batches])
 
 
-def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)):
+def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray:
     """Codes on a grid over two `dimensions` of N(0, I), the others 0.
 
     The grid lies at the midpoints of `side` intervals of equal probability, so its rows and columns
-    are as dense as the prior. Returns the codes [side², latent_dim], rows from bottom to top, and
-    the values along one axis. A latent space of one dimension gives a single row.
+    are as dense as the prior. Returns the codes [side², latent_dim], rows from bottom to top. A
+    latent space of one dimension gives a single row.
     """
     values = scipy.stats.norm.ppf((np.arange(side) + 0.5) / side).astype(np.float32)
     across, up = np.meshgrid(values, values if latent_dim > 1 else [0.0])
@@ -25,4 +25,4 @@ def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)):
     codes[:, dimensions[0]] = across.ravel()
     if latent_dim > 1:
         codes[:, dimensions[1]] = up.ravel()
-    return codes, values
+    return codes

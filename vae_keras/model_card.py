@@ -19,7 +19,7 @@ images of {height}×{width}×{channels}, {metrics["data_kind"]} values. Made aga
 
 ## Figures
 
-Losses are in nats per example (summed over features, averaged over the test images).
+Losses are in {metrics["unit"]} per example, averaged over the test images.
 
 | figure | value |
 |---|---|

@@ -3,7 +3,8 @@
 import dataclasses
 
 
-def option(default, help: str, *, at_least=None, above=None, choices=None):
+def option(default, help: str, *, at_least=None, above=None, at_most=None, choices=None):
     """A dataclass field for the command line, with the bounds or choices of its value."""
-    metadata = {"help": help, "at_least": at_least, "above": above, "choices": choices}
+    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "choices": choices}
+    metadata = {"help": help, **bounds}
     return dataclasses.field(default=default, metadata=metadata)

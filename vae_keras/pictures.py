@@ -9,28 +9,34 @@ from vae_keras import plotting
 from vae_keras.latent import encode, prior_grid
 
 MOST_FRAMES = 60
+GRID_SIDE = 20
 
 
 def draw_results(model, dataset, history: dict, folder: Path):
     """Samples, reconstructions, manifold, loss curves and the GIF of the latent plots."""
-    images, _ = dataset.test.take(slice(10)).arrays()
-    rebuilt = np.asarray(model(images))
-    samples = np.asarray(model.decode(model.sample_prior(64, (model.seed, 0))))
-    variances = encode(model, dataset.validation, 3_000).var(axis=0)
-    most_used = np.sort(np.argsort(-variances, kind="stable")[:2])
-    codes, values = prior_grid(model.latent_dim, dimensions=most_used)
-    up = values if model.latent_dim > 1 else values[:1]
-    names = [f"z{n + 1} (quantiles of the prior)" for n in most_used]
-    grid = np.asarray(model.decode(codes))
+    samples = model.generate(64, (model.seed, 0))
     figures = {
         "samples": plotting.image_grid(samples, title="decoded samples of the prior"),
-        "reconstructions": plotting.reconstructions(images, rebuilt, "test images"),
-        "manifold": plotting.manifold(grid, (values, up), (*names, ""), "decoded grid"),
-        "loss_curves": plotting.loss_curves(history),
+        "loss_curves": plotting.loss_curves(history, model.reconstruction.unit),
     }
+    for name, rows in model.exhibits(dataset).items():
+        figures[name] = plotting.image_rows(rows, name.replace("_", " "))
+    if not model.takes_labels:  # it would be another one for each label
+        figures["manifold"] = manifold(model, dataset)
     for name, figure in figures.items():
         plotting.save(figure, folder / f"{name}.png")
     latent_gif(folder)
+
+
+def manifold(model, dataset):
+    """What the decoder makes of a grid over the two dimensions that the codes use most."""
+    variances = encode(model, dataset.validation, 3_000).var(axis=0)
+    used = np.sort(np.argsort(-variances, kind="stable")[:2])
+    standard = prior_grid(model.latent_dim, GRID_SIDE, used)
+    grid = np.asarray(model.prior.from_standard(standard))
+    across, up = grid[:GRID_SIDE, used[0]], grid[::GRID_SIDE, used[-1]]
+    names = [f"z{n + 1} (quantiles of the prior)" for n in used]
+    return plotting.manifold(model.decode(grid), (across, up), (*names, ""), "decoded grid")
 
 
 def latent_gif(folder: Path):

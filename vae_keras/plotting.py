@@ -73,12 +73,15 @@ def image_grid(images, columns=None, title=""):
     return figure
 
 
-def reconstructions(inputs, outputs, title=""):
-    """Pairs of rows: inputs above, their reconstructions below."""
-    pairs = np.concatenate([inputs, outputs])
-    figure, axes = _canvas(_tiled(pairs, len(inputs)), title)
-    height = pairs.shape[1]
-    axes.set_yticks([0.5 * height, 1.5 * height + 1], ["input", "reconstruction"])
+def image_rows(rows: dict, title=""):
+    """Rows of images, as many in each, with a name in front: {name: [n, height, width, channels]}.
+
+    For inputs above their reconstructions, for instance.
+    """
+    images = np.concatenate([np.asarray(row) for row in rows.values()])
+    figure, axes = _canvas(_tiled(images, len(images) // len(rows)), title)
+    height = images.shape[1] + 1
+    axes.set_yticks([(row + 0.5) * height for row in range(len(rows))], rows)
     axes.tick_params(left=False, bottom=False, labelbottom=False)
     return figure
 
@@ -86,7 +89,7 @@ def reconstructions(inputs, outputs, title=""):
 def manifold(images, axis_values, axes_names=("z₁", "z₂"), title=""):
     """Decoded images [rows · columns, height, width, channels] of a grid in the latent space.
 
-    `axis_values` are the codes of the columns (left to right) and of the rows (bottom to top).
+    `axis_values` are the values of the columns (left to right) and of the rows (bottom to top).
     """
     images, (across, up) = np.asarray(images), axis_values
     grid = images.reshape(len(up), len(across), *images.shape[1:])[::-1]  # rows rise in the picture

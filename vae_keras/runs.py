@@ -1,7 +1,6 @@
 """Where a run lies on disk, and what it is called."""
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +14,18 @@ from vae_keras.files import remove_folder, write_text
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The paths of a run: `runs/NAME` and its export `saved_models/NAME` below `root`."""
+    """The paths of a run, `runs/NAME`, and of its export, `saved_models/NAME`."""
 
-    root: Path
-    name: str
+    path: Path
+    exported: Path
+
+    @classmethod
+    def below(cls, root: Path, name: str) -> "RunFolder":
+        return cls(root / "runs" / name, root / "saved_models" / name)
 
     @property
-    def path(self) -> Path:
-        return self.root / "runs" / self.name
-
-    @property
-    def exported(self) -> Path:
-        return self.root / "saved_models" / self.name
+    def name(self) -> str:
+        return self.path.name
 
     @property
     def config(self) -> Path:
@@ -58,9 +57,10 @@ class RunFolder:
     def create(self, config: TrainConfig):
         """Make the folders and write config.json. Raises UserError where that is not possible."""
         try:
+            self.exported.parent.mkdir(parents=True, exist_ok=True)
             if config.overwrite and self.path.exists():
                 remove_folder(self.path)
-            for folder in (self.plots, self.checkpoints, self.exported.parent):
+            for folder in (self.plots, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
             write_text(self.config, config.to_json())
         except OSError as error:
@@ -74,7 +74,7 @@ class RunFolder:
             raise UserError(f"no run {str(self.path)!r}: it has no config.json")
         try:
             stored = json.loads(self.config.read_text(encoding="utf-8"))
-            return TrainConfig(**{**stored, "name": self.name, "output_dir": str(self.root)})
+            return TrainConfig(**{**stored, "name": self.name})
         except (ValueError, TypeError) as error:
             raise UserError(f"{self.config} is damaged ({error}): restore it") from error
 
@@ -85,10 +85,16 @@ class RunFolder:
                 f"run {str(self.path)!r} has no model.keras yet: finish it with train --resume "
                 f"--name {self.name}"
             )
-        return keras.models.load_model(self.model)
+        try:
+            return keras.models.load_model(self.model)
+        except Exception as error:  # a damaged archive raises errors of many kinds
+            raise UserError(f"{self.model} cannot be read: {error}") from error
 
     def read_metrics(self) -> dict:
-        return json.loads(self.metrics.read_text(encoding="utf-8"))
+        try:
+            return json.loads(self.metrics.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{self.metrics} is damaged ({error}): restore it") from error
 
     def last_checkpoint(self) -> Path | None:
         """The newest complete checkpoint, if there is one."""
@@ -105,17 +111,17 @@ def new_run(config: TrainConfig) -> RunFolder:
     """A place for a new run. A name that the user gave must be free, or overwritten by wish."""
     root = Path(config.output_dir)
     if config.name is not None:
-        run = RunFolder(root, config.name)
+        run = RunFolder.below(root, config.name)
         if run.is_taken() and not config.overwrite:
             raise UserError(
                 f"a run or export named {config.name!r} exists in {str(root)!r}: choose another "
                 "--name, go on with it by --resume, or replace it with --overwrite"
             )
         return run
-    run, number = RunFolder(root, default_name(config)), 1
+    run, number = RunFolder.below(root, default_name(config)), 1
     while run.is_taken() and not config.overwrite:
         number += 1
-        run = RunFolder(root, f"{default_name(config)}-{number}")
+        run = RunFolder.below(root, f"{default_name(config)}-{number}")
     return run
 
 
@@ -131,7 +137,7 @@ def run_to_resume(config: TrainConfig) -> RunFolder:
             if (found := pattern.fullmatch(folder.name))
         }
         name = numbers[max(numbers)] if numbers else default_name(config)
-    run = RunFolder(root, name)
+    run = RunFolder.below(root, name)
     if not run.config.is_file():
         raise UserError(f"no run {str(run.path)!r} to resume: leave --resume out, or name another")
     return run
@@ -141,8 +147,7 @@ def existing_run(path: str) -> RunFolder:
     """The run in the folder `path`, or in runs/`path`. Raises UserError if there is none."""
     for folder in (Path(path), Path("runs", path)):
         if (folder / "config.json").is_file():
-            folder = Path(os.path.abspath(folder))
-            return RunFolder(Path(os.path.relpath(folder.parents[1])), folder.name)
+            return RunFolder(folder, Path("saved_models", folder.resolve().name))
     raise UserError(f"no run {path!r}: give a folder such as runs/digits_vae")
 
 

@@ -17,6 +17,7 @@ from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.evaluation import BATCH, evaluate
 from vae_keras.export import export
 from vae_keras.files import write_text
+from vae_keras.latent import encode
 from vae_keras.model_card import model_card
 from vae_keras.models import Autoencoder, model_class
 from vae_keras.pictures import draw_results
@@ -62,6 +63,7 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
         return Run(folder, config, dataset, model, history, folder.read_metrics())
     say(plan(config, dataset, model, state["epoch"]))
     state = _fit(model, config, dataset, folder, state, verbose)
+    model.prior.fit(encode(model, dataset.train))
     metrics = _metrics(model, config, dataset, state)
     say(f"drawing {folder.plots} and writing {folder.exported} …")
     model.save(folder.model)
@@ -78,8 +80,8 @@ def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
     steps = steps_per_epoch(config, dataset)
     model = model_class(config.model).from_options(
         config,
+        dataset,
         steps,
-        image_shape=dataset.image_shape,
         latent_dim=config.latent_dim,
         network=config.network,
         seed=config.seed,
@@ -146,12 +148,13 @@ def _metrics(model, config, dataset, state) -> dict:
     seconds = state["train_seconds"]
     packages = ("tensorflow", "keras", "numpy", "vae_keras")
     return {
-        **{f"test_{name}": value for name, value in evaluate(model, dataset.test).items()},
+        **{f"test_{name}": value for name, value in evaluate(model, dataset).items()},
         "parameters": model.count_params(),
         "epochs": state["epoch"],
         "train_seconds": round(seconds, 2),
         "images_per_second": round(len(dataset.train) * state["epoch"] / seconds),
         "data_kind": dataset.kind,
+        "unit": model.reconstruction.unit,
         "examples": {
             split: len(getattr(dataset, split)) for split in ("train", "validation", "test")
         },
@@ -199,10 +202,10 @@ def device() -> str:
 def summary(folder: RunFolder, dataset: data.Dataset, metrics: dict) -> str:
     """What came of it, and where it lies."""
     terms = [k.removeprefix("test_") for k in metrics if k.startswith("test_") and k != "test_loss"]
-    parts = ", ".join(f"{name} {metrics['test_' + name]:.2f}" for name in terms)
+    parts = ", ".join(f"{name} {metrics['test_' + name]:.4g}" for name in terms)
     return (
-        f"test loss {metrics['test_loss']:.2f} nats per example ({parts}) on {len(dataset.test):,} "
-        f"images, {metrics['data_kind']}\n"
+        f"test loss {metrics['test_loss']:.4g} {metrics['unit']} per example ({parts}) on "
+        f"{len(dataset.test):,} images, {metrics['data_kind']}\n"
         f"trained in {callbacks.duration(metrics['train_seconds'])}, "
         f"{metrics['images_per_second']:,} images/s\n"
         f"{folder.path}: pictures in plots/, history.csv, metrics.json, model.keras\n"

@@ -8,6 +8,7 @@ from vae_keras.data.dataset import Dataset, Examples
 from vae_keras.data.folder import folder
 from vae_keras.errors import UserError, unknown
 
+LARGEST_SIDE = 4_096
 NAMED = {
     "digits": lambda config: archives.digits(),
     "mnist": lambda config: archives.keras_archive("mnist", _data_dir(config)),
@@ -36,12 +37,12 @@ def load(config) -> Dataset:
             raise UserError(f"data set {name!r} names no folder: write {prefix}:DIR")
         return FROM_A_PATH[prefix](Path(rest), config)
     path = Path(name)
-    if path.suffix == ".npz":
+    if name and path.is_dir():
+        raise UserError(f"data set {name!r} is a folder: write folder:{name} for its images")
+    if path.suffix.lower() == ".npz":
         return archives.npz(path)
     if path.is_file() or "idx" in path.name:
         return archives.idx(path)
-    if path.is_dir():
-        raise UserError(f"data set {name!r} is a folder: write folder:{name} for its images")
     raise unknown("data set", name, FORMS)
 
 
@@ -53,9 +54,10 @@ def _data_dir(config) -> Path | None:
 def _image_size(config) -> tuple[int, int]:
     """Height and width: None -> (64, 64), "32" -> (32, 32), "48x32" -> (48, 32)."""
     sides = (config.image_size or "64").lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+    if len(sides) > 2 or not all(s.isdecimal() and 0 < int(s) <= LARGEST_SIDE for s in sides):
         raise UserError(
-            f"image size {config.image_size!r}: write one number (64) or HEIGHTxWIDTH (48x32)"
+            f"image size {config.image_size!r}: write one number (64) or HEIGHTxWIDTH (48x32), "
+            f"each at most {LARGEST_SIDE:,}"
         )
     return int(sides[0]), int(sides[-1])
 

@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from vae_keras.data.dataset import Dataset, Examples, dataset
 from vae_keras.errors import UserError
 
+LARGEST_LABEL = 2**31 - 1
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 IDX_IMAGES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 CLASS_NAMES = {
@@ -40,7 +40,8 @@ def keras_archive(name: str, data_dir: Path | None) -> Dataset:
     for folder in _places(name, data_dir):
         if (folder / f"{name}.npz").is_file():
             return npz(folder / f"{name}.npz", name, names)
-        if name == "cifar10" or (name == "fashion_mnist" and "fashion" not in folder.name):
+        is_fashion = "fashion" in folder.resolve().name.lower()
+        if name == "cifar10" or is_fashion != (name == "fashion_mnist"):
             continue
         for file in (folder / (stem + ending) for stem in IDX_IMAGES for ending in ("", ".gz")):
             if file.is_file():
@@ -52,7 +53,10 @@ def _places(name, data_dir):
     if data_dir is None:
         return []
     if not data_dir.is_dir():
-        raise UserError(f"data folder {str(data_dir)!r} does not exist: correct --data-dir")
+        raise UserError(
+            f"data folder {str(data_dir)!r} does not exist: correct --data-dir "
+            "or VAE_KERAS_DATA_DIR"
+        )
     return [data_dir, data_dir / name, data_dir / name.replace("_", "-")]
 
 
@@ -81,13 +85,15 @@ def npz(path: Path, name: str | None = None, class_names=()) -> Dataset:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files if key[:2] in ("x_", "y_")}
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("a member is not an array")
+    except Exception as error:  # a damaged zip or header raises errors of many kinds
+        if "Object arrays" in str(error):
+            raise UserError(
+                f"{path}: holds Python objects, which are not loaded because they can run code: "
+                "save plain numeric arrays"
+            ) from error
         raise UserError(f"{path}: not a readable .npz file ({_first_line(error)})") from error
-    except ValueError as error:  # what NumPy raises for an array of objects
-        raise UserError(
-            f"{path}: holds Python objects, which are not loaded because they can run code: "
-            "save plain numeric arrays"
-        ) from error
     if "x_train" not in arrays:
         found = ", ".join(arrays) or "none of x_train, y_train, x_test, y_test"
         raise UserError(f"{path}: has no array x_train (found {found})")
@@ -95,12 +101,7 @@ def npz(path: Path, name: str | None = None, class_names=()) -> Dataset:
     test = None
     if "x_test" in arrays:
         test = _examples(f"{path}: x_test", arrays["x_test"], arrays.get("y_test"))
-        if test.images.shape[1:] != train.images.shape[1:]:
-            raise UserError(
-                f"{path}: x_test has images of shape {test.images.shape[1:]}, but x_train of "
-                f"{train.images.shape[1:]}"
-            )
-    return dataset(name or path.stem, train, test, class_names)
+    return _dataset(path, name or path.stem, train, test, class_names)
 
 
 def idx(path: Path, name: str | None = None, class_names=()) -> Dataset:
@@ -111,15 +112,32 @@ def idx(path: Path, name: str | None = None, class_names=()) -> Dataset:
     """
     path = _existing(path)
     train = _idx_pair(path)
-    partner = path.with_name(path.name.replace("train", "t10k"))
-    test = _idx_pair(partner) if partner != path and partner.is_file() else None
-    return dataset(name or path.name.split(".")[0], train, test, class_names)
+    partner = _beside(path, ("train", "t10k"))
+    test = _idx_pair(partner) if partner else None
+    return _dataset(path, name or path.name.split(".")[0], train, test, class_names)
+
+
+def _dataset(path, name, train, test, class_names) -> Dataset:
+    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+        raise UserError(
+            f"{path}: test images are of shape {test.images.shape[1:]}, but training images of "
+            f"{train.images.shape[1:]}"
+        )
+    return dataset(name, train, test, class_names)
 
 
 def _idx_pair(path: Path) -> Examples:
-    labels = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
-    has_labels = labels != path and labels.is_file()
-    return _examples(str(path), read_idx(path), read_idx(labels) if has_labels else None)
+    labels = _beside(path, ("images", "labels"), ("idx3", "idx1"))
+    return _examples(str(path), read_idx(path), read_idx(labels) if labels else None)
+
+
+def _beside(path: Path, *replaced: tuple[str, str]) -> Path | None:
+    """The file beside `path` with parts of its name replaced, plain or gzipped, if there is one."""
+    name = path.name.removesuffix(".gz")
+    for old, new in replaced:
+        name = name.replace(old, new)
+    found = [path.with_name(name + ending) for ending in ("", ".gz")]
+    return next((file for file in found if file != path and file.is_file()), None)
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -134,9 +152,12 @@ def read_idx(path: Path) -> np.ndarray:
         raise UserError(f"{path}: not an IDX file (its first bytes are {content[:4].hex(' ')})")
     kind, rank = np.dtype(IDX_TYPES[content[2]]), content[3]
     start = 4 + 4 * rank
-    sides = content[4:start]
-    shape = np.frombuffer(sides, ">u4").tolist() if len(sides) == 4 * rank else [math.inf]
+    if not 1 <= rank <= 8 or len(content) < start:
+        raise UserError(f"{path}: truncated or damaged: its header says {rank} dimensions")
+    shape = np.frombuffer(content[4:start], ">u4").tolist()
     wanted = start + math.prod(shape) * kind.itemsize
+    if 0 in shape:
+        raise UserError(f"{path}: is empty, of shape {tuple(shape)}")
     if len(content) != wanted:
         raise UserError(
             f"{path}: truncated or damaged: its header speaks of {wanted:,} bytes, "
@@ -185,8 +206,10 @@ def _checked_labels(what, labels, count):
         labels = labels[:, 0]
     if labels.shape != (count,):
         raise UserError(f"{what} has {count:,} images but labels of shape {labels.shape}")
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise UserError(f"{what}: labels must be integers from 0, not {labels.dtype}")
+    is_integer = np.issubdtype(labels.dtype, np.integer)
+    if not is_integer or labels.min() < 0 or labels.max() > LARGEST_LABEL:
+        found = f"{labels.min()} to {labels.max()}" if is_integer else labels.dtype
+        raise UserError(f"{what}: labels must be integers from 0, not {found}")
     return labels.astype(np.int64)
 
 

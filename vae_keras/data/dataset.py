@@ -99,6 +99,12 @@ class Dataset:
         return self.train.images.shape[1:]
 
     @property
+    def class_count(self) -> int:
+        """How many classes the labels tell apart."""
+        largest = max(split.labels.max() for split in (self.train, self.test))
+        return max(int(largest) + 1, len(self.class_names))
+
+    @property
     def kind(self) -> str:
         """Which figures it may be compared with: those of grey or of colour values."""
         return "grey" if self.image_shape[-1] == 1 else "colour"

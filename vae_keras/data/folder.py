@@ -17,6 +17,7 @@ from vae_keras.files import whole_folder, write_text
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 COLOR_MODES = ("auto", "grayscale", "rgb")
+STUBS = ("BUFR", "GRIB", "HDF5", "MPEG")  # Pillow knows these formats but cannot decode them
 CHUNK = 2_000  # images between two lines of progress
 CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
 
@@ -31,8 +32,6 @@ def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") ->
     batches are read from there, and the memory does not grow with the number of images.
     """
     files = _image_files(path)
-    if color_mode == "auto":
-        color_mode = "grayscale" if _all_grey(files) else "rgb"
     images = _resized(path, files, image_size, color_mode)
     parts = [file.relative_to(path).parts for file in files]
     class_names, labels = (), None
@@ -45,17 +44,23 @@ def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") ->
 def _image_files(path: Path) -> list[Path]:
     if not path.is_dir():
         raise UserError(f"folder {str(path)!r} does not exist")
-    endings = Image.registered_extensions()
+    formats = Image.registered_extensions()
+    endings = {e for e, name in formats.items() if name in Image.OPEN and name not in STUBS}
     files = sorted(
         Path(parent, name)
-        for parent, folders, names in os.walk(path)
+        for parent, _, names in os.walk(path)
         for name in names
-        if Path(name).suffix.lower() in endings and not name.startswith(".")
+        if Path(name).suffix.lower() in endings
     )
+    files = [file for file in files if not _is_hidden(file.relative_to(path))]
     if not files:
         content = "has no images that Pillow can read" if any(path.iterdir()) else "is empty"
         raise UserError(f"folder {str(path)!r} {content}: give a folder of .png, .jpg, … files")
     return files
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _all_grey(files) -> bool:
@@ -68,16 +73,26 @@ def _all_grey(files) -> bool:
 
 def _resized(path, files, image_size, color_mode) -> np.ndarray:
     """The resized images [n, height, width, channels], uint8, as a memory map of the cache."""
-    stats = [file.stat() for file in files]
-    state = [[str(f), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)]
+    state = [_state(file, path) for file in files]
     key = json.dumps([CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state])
     root = Path(os.environ.get("VAE_KERAS_CACHE_DIR") or platformdirs.user_cache_dir("vae_keras"))
     cache = root / "folders" / hashlib.sha256(key.encode()).hexdigest()[:24]
     if not cache.is_dir():
+        if color_mode == "auto":
+            color_mode = "grayscale" if _all_grey(files) else "rgb"
         with whole_folder(cache) as temporary:
             _fill(temporary / "images.npy", files, image_size, color_mode)
             write_text(temporary / "source.txt", f"{path.resolve()}\n")
     return np.load(cache / "images.npy", mmap_mode="r")
+
+
+def _state(file: Path, folder: Path) -> list:
+    """What changes when the file does."""
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    return [str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns]
 
 
 def _fill(target: Path, files, image_size, color_mode):
@@ -102,10 +117,9 @@ def _pixels(file: Path, image_size, color_mode) -> np.ndarray:
     with _opened(file) as image:
         try:
             image.load()
-            image = ImageOps.exif_transpose(image)
+            return as_pixels(ImageOps.exif_transpose(image), image_size, color_mode)
         except Exception as error:  # decoders raise errors of many kinds
             raise _unreadable(file, error) from error
-        return as_pixels(image, image_size, color_mode)
 
 
 def as_pixels(image: Image.Image, image_size, color_mode) -> np.ndarray:

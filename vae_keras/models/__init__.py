@@ -2,13 +2,28 @@
 
 from vae_keras.errors import unknown
 from vae_keras.models.autoencoder import Autoencoder
+from vae_keras.models.conditional import ConditionalVAE
+from vae_keras.models.regularised import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    LinearAutoencoder,
+    SparseAutoencoder,
+)
 from vae_keras.models.vae import VAE
 
-MODELS = {"vae": VAE}
+MODELS = {
+    "linear": LinearAutoencoder,
+    "deep": Autoencoder,
+    "sparse": SparseAutoencoder,
+    "denoising": DenoisingAutoencoder,
+    "contractive": ContractiveAutoencoder,
+    "vae": VAE,
+    "conditional": ConditionalVAE,
+}
 
 
 def model_class(name: str) -> type[Autoencoder]:
     """The class of the rung called `name`. Raises UserError for an unknown one."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise unknown("model", name, MODELS)
     return MODELS[name]

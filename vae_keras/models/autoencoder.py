@@ -1,13 +1,18 @@
 """The base of every rung: the only `train_step` and `test_step` of the project."""
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from vae_keras.models.priors import FittedGaussian
 from vae_keras.networks import network as network_called
-from vae_keras.objectives.likelihoods import Likelihood
+from vae_keras.objectives.likelihoods import LOSSES, Likelihood
+from vae_keras.objectives.likelihoods import loss as loss_called
+from vae_keras.options import option
 
 TRAINING, EVALUATION = 0, 1  # which stream of random numbers
 
@@ -21,39 +26,65 @@ class Batch(NamedTuple):
     index: Any  # which example of its split, int64 [batch]
 
 
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderOptions:
+    loss: str = option("mse", "of the reconstruction: mse (summed), rmse or bce", choices=LOSSES)
+
+
+@keras.saving.register_keras_serializable("vae_keras")
 class Autoencoder(keras.Model):
-    """x → encoder → code z → decoder → reconstruction.
+    """x → encoder → code z → decoder → reconstruction: minimises the reconstruction loss.
 
     A rung of the ladder states what it minimises in `objective`, one value per example and term,
     and how the terms are weighed in `term_weights`. Averages are taken here and nowhere else.
 
-    `encoder` and `decoder` are Keras models of their own and can be used alone.
+    `encoder` and `decoder` are Keras models of their own and can be used alone. `network` is a name
+    or a `Network`, `reconstruction` a name or a `Reconstruction`.
     """
 
+    Options = AutoencoderOptions
     heads = ("z",)  # what the encoder puts out, [batch, latent_dim] each; the first is the code
     terms = ("reconstruction_loss",)
+    code_activation = None
+    prior_class = FittedGaussian
+    takes_labels = False
 
     def __init__(
-        self, image_shape, latent_dim=2, network="dense", reconstruction=None, seed=0, **kwargs
+        self, image_shape, latent_dim=2, network="dense", reconstruction="mse", seed=0, **kwargs
     ):
         super().__init__(**kwargs)
+        if isinstance(reconstruction, str):
+            reconstruction = loss_called(reconstruction)
         self.image_shape, self.latent_dim, self.seed = tuple(image_shape), latent_dim, seed
-        self.network = network_called(network)
-        self.reconstruction = reconstruction
-        self.encoder = self._build_encoder(self.image_shape)
-        *space, channels = self.image_shape
-        parameters = (*space, channels * reconstruction.parameters_per_channel)
-        self.decoder = self.network.decoder(latent_dim, parameters)
+        self.network, self.reconstruction = network_called(network), reconstruction
+        self.encoder = self.build_encoder()
+        self.decoder = self.build_decoder()
+        self.prior = self.prior_class(latent_dim, name="prior")
         self.trackers = {name: keras.metrics.Mean(name) for name in ("loss", *self.terms)}
         self.built = True
 
-    def _build_encoder(self, input_shape) -> keras.Model:
-        features = self.network.encoder(input_shape)
+    @classmethod
+    def from_options(cls, options, dataset, steps_per_epoch, **common) -> "Autoencoder":
+        """The model that `options` describe for `dataset`; `common` goes to every rung."""
+        own = {f.name: getattr(options, f.name) for f in dataclasses.fields(cls.Options)}
+        return cls(dataset.image_shape, reconstruction=own.pop("loss"), **{**own, **common})
+
+    def build_encoder(self, input_shape=None) -> keras.Model:
+        """The network's encoder with a dense layer for each of `heads`."""
+        features = self.network.encoder(input_shape or self.image_shape)
         outputs = [
-            layers.Dense(self.latent_dim, dtype="float32", name=head)(features.outputs[0])
+            layers.Dense(self.latent_dim, self.code_activation, dtype="float32", name=head)(
+                features.outputs[0]
+            )
             for head in self.heads
         ]
         return keras.Model(features.inputs[0], outputs, name="encoder")
+
+    def build_decoder(self, code_size=None) -> keras.Model:
+        """The network's decoder to the parameters of the reconstruction."""
+        *space, channels = self.image_shape
+        shape = (*space, channels * self.reconstruction.parameters_per_channel)
+        return self.network.decoder(code_size or self.latent_dim, shape)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -79,49 +110,93 @@ class Autoencoder(keras.Model):
 
     def objective(self, batch: Batch, training: bool) -> dict:
         """Each of `terms` per example, summed over features, unweighted: {name: [batch]}."""
-        raise NotImplementedError
+        parameters = self.parameters(self.code(batch), batch.condition)
+        return {"reconstruction_loss": self.reconstruction.loss(batch.target, parameters)}
 
     def term_weights(self, step=None) -> dict:
         """The factor of each term at a training step, or in evaluation if `step` is None."""
         return {name: 1.0 for name in self.terms}
 
+    def figures(self, dataset) -> dict[str, float]:
+        """What else there is to report of the test set, beside the terms."""
+        return {}
+
+    def exhibits(self, dataset) -> dict[str, dict]:
+        """Pictures to draw: {file name: {row name: images}}."""
+        x, label = dataset.test.take(slice(10)).arrays()
+        return {"reconstructions": {"input": x, "reconstruction": self({"x": x, "label": label})}}
+
+    # How a condition enters; a model without one ignores it
+
+    def condition(self, label):
+        """What encoder and decoder are told of a label."""
+        return None
+
+    def head_outputs(self, x, condition=None) -> list:
+        """The encoder's outputs, in the order of `heads`."""
+        outputs = self.encoder(x)
+        return outputs if len(self.heads) > 1 else [outputs]  # Keras unpacks a single one
+
+    def parameters(self, z, condition=None):
+        """The decoder's output: the parameters of the reconstruction."""
+        return self.decoder(z)
+
     # Using it
 
-    def encode(self, x):
+    def code(self, batch: Batch):
         """The code of each example, without noise: [batch, latent_dim]."""
-        return self.encoder(x)[0]
+        return self.head_outputs(batch.x, batch.condition)[0]
 
-    def decode(self, z):
-        """The mean of p(x|z): [batch, *image_shape]."""
-        return self.reconstruction.mean(self.decoder(z))
+    def encode(self, x, label=None):
+        """The code of each example, without noise: [batch, latent_dim]."""
+        return self.code(self.prepare({"x": x, "label": label}))
+
+    def decode(self, z, label=None):
+        """The mean reconstruction: [batch, *image_shape]."""
+        return self.reconstruction.mean(self.parameters(z, self.condition(label)))
 
     def call(self, x):
         """The reconstruction through the code without noise."""
-        return self.decode(self.encode(self.prepare(x).x))
+        batch = self.prepare(x)
+        return self.reconstruction.mean(self.parameters(self.code(batch), batch.condition))
 
-    def sample_prior(self, count, seed):
-        """Codes to generate from, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
-        raise NotImplementedError
+    def generate(self, count, seed, label=None):
+        """Decoded samples of the prior, the same for the same `seed` (int32 [2])."""
+        return self.decode(self.prior.sample(count, seed), label)
 
     def endpoints(self) -> dict:
         """What an exported model offers: {name: (function, its input specifications)}."""
         x = tf.TensorSpec((None, *self.image_shape), tf.float32, "x")
         z = tf.TensorSpec((None, self.latent_dim), tf.float32, "z")
         n, seed = tf.TensorSpec((), tf.int32, "n"), tf.TensorSpec((2,), tf.int32, "seed")
+        label = [tf.TensorSpec((None,), tf.int32, "label")] if self.takes_labels else []
 
-        def encode(x):
-            heads = dict(zip(self.heads, self.encoder(x), strict=True))
+        def reconstruct(x, *label):
+            return {"reconstruction": self.decode(self.encode(x, *label), *label)}
+
+        def encode(x, *label):
+            outputs = self.head_outputs(x, self.condition(*label) if label else None)
+            heads = dict(zip(self.heads, outputs, strict=True))
             return {"z": heads[self.heads[0]], **heads}
 
+        def decode(z, *label):
+            return {"x": self.decode(z, *label)}
+
+        def generate(n, seed, *label):
+            return {"x": self.generate(n, seed, *label)}
+
+        def log_prob(x, z, *label):
+            parameters = self.parameters(z, self.condition(*label) if label else None)
+            return {"log_prob": self.reconstruction.log_prob(x, parameters)}
+
         found = {
-            "reconstruct": (lambda x: {"reconstruction": self(x)}, [x]),
-            "encode": (encode, [x]),
-            "decode": (lambda z: {"x": self.decode(z)}, [z]),
-            "generate": (lambda n, seed: {"x": self.decode(self.sample_prior(n, seed))}, [n, seed]),
+            "reconstruct": (reconstruct, [x, *label]),
+            "encode": (encode, [x, *label]),
+            "decode": (decode, [z, *label]),
+            "generate": (generate, [n, seed, *label]),
         }
         if isinstance(self.reconstruction, Likelihood):
-            log_prob = self.reconstruction.log_prob
-            found["log_prob"] = (lambda x, z: {"log_prob": log_prob(x, self.decoder(z))}, [x, z])
+            found["log_prob"] = (log_prob, [x, z, *label])
         return found
 
     # Training and evaluation
@@ -144,7 +219,7 @@ class Autoencoder(keras.Model):
         return Batch(
             x=x,
             target=x if target is None else ops.cast(target, "float32"),
-            condition=None,
+            condition=self.condition(data.get("label")),
             # without an index, the position in the batch tells the examples apart
             index=tf.range(tf.shape(x, tf.int64)[0]) if index is None else index,
         )
@@ -179,21 +254,25 @@ class Autoencoder(keras.Model):
         return list(self.trackers.values())
 
     def noise(self, batch: Batch, shape: tuple, training: bool):
-        """Standard normal noise [batch, *shape].
+        """Standard normal noise [batch, *shape], the same whenever it is asked for again.
 
-        In training a function of (seed, step, replica), so that a resumed run draws what the
+        In training it is a function of (seed, step, replica), so that a resumed run draws what the
         whole one would have; in evaluation of (seed, example), so that no figure depends on the
         batch size.
         """
+        return self.random(tf.random.stateless_normal, batch, shape, training)
+
+    def random(self, draw, batch: Batch, shape: tuple, training: bool):
+        """As `noise`, drawn by `draw`: a stateless function of (shape, seed)."""
         fold_in = tf.random.experimental.stateless_fold_in
         if training:
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
             seed = fold_in(tf.constant([self.seed, TRAINING], tf.int64), self.optimizer.iterations)
             seed = fold_in(seed, tf.cast(replica, tf.int64))
-            return tf.random.stateless_normal((tf.shape(batch.x)[0], *shape), seed)
+            return draw((tf.shape(batch.x)[0], *shape), seed)
         seed = tf.constant([self.seed, EVALUATION], tf.int64)
         return tf.map_fn(
-            lambda example: tf.random.stateless_normal(shape, fold_in(seed, example)),
+            lambda example: draw(shape, fold_in(seed, example)),
             tf.cast(batch.index, tf.int64),
             fn_output_signature=tf.TensorSpec(shape, tf.float32),
         )

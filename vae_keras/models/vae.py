@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from vae_keras.models.autoencoder import Autoencoder, Batch
+from vae_keras.models.priors import StandardNormal
 from vae_keras.objectives.divergences import kl_to_standard_normal
 from vae_keras.objectives.likelihoods import LIKELIHOODS
 from vae_keras.objectives.likelihoods import likelihood as likelihood_called
@@ -61,6 +62,7 @@ class VAE(Autoencoder):
     Options = VAEOptions
     heads = ("z_mean", "z_log_var")
     terms = ("reconstruction_loss", "kl_loss")
+    prior_class = StandardNormal
 
     def __init__(
         self,
@@ -79,10 +81,10 @@ class VAE(Autoencoder):
         self.sampling = Sampling(name="sampling")
 
     @classmethod
-    def from_options(cls, options: VAEOptions, steps_per_epoch: int, **common) -> "VAE":
-        """The model that `options` describe; `common` goes to every rung."""
+    def from_options(cls, options, dataset, steps_per_epoch, **common) -> "VAE":
         chosen = {} if options.sigma is None else {"sigma": options.sigma}
         return cls(
+            dataset.image_shape,
             likelihood=likelihood_called(options.likelihood, **chosen),
             beta=options.beta,
             beta_warmup_steps=options.beta_warmup * steps_per_epoch,
@@ -95,19 +97,13 @@ class VAE(Autoencoder):
         own = {"beta": self.beta, "beta_warmup_steps": self.beta_warmup_steps}
         return {**config, **own}
 
-    def posterior(self, x):
-        """The parameters of q(z|x): z_mean and z_log_var, [batch, latent_dim] each."""
-        return self.encoder(x)
-
-    def sample_prior(self, count, seed):
-        return tf.random.stateless_normal((count, self.latent_dim), seed)
-
     def objective(self, batch: Batch, training: bool) -> dict:
-        z_mean, z_log_var = self.posterior(batch.x)
+        z_mean, z_log_var = self.head_outputs(batch.x, batch.condition)
         epsilon = self.noise(batch, (self.latent_dim,), training)
         z = self.sampling((z_mean, z_log_var), epsilon)
+        parameters = self.parameters(z, batch.condition)
         return {
-            "reconstruction_loss": self.reconstruction.loss(batch.target, self.decoder(z)),
+            "reconstruction_loss": self.reconstruction.loss(batch.target, parameters),
             "kl_loss": kl_to_standard_normal(z_mean, z_log_var),
         }
 

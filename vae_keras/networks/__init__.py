@@ -2,10 +2,10 @@
 
 from vae_keras.errors import unknown
 from vae_keras.networks.conv import ConvNetwork
-from vae_keras.networks.dense import DenseNetwork
+from vae_keras.networks.dense import DenseNetwork, LinearNetwork
 from vae_keras.networks.network import Network
 
-NETWORKS = {"dense": DenseNetwork, "conv": ConvNetwork}
+NETWORKS = {"dense": DenseNetwork, "conv": ConvNetwork, "linear": LinearNetwork}
 
 
 def network(name_or_network):

@@ -10,7 +10,7 @@ from vae_keras.networks.network import Network
 
 @keras.saving.register_keras_serializable("vae_keras")
 class DenseNetwork(Network):
-    """Fully connected layers of `units`, mirrored in the decoder; without units it is linear."""
+    """Fully connected layers of `units`, mirrored in the decoder."""
 
     name = "dense"
 
@@ -41,3 +41,16 @@ class DenseNetwork(Network):
 
     def _hidden(self, units):
         return [layers.Dense(width, activation=self.activation) for width in units]
+
+
+@keras.saving.register_keras_serializable("vae_keras")
+class LinearNetwork(DenseNetwork):
+    """No hidden layer: the code is a linear function of the input, and the output of the code."""
+
+    name = "linear"
+
+    def __init__(self):
+        super().__init__(units=())
+
+    def get_config(self):
+        return {}

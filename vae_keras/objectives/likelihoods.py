@@ -13,53 +13,29 @@ import tensorflow as tf
 from keras import ops
 
 from vae_keras.errors import UserError, unknown
+from vae_keras.objectives.reconstruction import (
+    Reconstruction,
+    RootMeanSquaredError,
+    SquaredError,
+    sum_over_features,
+)
 
 
-def sum_over_features(values):
-    """Sum everything but the first axis: [batch, ...] -> [batch]."""
-    return ops.sum(ops.reshape(values, (ops.shape(values)[0], -1)), axis=-1)
+class Likelihood(Reconstruction):
+    """A distribution over x whose parameters are the decoder's output; its loss is −log p(x|z)."""
 
-
-class Likelihood(keras.layers.Layer):
-    """A distribution over x whose parameters are the decoder's output.
-
-    `parameters` is [batch, height, width, channels × parameters_per_channel], `x` is
-    [batch, height, width, channels] within `data_range`.
-    """
-
-    data_range = (-math.inf, math.inf)
-    parameters_per_channel = 1
-
-    def __init__(self, **kwargs):
-        kwargs.setdefault("dtype", "float32")  # sums over thousands of pixels need it
-        super().__init__(**kwargs)
+    unit = "nats"
 
     def log_prob(self, x, parameters):
         """log p(x|z) of each example, in nats: [batch]."""
-        raise NotImplementedError
-
-    def mean(self, parameters):
-        """E[x|z]: [batch, height, width, channels]."""
         raise NotImplementedError
 
     def sample(self, parameters, seed):
         """A draw from p(x|z), the same for the same `seed` (int32 [2])."""
         raise NotImplementedError
 
-    def call(self, parameters):
-        return self.mean(parameters)
-
     def loss(self, x, parameters):
-        """The reconstruction loss: −log p(x|z) of each example, in nats."""
         return -self.log_prob(x, parameters)
-
-    def check(self, low: float, high: float):
-        """Refuse data whose smallest and largest value lie outside `data_range`."""
-        if low < self.data_range[0] or high > self.data_range[1]:
-            raise UserError(
-                f"likelihood {self.name!r} needs data in {list(self.data_range)}, but these lie in "
-                f"[{low:g}, {high:g}]: rescale them or choose --likelihood gaussian"
-            )
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -118,6 +94,7 @@ class Gaussian(Likelihood):
 
 
 LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
+LOSSES = {"mse": SquaredError, "rmse": RootMeanSquaredError, "bce": Bernoulli}
 
 
 def likelihood(name: str, **options) -> Likelihood:
@@ -127,3 +104,10 @@ def likelihood(name: str, **options) -> Likelihood:
     for option in options.keys() - inspect.signature(LIKELIHOODS[name]).parameters.keys():
         raise UserError(f"likelihood {name!r} has no {option}: leave --{option} out")
     return LIKELIHOODS[name](name=name, **options)
+
+
+def loss(name: str) -> Reconstruction:
+    """The reconstruction loss called `name`: mse, rmse or bce. Raises UserError if unknown."""
+    if name not in LOSSES:
+        raise unknown("loss", name, LOSSES)
+    return LOSSES[name](name=name)

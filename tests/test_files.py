@@ -1,0 +1,129 @@
+import os
+
+import pytest
+
+from vae_keras.files import remove_folder, whole_file, whole_folder, write_text
+
+
+class Stopped(BaseException):
+    """Stands for whatever ends a process in the middle of its work."""
+
+
+def listing(folder):
+    return {
+        str(path.relative_to(folder)): path.read_text() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def write_file(path, text, end=lambda: None):
+    with whole_file(path) as temporary:
+        temporary.write_text(text)
+        end()
+
+
+def write_folder(path, text, end=lambda: None):
+    with whole_folder(path) as temporary:
+        (temporary / "part").mkdir()
+        (temporary / "part" / "text").write_text(text)
+        end()
+
+
+@pytest.fixture(params=[(write_file, "{name}"), (write_folder, "{name}/part/text")])
+def writer(request):
+    """A way to write, and where its text is then found."""
+    return request.param
+
+
+def found(folder, place, name="thing"):
+    path = folder / place.format(name=name)
+    return path.read_text() if path.exists() else None
+
+
+@pytest.mark.parametrize("before", [None, "old"])
+def test_content_appears_when_the_block_ends(tmp_path, writer, before):
+    write, place = writer
+    if before:
+        write(tmp_path / "thing", before)
+    seen = []
+    write(tmp_path / "thing", "new", end=lambda: seen.append(found(tmp_path, place)))
+    assert seen == [before]
+    assert found(tmp_path, place) == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["thing"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, Stopped])
+@pytest.mark.parametrize("before", [None, "old"])
+def test_nothing_changes_when_the_block_raises(tmp_path, writer, before, error):
+    write, _ = writer
+
+    def stop():
+        raise error
+
+    if before:
+        write(tmp_path / "thing", before)
+    was = listing(tmp_path)
+    with pytest.raises(error):
+        write(tmp_path / "thing", "new", end=stop)
+    assert listing(tmp_path) == was
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_nothing_changes_when_the_disk_fails(tmp_path, writer, step, monkeypatch):
+    write, _ = writer
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    was = listing(tmp_path)
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "thing", "new")
+    assert listing(tmp_path) == was
+
+
+def test_new_folder_replaces_the_old_one_with_all_its_files(tmp_path):
+    (tmp_path / "thing" / "old").mkdir(parents=True)
+    write_folder(tmp_path / "thing", "new")
+    assert set(listing(tmp_path)) == {"thing", "thing/part", "thing/part/text"}
+
+
+def test_temporary_lies_hidden_beside_the_target(tmp_path, writer):
+    write, _ = writer
+    seen = []
+    write(tmp_path / "thing", "new", end=lambda: seen.extend(tmp_path.iterdir()))
+    assert [path.name[0] for path in seen] == ["."]
+
+
+def test_what_is_written_can_be_read_by_others(tmp_path, writer):
+    write, place = writer
+    mask = os.umask(0o022)
+    try:
+        write(tmp_path / "thing", "new")
+    finally:
+        os.umask(mask)
+    mode = (tmp_path / "thing").stat().st_mode & 0o777
+    assert mode == (0o644 if place == "{name}" else 0o755)
+
+
+def test_folder_is_made_with_its_parents(tmp_path):
+    write_folder(tmp_path / "a" / "b", "new")
+    assert (tmp_path / "a" / "b" / "part" / "text").read_text() == "new"
+
+
+def test_file_in_a_missing_folder_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_file(tmp_path / "missing" / "thing", "new")
+    assert not listing(tmp_path)
+
+
+def test_text_is_written_as_utf8(tmp_path):
+    write_text(tmp_path / "thing", "β × −\n")
+    assert (tmp_path / "thing").read_bytes() == "β × −\n".encode()
+
+
+def test_removed_folder_is_gone_and_its_neighbours_stay(tmp_path):
+    write_folder(tmp_path / "thing", "old")
+    write_folder(tmp_path / "thing-2", "old")
+    remove_folder(tmp_path / "thing")
+    assert set(listing(tmp_path)) == {"thing-2", "thing-2/part", "thing-2/part/text"}

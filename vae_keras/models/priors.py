@@ -1,0 +1,55 @@
+"""Where the codes come from that a model generates from."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("vae_keras")
+class StandardNormal(keras.layers.Layer):
+    """N(0, I): what the KL term of a VAE makes its codes resemble."""
+
+    def __init__(self, latent_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.latent_dim = latent_dim
+
+    def sample(self, count, seed):
+        """`count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
+        return tf.random.stateless_normal((count, self.latent_dim), seed)
+
+    def fit(self, codes):
+        """It is what it is, whatever the codes."""
+
+    def from_standard(self, codes):
+        """Codes placed in the units of each dimension's standard deviation, around the mean."""
+        return codes
+
+
+class FittedGaussian(StandardNormal):
+    """N(mean, covariance) of the training codes, for models whose codes nothing keeps in place.
+
+    `mean` [latent_dim] and `scale` [latent_dim, latent_dim], the covariance's Cholesky factor, are
+    weights, so that they are saved with the model.
+    """
+
+    def __init__(self, latent_dim, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        frozen = dict(trainable=False)
+        self.mean = self.add_weight(name="mean", shape=(latent_dim,), initializer="zeros", **frozen)
+        square = (latent_dim, latent_dim)
+        self.scale = self.add_weight(name="scale", shape=square, initializer="identity", **frozen)
+        self.built = True
+
+    def sample(self, count, seed):
+        return self.mean + super().sample(count, seed) @ ops.transpose(self.scale)
+
+    def fit(self, codes):
+        """Take mean and covariance of `codes` [n, latent_dim]."""
+        self.mean.assign(codes.mean(axis=0))
+        covariance = np.atleast_2d(np.cov(codes.astype(np.float64), rowvar=False))
+        jitter = 1e-6 * max(np.trace(covariance) / self.latent_dim, 1e-6)  # dead units: rank lost
+        self.scale.assign(np.linalg.cholesky(covariance + jitter * np.eye(self.latent_dim)))
+
+    def from_standard(self, codes):
+        return self.mean + codes * ops.norm(self.scale, axis=1)
