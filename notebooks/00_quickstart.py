@@ -120,7 +120,7 @@ again = model.decode(z)["x"]
 print(f"generated {new.shape}, encoded to {z.shape}, decoded to {again.shape}")
 
 # %%
-plotting.reconstructions(new, again, title="generated digits")
+plotting.image_rows({"generated": new, "and rebuilt": again})
 
 # %% [markdown]
 # On disk there are now the pictures of every epoch and a film of them, the history as CSV, a

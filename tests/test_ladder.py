@@ -9,10 +9,14 @@ import scipy.stats
 import tensorflow as tf
 from sklearn.decomposition import PCA
 
-from vae_keras import TrainConfig, UserError, train
+from vae_keras import TrainConfig, UserError, load_exported, train
+from vae_keras.cli import main
+from vae_keras.data import Examples
 from vae_keras.data.archives import digits
+from vae_keras.evaluation import importance_weighted_nll
 from vae_keras.models import (
     MODELS,
+    VAE,
     Autoencoder,
     ConditionalVAE,
     ContractiveAutoencoder,
@@ -20,9 +24,10 @@ from vae_keras.models import (
     LinearAutoencoder,
     SparseAutoencoder,
 )
+from vae_keras.models.completion import CompletionNetwork, CompletionVAE, hidden_mask
 from vae_keras.models.priors import FittedGaussian
 from vae_keras.networks import DenseNetwork
-from vae_keras.objectives.likelihoods import loss
+from vae_keras.objectives.likelihoods import Gaussian, loss
 
 SHAPE = (8, 8, 1)
 rng = np.random.default_rng(0)
@@ -292,6 +297,27 @@ def test_conditional_model_needs_labels(x, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_exported_conditional_model_checks_its_labels(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(TrainConfig(model="conditional", epochs=1, name="c"), verbose=0)
+    exported = load_exported("c")
+    assert exported.class_names == tuple("0123456789")
+    fours = exported.generate(3, label=4)
+    np.testing.assert_array_equal(fours, exported.generate(3, label=[4, 4, 4]))
+    x = fours.clip(0, 1)
+    assert exported.decode(exported.encode(x, 4), 4).shape == x.shape
+    assert exported.log_prob(x, exported.encode(x, 4), 4).shape == (3,)
+    for label in ("12", "-1"):
+        with pytest.raises(SystemExit) as stop:
+            main(["generate", "c", "--label", label])
+        assert stop.value.code == 2
+        assert "must be a number from 0 to 9" in capsys.readouterr().err
+    with pytest.raises(UserError, match="give a label"):
+        exported.encode(x)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels must be 0 to 9"):
+        exported.model.decode(tf.zeros((1, 10)), tf.constant([12]))
+
+
 def test_fitted_gaussian_has_the_moments_of_the_codes():
     codes = rng.multivariate_normal([1, -2, 0], [[2, 1, 0], [1, 3, 0], [0, 0, 1e-9]], 5_000)
     prior = FittedGaussian(3)
@@ -306,3 +332,39 @@ def test_fitted_gaussian_has_the_moments_of_the_codes():
 def test_own_network_serves_every_rung(x):
     for rung in (Autoencoder, SparseAutoencoder, ContractiveAutoencoder):
         assert rung(SHAPE, latent_dim=6, network=DenseNetwork((12,), "tanh"))(x).shape == x.shape
+
+
+@pytest.mark.parametrize("visible", [1, 2, 3])
+def test_hidden_quadrants_are_predicted_from_the_visible_ones_alone(visible, x):
+    mask = hidden_mask(SHAPE, visible)
+    assert mask.sum() == 64 - 16 * visible
+    changed = np.where(mask == 1, 1 - x, x)
+    network = CompletionNetwork(SHAPE, latent_dim=4, visible=visible)
+    np.testing.assert_array_equal(network(x), network(changed))
+    model = CompletionVAE(SHAPE, latent_dim=4, visible=visible)
+    completed = model.complete(x, (0, 1)).numpy()
+    np.testing.assert_array_equal(completed, model.complete(changed, (0, 1)))
+    np.testing.assert_array_equal(completed * (1 - mask), x * (1 - mask))
+    batch = model.prepare(x)
+    parameters = model.parameters(model.code(batch), batch.condition)
+    p = scipy.special.expit(np.float64(parameters))
+    entropy = -(x * np.log(p) + (1 - x) * np.log(1 - p))
+    found = model.reconstruction_loss(batch, parameters)
+    np.testing.assert_allclose(found, (entropy * mask).sum((1, 2, 3)), rtol=1e-4)
+
+
+def test_importance_weighted_nll_is_the_exact_likelihood_of_a_linear_model():
+    """With a linear decoder x = Wz + b + σε, log p(x) is that of N(b, WWᵀ + σ²I)."""
+    model = VAE((3, 1, 1), 2, DenseNetwork(()), Gaussian(0.7))
+    wide = [0.3 * weight for weight in model.encoder.get_weights()]
+    model.encoder.set_weights(wide)  # a posterior near the prior covers the true one
+    x = rng.normal(size=(50, 3, 1, 1)).astype("float32")
+    w = np.asarray(model.decoder(np.eye(2, dtype="float32"))).reshape(2, 3).T
+    exact = scipy.stats.multivariate_normal(np.zeros(3), w @ w.T + 0.49 * np.eye(3))
+    expected = -exact.logpdf(x.reshape(50, 3))
+    bounds = [importance_weighted_nll(model, Examples(x), k).mean() for k in (1, 10, 2_000)]
+    assert bounds[0] > bounds[1] > bounds[2]
+    assert bounds[2] == pytest.approx(expected.mean(), abs=0.02)
+    model.compile("adam")
+    elbo = model.evaluate({"x": x, "index": np.arange(50)}, verbose=0, return_dict=True)
+    assert bounds[0] == pytest.approx(elbo["loss"], abs=0.5)  # one draw: the same in expectation

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vae_keras import data, plotting
+from vae_keras import data, plotting, uses
 from vae_keras.config import TrainConfig, config_class, type_of
 from vae_keras.errors import UserError
 from vae_keras.evaluation import evaluate
@@ -14,6 +14,7 @@ from vae_keras.export import export, load_exported
 from vae_keras.files import whole_file
 from vae_keras.model_card import model_card
 from vae_keras.runs import existing_run, run_to_resume
+from vae_keras.studies import study
 from vae_keras.training import train
 
 EXIT_BAD_INPUT = 2
@@ -36,7 +37,7 @@ def main(arguments=None):
     except OSError as error:  # a full disk, a folder that may not be written
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
     except (KeyboardInterrupt, click.Abort):
-        print("\nstopped; train --resume goes on from the last checkpoint", file=sys.stderr)
+        print("\nstopped (a training run goes on with --resume)", file=sys.stderr)
         sys.exit(130)
 
 
@@ -114,16 +115,19 @@ def evaluate_command(run, data_dir):
 @click.argument("model")
 @click.option("--n", type=click.IntRange(1, 10_000), default=64, show_default=True, help="images")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--label", type=int, help="class to draw, for a conditional model; default: each in turn"
+)
 @click.option("--output", type=Path, help="picture to write; default: MODEL_samples.png")
 @click.option("--overwrite", is_flag=True, help="replace the picture if it exists")
-def generate_command(model, n, seed, output, overwrite):
+def generate_command(model, n, seed, label, output, overwrite):
     """Draw new images from MODEL, an export such as saved_models/digits_vae, or its name."""
     exported = load_exported(model)
     output = _free(output or Path(f"{exported.path.name}_samples.png"), overwrite)
     if output.suffix.lower() not in PICTURE_ENDINGS:
         raise UserError(f"--output {str(output)!r} must end in one of {', '.join(PICTURE_ENDINGS)}")
     figure = plotting.image_grid(
-        exported.generate(n, seed), title=f"{exported.path.name}, {n} samples"
+        exported.generate(n, seed, label), title=f"{exported.path.name}, {n} samples"
     )
     with whole_file(output) as temporary:
         plotting.save(figure, temporary)
@@ -138,8 +142,9 @@ def export_command(run, output, overwrite):
     """Write RUN (a folder such as runs/digits_vae) as a SavedModel."""
     folder = existing_run(run)
     output = _free(output or folder.exported, overwrite, folder=True)
-    model = folder.load_model()
-    export(model, output, model_card(model, folder.read_config(), folder.read_metrics()))
+    model, metrics = folder.load_model(), folder.read_metrics()
+    card = model_card(model, folder.read_config(), metrics)
+    export(model, output, card, metrics["class_names"])
     print(output)
 
 
@@ -152,3 +157,86 @@ def _free(path: Path, overwrite: bool, folder=False) -> Path:
     if path.exists() and path.is_dir() != folder:
         raise UserError(f"--output {str(path)!r} is {'not ' if folder else ''}a folder")
     return path
+
+
+@commands.command(name="compress")
+@click.argument("model")
+@click.argument("folder", type=Path)
+@click.option("--output", type=Path, required=True, help="file of codes to write (.npz)")
+@click.option("--overwrite", is_flag=True, help="replace the file if it exists")
+def compress_command(model, folder, output, overwrite):
+    """Encode the images in FOLDER to float16 codes by MODEL, an export or its name."""
+    _free(output, overwrite)
+    print(f"encoding the images in {folder} by {model} …", flush=True)
+    found = uses.compress(model, folder, output)
+    sizes = {name: found[f"{name}_bytes"] for name in ("original", "pixel", "code", "archive")}
+    print(f"{output}: {found['images']:,} images")
+    print(f"  codes {sizes['code']:,} bytes (the file, with names: {sizes['archive']:,})")
+    for name, what in (("pixel", "resized pixels"), ("original", "original files")):
+        print(f"  {what} {sizes[name]:,} bytes, {sizes[name] / sizes['code']:.1f} times the codes")
+    error, ratio = found["mean_squared_error"], found["psnr"]
+    print(f"  restored: mean squared error {error:.5f} of values in [0, 1], PSNR {ratio:.2f} dB")
+
+
+@commands.command(name="restore")
+@click.argument("model")
+@click.argument("file", type=Path)
+@click.option("--output", type=Path, required=True, help="folder to write PNG files to")
+@click.option("--overwrite", is_flag=True, help="write to a folder that exists, over its files")
+def restore_command(model, file, output, overwrite):
+    """Decode FILE, which compress wrote with the same MODEL, to PNG files."""
+    _free(output, overwrite, folder=True)
+    print(f"decoding {file} by {model} …", flush=True)
+    print(f"{output}: {uses.restore(model, file, output):,} images")
+
+
+@commands.command(name="denoise")
+@click.argument("model")
+@click.argument("folder", type=Path)
+@click.option("--output", type=Path, required=True, help="folder to write PNG files to")
+@click.option("--overwrite", is_flag=True, help="write to a folder that exists, over its files")
+def denoise_command(model, folder, output, overwrite):
+    """Reconstruct the images in FOLDER by MODEL, best the export of a denoising model."""
+    _free(output, overwrite, folder=True)
+    print(f"reconstructing the images in {folder} by {model} …", flush=True)
+    print(f"{output}: {uses.denoise(model, folder, output):,} images")
+
+
+@commands.command(name="probe")
+@click.argument("run")
+@click.option("--data-dir", help="folder with the archive of the run's data set")
+def probe_command(run, data_dir):
+    """Accuracy of a linear classifier on the codes of RUN, beside pixels and PCA."""
+    folder = existing_run(run)
+    config = folder.read_config()
+    dataset = data.load(config.replace(data_dir=data_dir or config.data_dir))
+    uses.check_labels(dataset)
+    model = folder.load_model()
+    print(f"{folder.name}: logistic regression on three kinds of features …", flush=True)
+    print(f"{'labels':>8} {'codes':>8} {'pixels':>8} {f'PCA, {model.latent_dim}':>8}")
+    for row in uses.probe(model, dataset):
+        values = (row[name] for name in ("codes", "pixels", "pca"))
+        cells = (f"{'–' if value is None else format(value, '.1%'):>8}" for value in values)
+        print(f"{row['labels']:>8,} {' '.join(cells)}")
+    most = uses.most_in_memory(dataset)
+    note = f"; pixels, and PCA fitted, of {most:,} at most" if len(dataset.train) > most else ""
+    print(f"accuracy on {min(len(dataset.test), most):,} test images{note}")
+
+
+@commands.command(name="anomaly")
+@click.option("--dataset", default="digits", show_default=True, help="as of train, with labels")
+@click.option("--data-dir", help="folder with the archive of the data set")
+@click.option("--model", default="vae", show_default=True, help="as of train")
+@click.option("--held-out", required=True, help="label, by name or number, that is not trained on")
+@click.option("--latent-dim", type=int, help="size of the code")
+@click.option("--epochs", type=int, help="passes over the training data")
+@click.option("--seed", type=int, help="as of train")
+def anomaly_command(held_out, **options):
+    """How well the loss of a model tells a label that it never saw (AUROC). Leaves no files."""
+    config = TrainConfig(**{name: value for name, value in options.items() if value is not None})
+    print(f"training {config.model} on {config.dataset} without {held_out!r} …", flush=True)
+    area = uses.held_out_auroc(config, held_out)
+    print(f"AUROC {area:.3f} on the test set, {held_out!r} against the rest (0.5 is chance)")
+
+
+commands.add_command(study)

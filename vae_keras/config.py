@@ -106,7 +106,7 @@ RECIPES = {
     # Each entry adds to the one before. "steps" are weight updates, whatever the size of the data.
     "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
     "linear": dict(network="linear", learning_rate=1e-2),
-    "sparse": dict(sparsity_weight=0.1),
+    "sparse": dict(network="linear", sparsity_weight=0.1),
     "vae": dict(likelihood="bernoulli"),
     "conditional": dict(likelihood="bernoulli"),
     "digits": dict(batch_size=64, steps=2_000),

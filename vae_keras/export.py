@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from vae_keras.errors import UserError
 from vae_keras.files import whole_folder, write_text
 
 SAVED_MODELS = Path("saved_models")
+LABELS = "labels.json"
 PRETRAINED = SAVED_MODELS / "pretrained"
 
 
-def export(model, path, card: str):
-    """Write `model` as a SavedModel with its endpoints and `model_card.md`, whole or not at all."""
+def export(model, path, card: str, class_names=()):
+    """Write `model` as a SavedModel with its endpoints and `model_card.md`, whole or not at all.
+
+    If the endpoints take labels, `labels.json` has their names, in the order of their numbers.
+    """
     archive = keras.export.ExportArchive()
     archive.track(model)
     for name, (function, inputs) in model.endpoints().items():
@@ -26,6 +31,8 @@ def export(model, path, card: str):
         with _quiet():
             archive.write_out(temporary, verbose=False)
         write_text(temporary / "model_card.md", card)
+        if model.takes_labels:
+            write_text(temporary / LABELS, json.dumps(list(class_names)) + "\n")
 
 
 @contextlib.contextmanager
@@ -56,7 +63,8 @@ def find_exported(name_or_path: str) -> Path:
 class ExportedModel:
     """A SavedModel with the endpoints of an export: arrays in, arrays out.
 
-    `image_shape` and `latent_dim` say what it takes; `endpoints` what it offers.
+    `image_shape` and `latent_dim` say what it takes; `endpoints` what it offers. The endpoints of
+    a conditional model also take `label`, int [batch], an index of `class_names`.
     """
 
     def __init__(self, path):
@@ -66,8 +74,16 @@ class ExportedModel:
         except Exception as error:  # a damaged file raises errors of many kinds
             raise UserError(f"{str(self.path)!r} cannot be read: {error}") from error
         self.endpoints = [name for name in self.model.signatures if name != "serving_default"]
-        self.image_shape = tuple(self._input("reconstruct", "x").shape[1:])
-        self.latent_dim = self._input("decode", "z").shape[1]
+        try:
+            self.image_shape = tuple(self._input("reconstruct", "x").shape[1:])
+            self.latent_dim = self._input("decode", "z").shape[1]
+        except KeyError as error:
+            raise UserError(
+                f"{str(self.path)!r} has no endpoint or input {error}: it is not of this package"
+            ) from error
+        self.class_names = ()
+        if (self.path / LABELS).is_file():
+            self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
 
     def _input(self, endpoint, name) -> tf.TensorSpec:
         return self.model.signatures[endpoint].structured_input_signature[1][name]
@@ -81,25 +97,51 @@ class ExportedModel:
         outputs = self.model.signatures[endpoint](**tensors)
         return {name: value.numpy() for name, value in outputs.items()}
 
-    def reconstruct(self, x):
+    @property
+    def takes_labels(self) -> bool:
+        return bool(self.class_names)
+
+    def reconstruct(self, x, label=None):
         """[batch, *image_shape] in [0, 1] -> the same after encoding and decoding."""
-        return self.call("reconstruct", x=x)["reconstruction"]
+        return self.call("reconstruct", x=x, **self._labels(label, len(x)))["reconstruction"]
 
-    def encode(self, x):
+    def encode(self, x, label=None):
         """[batch, *image_shape] in [0, 1] -> z [batch, latent_dim], the mean."""
-        return self.call("encode", x=x)["z"]
+        return self.call("encode", x=x, **self._labels(label, len(x)))["z"]
 
-    def decode(self, z):
+    def decode(self, z, label=None):
         """[batch, latent_dim] -> [batch, *image_shape]."""
-        return self.call("decode", z=z)["x"]
+        return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
-    def generate(self, n: int, seed=0):
-        """`n` new examples, the same for the same seed (a number or a pair): [n, *image_shape]."""
-        return self.call("generate", n=n, seed=np.broadcast_to(seed, 2))["x"]
+    def generate(self, n: int, seed=0, label=None):
+        """`n` new examples, the same for the same seed (a number or a pair): [n, *image_shape].
 
-    def log_prob(self, x, z):
+        A conditional model draws every class in turn unless `label` says otherwise.
+        """
+        if self.takes_labels and label is None:
+            label = np.arange(n) % len(self.class_names)
+        return self.call("generate", n=n, seed=np.broadcast_to(seed, 2), **self._labels(label, n))[
+            "x"
+        ]
+
+    def log_prob(self, x, z, label=None):
         """log p(x|z) in nats: [batch]."""
-        return self.call("log_prob", x=x, z=z)["log_prob"]
+        return self.call("log_prob", x=x, z=z, **self._labels(label, len(x)))["log_prob"]
+
+    def _labels(self, label, count: int) -> dict:
+        """The input `label` of an endpoint: checked, and one for each example."""
+        if not self.takes_labels:
+            if label is not None:
+                raise UserError(f"{self.path.name!r} takes no label: it is not a conditional model")
+            return {}
+        if label is None:
+            raise UserError(f"{self.path.name!r} is a conditional model: give a label")
+        label, most = np.asarray(label), len(self.class_names) - 1
+        if not np.issubdtype(label.dtype, np.integer) or label.min() < 0 or label.max() > most:
+            raise UserError(
+                f"label {label} of {self.path.name!r} must be a number from 0 to {most}"
+            )
+        return {"label": np.broadcast_to(label, count)}
 
 
 def load_exported(path) -> ExportedModel:

@@ -58,11 +58,12 @@ OUTPUTS = {
 def usage(name: str, model) -> str:
     """Five lines of plain TensorFlow."""
     shape = ", ".join(map(str, model.image_shape))
+    label = f", tf.range(16) % {model.classes}" if model.takes_labels else ""
     return f"""import tensorflow as tf
 model = tf.saved_model.load("saved_models/{name}")
-images = model.generate(n=tf.constant(16), seed=tf.constant([0, 1]))["x"]  # [16, {shape}]
-z = model.encode(images)["z"]  # [16, {model.latent_dim}]
-again = model.decode(z)["x"]  # [16, {shape}]"""
+images = model.generate(tf.constant(16), tf.constant([0, 1]){label})["x"]  # [16, {shape}]
+z = model.encode(images{label})["z"]  # [16, {model.latent_dim}]
+again = model.decode(z{label})["x"]  # [16, {shape}]"""
 
 
 def _rows(figures: dict) -> str:

@@ -43,25 +43,12 @@ def latent_scatter(codes, labels=None, class_names=(), axes_names=("z₁", "z₂
     """Codes [n, 2] as points, coloured by label, the name of each class written at its centre."""
     figure, axes = _figure(6, 6)
     codes = np.asarray(codes)
-    classes = [None] if labels is None else np.unique(labels)
-    size = 3 if len(codes) > 1_000 else 5
-    for position, one in enumerate(classes):
-        points = codes if one is None else codes[labels == one]
-        colour = PALETTE[position % len(PALETTE)]
-        axes.plot(*points.T, "o", color=colour, markersize=size, alpha=0.6, markeredgewidth=0)
-    if labels is not None and len(classes) <= 20:  # more names than that hide the points
-        for position, one in enumerate(classes):
-            name = class_names[one] if one < len(class_names) else str(one)
-            text = axes.text(*np.median(codes[labels == one], axis=0), name)
-            text.set(color=PALETTE[position % len(PALETTE)], weight="bold", size=13)
-            text.set(
-                ha="center", va="center", path_effects=[withStroke(linewidth=4, foreground="white")]
-            )
-    # Whole numbers, at least the bulk of N(0, I): so that the frames of a film have the same scale.
-    side = max(4, math.ceil(np.abs(codes).max()))
-    axes.set(xlim=(-side, side), ylim=(-side, side), aspect="equal")
+    _scatter(axes, codes, labels, class_names, size=3 if len(codes) > 1_000 else 5)
+    if labels is not None:
+        _name_classes(axes, codes, labels, class_names, size=13)
+    side = _half_width(np.abs(codes).max())
+    axes.set(xlim=(-side, side), ylim=(-side, side))
     axes.set(xlabel=axes_names[0], ylabel=axes_names[1], title=title)
-    axes.grid(alpha=0.25)
     return figure
 
 
@@ -78,11 +65,8 @@ def image_rows(rows: dict, title=""):
 
     For inputs above their reconstructions, for instance.
     """
-    images = np.concatenate([np.asarray(row) for row in rows.values()])
-    figure, axes = _canvas(_tiled(images, len(images) // len(rows)), title)
-    height = images.shape[1] + 1
-    axes.set_yticks([(row + 0.5) * height for row in range(len(rows))], rows)
-    axes.tick_params(left=False, bottom=False, labelbottom=False)
+    figure, axes = _canvas(_tiled_rows(rows), title)
+    _name_rows(axes, rows)
     return figure
 
 
@@ -120,9 +104,118 @@ def loss_curves(history: dict, unit="nats per example"):
     return figure
 
 
+PIXEL_LOSSES = {"mse": "mse: squared error", "rmse": "rmse: |error|", "bce": "bce: cross-entropy"}
+MEASURES = {
+    "mse": "test squared error",
+    "rmse": "test RMSE",
+    "bce_above_minimum": "test cross-entropy above minimum\n(nats; mse, rmse outputs clipped)",
+}
+LOSS_STYLES = (
+    dict(color=PALETTE[0], linestyle="-"),
+    dict(color=PALETTE[4], linestyle="--"),
+    dict(color=PALETTE[2], linestyle="-."),
+)
+
+
+def codes_and_samples(panels: dict, labels, class_names=()):
+    """Codes with the samples drawn among them, and below the images decoded from these.
+
+    `panels` has for each title `codes` [n, 2], `samples` [m, 2] and `images` [k, height, width,
+    channels]; `labels` [n] are those of the codes.
+    """
+    figure = Picture(10, 7.2)
+    above, below = figure.subplots(2, len(panels), height_ratios=(1.08, 1))
+    for title, panel, axes, grid in zip(panels, panels.values(), above, below, strict=True):
+        _scatter(axes, panel["codes"], labels, class_names)
+        _name_classes(axes, panel["codes"], labels, class_names)
+        ellipse = dict(color="black", label="where samples lie (2σ)", zorder=4)  # above the names
+        axes.plot(*_ellipse(panel["samples"]), "--", **ellipse)
+        axes.set(title=title, xlabel="z₁", **_square_around(panel["codes"]))
+        columns = math.isqrt(len(panel["images"]))
+        grid.imshow(_tiled(panel["images"], columns), cmap="gray", vmin=0, vmax=1)
+        grid.set_axis_off()
+        grid.set_title("decoded samples", size="medium")
+    above[0].set_ylabel("z₂")
+    above[0].legend(handles=above[0].get_lines()[-1:], loc="upper left", fontsize="small")
+    return figure
+
+
+def latent_scatters(rows: dict, labels, class_names=()):
+    """Scatters of codes [n, 2] side by side: {row name: {column name: codes}}, labels [n]."""
+    columns = list(next(iter(rows.values())))
+    figure = Picture(10, 3.5 * len(rows))
+    figure.get_layout_engine().set(h_pad=0.1)  # inches
+    for down, (row, (name, codes)) in enumerate(
+        zip(figure.subplots(len(rows), len(columns), squeeze=False), rows.items(), strict=True)
+    ):
+        for axes, column in zip(row, columns, strict=True):
+            _scatter(axes, codes[column], labels, class_names)
+            deviation = np.std(codes[column], axis=0).mean()
+            axes.set(title="" if down else column, xlabel="z₁")
+            text = axes.text(0.03, 0.04, f"standard deviation {deviation:.2g}")
+            text.set(transform=axes.transAxes, bbox=dict(facecolor="white", linewidth=0, pad=2))
+        row[0].set_ylabel(f"{name}\nz₂")
+    points = axes.get_legend_handles_labels()
+    if len(points[0]) <= 20:
+        figure.legend(*points, loc="outside lower center", ncols=10, markerscale=3, frameon=False)
+    return figure
+
+
+def loss_comparison(curves: dict, errors: dict, rows: dict):
+    """What each loss of a pixel is, what each trained model scores by all, and what it rebuilds.
+
+    `curves` is {"prediction": [n], target: {loss: [n]}}, `errors` {model: {measure: number}} with
+    the MEASURES, `rows` {name: images [n, height, width, channels]}.
+    """
+    figure = Picture(10, 9.5)
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(3, 2.2, 4.3))
+    _pixel_losses(top, curves)
+    _errors(middle, errors)
+    axes = bottom.subplots()
+    _show(axes, _tiled_rows(rows), "test images and their reconstructions")
+    _name_rows(axes, rows)
+    return figure
+
+
+def _pixel_losses(figure, curves):
+    targets = [target for target in curves if target != "prediction"]
+    for axes, target in zip(figure.subplots(1, len(targets), sharey=True), targets, strict=True):
+        for (name, values), style in zip(curves[target].items(), LOSS_STYLES, strict=True):
+            axes.plot(curves["prediction"], values, label=PIXEL_LOSSES[name], **style)
+        axes.set(title=f"target {target:g}", xlabel="prediction of the pixel", ylim=(-0.05, 3))
+        axes.grid(alpha=0.25)
+        if target == targets[0]:
+            axes.set_ylabel("loss of one pixel,\nabove its minimum")
+            axes.legend()
+
+
+def _errors(figure, errors):
+    for axes, measure in zip(figure.subplots(1, len(MEASURES), sharey=True), MEASURES, strict=True):
+        values = [error[measure] for error in errors.values()]
+        colours = [style["color"] for style in LOSS_STYLES[: len(errors)]]
+        bars = axes.barh(list(errors), values, color=colours)
+        best = min(values)
+        notes = [f"{v:.4g}" + (f" (+{v / best - 1:.1%})" if v > best else "") for v in values]
+        axes.bar_label(bars, notes, padding=4)
+        axes.set(xlabel=MEASURES[measure], xlim=(0, 1.8 * max(values)))
+        axes.invert_yaxis()
+        axes.spines[["top", "right"]].set_visible(False)
+
+
 def save(figure: Figure, path):
     """Write a figure as PNG (or what the ending of `path` says)."""
     figure.savefig(path)
+
+
+def _half_width(largest: float) -> float:
+    """A limit for axes around 0 that changes seldom, so that the frames of a film keep their scale.
+
+    The bulk of N(0, I) if the codes are of that size, else the next number of one digit.
+    """
+    if 1 < largest <= 4:
+        return 4
+    unit = 10.0 ** math.floor(math.log10(max(largest, 1e-9)))
+    return math.ceil(largest / unit) * unit
 
 
 def _figure(width, height):
@@ -130,9 +223,51 @@ def _figure(width, height):
     return figure, figure.subplots()
 
 
+def _scatter(axes, codes, labels=None, class_names=(), size=2.5):
+    """Codes [n, 2] coloured by label, in limits that hold N(0, I): so that a collapse is seen."""
+    for position, one in enumerate([None] if labels is None else np.unique(labels)):
+        points = codes if one is None else codes[labels == one]
+        style = dict(color=PALETTE[position % len(PALETTE)], markersize=size, alpha=0.6)
+        name = "" if one is None else _class_name(one, class_names)
+        axes.plot(*points.T, "o", label=name, markeredgewidth=0, **style)
+    side = max(4, math.ceil(np.abs(codes).max()))
+    axes.set(xlim=(-side, side), ylim=(-side, side), aspect="equal")
+    axes.grid(alpha=0.25)
+
+
+def _name_classes(axes, codes, labels, class_names, size=11):
+    """Write the name of each class at its centre, unless there are so many that they hide it."""
+    classes = np.unique(labels)
+    for position, one in enumerate(classes if len(classes) <= 20 else ()):
+        text = axes.text(*np.median(codes[labels == one], axis=0), _class_name(one, class_names))
+        text.set(color=PALETTE[position % len(PALETTE)], weight="bold", size=size)
+        text.set(path_effects=[withStroke(linewidth=3, foreground="white")])
+        text.set(ha="center", va="center")
+
+
+def _class_name(label, class_names) -> str:
+    return class_names[label] if class_names else str(label)
+
+
+def _square_around(codes):
+    """Limits of both axes, equally wide, that hold `codes` [n, 2]."""
+    low, high = np.min(codes, axis=0), np.max(codes, axis=0)
+    centre, half = (low + high) / 2, 0.54 * (high - low).max()
+    return dict(zip(("xlim", "ylim"), np.stack([centre - half, centre + half], axis=1)))
+
+
+def _ellipse(points):
+    """Two standard deviations around the mean of `points` [n, 2]: x and y of a closed curve."""
+    angle = np.linspace(0, 2 * math.pi, 100)
+    scale = np.linalg.cholesky(np.cov(points, rowvar=False))
+    return np.mean(points, axis=0)[:, None] + 2 * scale @ np.stack([np.cos(angle), np.sin(angle)])
+
+
 def _tiled(images, columns, line=1.0):
     """One picture of all images, lines of brightness `line` between: [height, width, channels]."""
     images = np.clip(np.asarray(images, np.float32), 0, 1)
+    if images.shape[-1] not in (1, 3, 4):  # no colours: their mean
+        images = images.mean(axis=-1, keepdims=True)
     count, height, width, channels = images.shape
     down, right, rows = height + 1, width + 1, math.ceil(count / columns)
     picture = np.full((rows * down - 1, columns * right - 1, channels), line, np.float32)
@@ -147,8 +282,25 @@ def _canvas(picture, title):
     height, width = picture.shape[:2]
     scale = 6.4 / max(height, width)
     figure, axes = _figure(max(2.0, width * scale), max(1.6, height * scale + 0.4))
+    _show(axes, picture, title)
+    return figure, axes
+
+
+def _show(axes, picture, title):
+    height, width = picture.shape[:2]
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
     axes.set_title(title)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return figure, axes
+    axes.spines[:].set_visible(False)
+
+
+def _tiled_rows(rows: dict):
+    """One picture of rows of images: {name: [n, height, width, channels]}."""
+    images = np.concatenate([np.asarray(row) for row in rows.values()])
+    return _tiled(images, len(images) // len(rows))
+
+
+def _name_rows(axes, rows: dict):
+    """The name of each row of images in front of it."""
+    height = len(next(iter(rows.values()))[0]) + 1
+    axes.set_yticks([(row + 0.5) * height for row in range(len(rows))], rows)
+    axes.tick_params(left=False, bottom=False, labelbottom=False)

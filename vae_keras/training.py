@@ -68,7 +68,8 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     say(f"drawing {folder.plots} and writing {folder.exported} …")
     model.save(folder.model)
     draw_results(model, dataset, _columns(state["history"]), folder.plots)
-    export(model, folder.exported, model_card(model, config, metrics))
+    card = model_card(model, config, metrics)
+    export(model, folder.exported, card, metrics["class_names"])
     write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
     say(summary(folder, dataset, metrics))
     return Run(folder, config, dataset, model, _columns(state["history"]), metrics)
@@ -155,6 +156,7 @@ def _metrics(model, config, dataset, state) -> dict:
         "images_per_second": round(len(dataset.train) * state["epoch"] / seconds),
         "data_kind": dataset.kind,
         "unit": model.reconstruction.unit,
+        "class_names": list(dataset.class_names),
         "examples": {
             split: len(getattr(dataset, split)) for split in ("train", "validation", "test")
         },

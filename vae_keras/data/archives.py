@@ -10,7 +10,7 @@ import numpy as np
 from vae_keras.data.dataset import Dataset, Examples, dataset
 from vae_keras.errors import UserError
 
-LARGEST_LABEL = 2**31 - 1
+LARGEST_LABEL = 65_535
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 IDX_IMAGES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 CLASS_NAMES = {

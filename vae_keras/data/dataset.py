@@ -101,8 +101,7 @@ class Dataset:
     @property
     def class_count(self) -> int:
         """How many classes the labels tell apart."""
-        largest = max(split.labels.max() for split in (self.train, self.test))
-        return max(int(largest) + 1, len(self.class_names))
+        return len(self.class_names)
 
     @property
     def kind(self) -> str:
@@ -123,6 +122,10 @@ def dataset(name, examples: Examples, test: Examples | None = None, class_names=
     """
     if len(examples) < 10:
         raise UserError(f"{name}: {len(examples)} training examples are too few, need at least 10")
+    if examples.labels is not None:
+        labels = [split.labels for split in (examples, test) if split is not None]
+        largest = max(int(part.max()) for part in labels if part is not None)
+        class_names = [*class_names, *map(str, range(len(class_names), largest + 1))]
     order = np.random.default_rng(SPLIT_SEED).permutation(len(examples))
     if test is None:
         held_out = max(1, round(test_share * len(order)))

@@ -31,7 +31,7 @@ def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") ->
     The resized images are kept on disk, so only the first use reads every file; from then on
     batches are read from there, and the memory does not grow with the number of images.
     """
-    files = _image_files(path)
+    files = image_files(path)
     images = _resized(path, files, image_size, color_mode)
     parts = [file.relative_to(path).parts for file in files]
     class_names, labels = (), None
@@ -41,7 +41,8 @@ def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") ->
     return dataset(name, Examples(images, labels), class_names=map(str, class_names))
 
 
-def _image_files(path: Path) -> list[Path]:
+def image_files(path: Path) -> list[Path]:
+    """The images below a folder that Pillow reads by their endings, sorted. Raises UserError."""
     if not path.is_dir():
         raise UserError(f"folder {str(path)!r} does not exist")
     formats = Image.registered_extensions()
@@ -106,13 +107,13 @@ def _fill(target: Path, files, image_size, color_mode):
         np.lib.format.write_array_header_1_0(file, header)
         for first in range(0, len(files), CHUNK):
             chunk = files[first : first + CHUNK]
-            for pixels in pool.map(lambda f: _pixels(f, image_size, color_mode), chunk):
+            for pixels in pool.map(lambda f: read_pixels(f, image_size, color_mode), chunk):
                 file.write(pixels.tobytes())
             seconds = time.perf_counter() - start
             print(f"  {first + len(chunk):,} of {len(files):,}, {seconds:.0f} s", flush=True)
 
 
-def _pixels(file: Path, image_size, color_mode) -> np.ndarray:
+def read_pixels(file: Path, image_size, color_mode) -> np.ndarray:
     """The image in `file` as uint8 [height, width, channels], upright."""
     with _opened(file) as image:
         try:

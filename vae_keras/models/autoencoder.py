@@ -48,6 +48,7 @@ class Autoencoder(keras.Model):
     code_activation = None
     prior_class = FittedGaussian
     takes_labels = False
+    loss_mask = None  # [height, width, 1]: which values are to be rebuilt, if not all
 
     def __init__(
         self, image_shape, latent_dim=2, network="dense", reconstruction="mse", seed=0, **kwargs
@@ -111,7 +112,11 @@ class Autoencoder(keras.Model):
     def objective(self, batch: Batch, training: bool) -> dict:
         """Each of `terms` per example, summed over features, unweighted: {name: [batch]}."""
         parameters = self.parameters(self.code(batch), batch.condition)
-        return {"reconstruction_loss": self.reconstruction.loss(batch.target, parameters)}
+        return {"reconstruction_loss": self.reconstruction_loss(batch, parameters)}
+
+    def reconstruction_loss(self, batch: Batch, parameters):
+        """The first term of every rung's objective: [batch]."""
+        return self.reconstruction.loss(batch.target, parameters, self.loss_mask)
 
     def term_weights(self, step=None) -> dict:
         """The factor of each term at a training step, or in evaluation if `step` is None."""

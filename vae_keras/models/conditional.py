@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
+from keras import layers, ops
 
 from vae_keras.errors import UserError
 from vae_keras.models.vae import VAE, VAEOptions
@@ -21,9 +21,9 @@ class ConditionalOptions(VAEOptions):
 class ConditionalVAE(VAE):
     """A VAE of p(x|label): encoder and decoder are told the label (Sohn, Lee and Yan 2015).
 
-    The encoder sees it as one more plane for each class beside the image's channels, the decoder as
-    a one-hot vector beside the code. So the code need not say which class it is, and is left with
-    the style.
+    The encoder sees it as one more channel of the image, a learned plane for each class, the
+    decoder as a one-hot vector beside the code. So the code need not say which class it is, and is
+    left with the style.
     """
 
     Options = ConditionalOptions
@@ -47,8 +47,16 @@ class ConditionalVAE(VAE):
         return {**super().get_config(), "classes": self.classes}
 
     def build_encoder(self, input_shape=None):
-        *space, channels = self.image_shape
-        return super().build_encoder((*space, channels + self.classes))
+        height, width, channels = self.image_shape
+        self.label_plane = keras.Sequential(
+            [
+                keras.Input((self.classes,)),
+                layers.Dense(height * width, use_bias=False),
+                layers.Reshape((height, width, 1)),
+            ],
+            name="label_plane",
+        )
+        return super().build_encoder((height, width, channels + 1))
 
     def build_decoder(self, code_size=None):
         return super().build_decoder(self.latent_dim + self.classes)
@@ -57,11 +65,17 @@ class ConditionalVAE(VAE):
         """One-hot labels: int [batch] -> [batch, classes]."""
         if label is None:
             raise UserError("a conditional model needs labels beside the images")
-        return tf.one_hot(label, self.classes)
+        label = tf.convert_to_tensor(label)
+        message = f"labels must be 0 to {self.classes - 1}"
+        in_range = [
+            tf.debugging.assert_non_negative(label, message),
+            tf.debugging.assert_less(label, tf.cast(self.classes, label.dtype), message),
+        ]
+        with tf.control_dependencies([check for check in in_range if check is not None]):
+            return tf.one_hot(label, self.classes)
 
     def head_outputs(self, x, condition=None):
-        planes = ops.broadcast_to(condition[:, None, None, :], (*ops.shape(x)[:-1], self.classes))
-        return super().head_outputs(ops.concatenate([x, planes], axis=-1))
+        return super().head_outputs(ops.concatenate([x, self.label_plane(condition)], axis=-1))
 
     def parameters(self, z, condition=None):
         return self.decoder(ops.concatenate([z, condition], axis=-1))

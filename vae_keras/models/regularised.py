@@ -96,7 +96,7 @@ class LinearAutoencoder(Autoencoder):
 
     def figures(self, dataset):
         """Test error of PCA with as many components, ours relative to it, and the largest angle."""
-        pca, test = _pca(dataset.train, self.latent_dim), _flat(dataset.test)
+        pca, test = fitted_pca(dataset.train, self.latent_dim), flat(dataset.test)
         pca_error = np.sum((test - pca.inverse_transform(pca.transform(test))) ** 2, axis=1).mean()
         own = np.asarray(self.predict(dataset.test.batches(128), verbose=0)).reshape(test.shape)
         vectors, _ = self.principal_components()
@@ -108,7 +108,7 @@ class LinearAutoencoder(Autoencoder):
         }
 
     def exhibits(self, dataset):
-        pca, (vectors, _) = _pca(dataset.train, self.latent_dim), self.principal_components()
+        pca, (vectors, _) = fitted_pca(dataset.train, self.latent_dim), self.principal_components()
         shown = slice(10)
         signs = np.sign(np.sum(vectors * pca.components_, axis=1, keepdims=True))
         rows = {"from the weights": signs * vectors, "PCA": pca.components_}
@@ -118,11 +118,13 @@ class LinearAutoencoder(Autoencoder):
         return {**super().exhibits(dataset), "principal_components": components}
 
 
-def _pca(examples, components) -> PCA:
-    return PCA(components, random_state=0).fit(_flat(examples))
+def fitted_pca(examples, components) -> PCA:
+    """Principal component analysis of the examples' pixels."""
+    return PCA(components, random_state=0).fit(flat(examples))
 
 
-def _flat(examples) -> np.ndarray:
+def flat(examples) -> np.ndarray:
+    """The examples' pixels in [0, 1]: [n, pixels]."""
     return examples.arrays()[0].reshape(len(examples), -1)
 
 
@@ -134,7 +136,7 @@ def _as_images(vectors, image_shape) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class SparseOptions(AutoencoderOptions):
-    latent_dim: int = option(64, "size of the code", at_least=1)
+    latent_dim: int = option(128, "size of the code", at_least=1)
     sparsity: str = option(
         "l1", "penalty: l1 (of a ReLU code) or kl (to a target activity)", choices=("l1", "kl")
     )
@@ -149,6 +151,9 @@ class SparseAutoencoder(Autoencoder):
     "l1": Σ|h| of a ReLU code. "kl": Σ KL[ρ ‖ ρ̂_j], the divergence of a unit's mean activity ρ̂_j
     from the target ρ, of a sigmoid code (Ng 2011, Sparse autoencoder). The mean is that of the
     batch in training, and a running mean of the training data in evaluation.
+
+    The decoder's weights from each code unit have length 1: otherwise the code could shrink, and
+    the penalty with it, while they grow.
     """
 
     Options = SparseOptions
@@ -157,8 +162,8 @@ class SparseAutoencoder(Autoencoder):
     def __init__(
         self,
         image_shape,
-        latent_dim=64,
-        network="dense",
+        latent_dim=128,
+        network="linear",
         reconstruction="mse",
         sparsity="l1",
         sparsity_weight=0.1,
@@ -179,6 +184,12 @@ class SparseAutoencoder(Autoencoder):
             aggregation="mean",
         )
 
+    def build_decoder(self, code_size=None):
+        decoder = super().build_decoder(code_size)
+        first = next(layer for layer in decoder.layers if isinstance(layer, layers.Dense))
+        first.kernel.constraint = keras.constraints.UnitNorm(axis=1)
+        return decoder
+
     def get_config(self):
         own = ("sparsity", "sparsity_weight", "target_activity")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
@@ -187,7 +198,7 @@ class SparseAutoencoder(Autoencoder):
         code = self.code(batch)
         output = self.parameters(code)
         return {
-            "reconstruction_loss": self.reconstruction.loss(batch.target, output),
+            "reconstruction_loss": self.reconstruction_loss(batch, output),
             "sparsity_loss": self.penalty(code, training),
         }
 
@@ -216,14 +227,23 @@ class SparseAutoencoder(Autoencoder):
         return {"active_share": float(np.mean(codes > 0.1 * largest))}
 
     def exhibits(self, dataset):
-        shown = super().exhibits(dataset)
+        """The code units that are most active, as what the decoder draws for each.
+
+        For a dense encoder also its first layer; without hidden layers that is the same units.
+        """
+        images, _ = dataset.test.take(slice(MOST_IMAGES)).arrays()
+        activity = np.abs(self.encode(images)).mean(axis=0)
+        units = np.argsort(-activity, kind="stable")[:10]
+        origin = np.zeros((1, self.latent_dim), np.float32)
+        drawn = self.parameters(np.eye(self.latent_dim, dtype=np.float32)) - self.parameters(origin)
+        drawn = np.asarray(drawn).reshape(self.latent_dim, -1)
+        rows = {"decoder": _as_images(drawn[units], self.image_shape)}
         if isinstance(self.network, DenseNetwork):
             kernel = np.asarray(self.encoder.layers[2].kernel).T  # [units, pixels]
-            strongest = np.argsort(-np.linalg.norm(kernel, axis=1), kind="stable")[:40]
-            images = _as_images(kernel[strongest], self.image_shape)
-            rows = {f"{10 * i + 1}–{10 * i + 10}": images[10 * i : 10 * i + 10] for i in range(4)}
-            shown["learned_features"] = rows
-        return shown
+            if self.network.units:
+                units = np.argsort(-np.linalg.norm(kernel, axis=1), kind="stable")[:10]
+            rows = {"encoder": _as_images(kernel[units], self.image_shape), **rows}
+        return {**super().exhibits(dataset), "learned_features": rows}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,14 +307,14 @@ class DenoisingAutoencoder(Autoencoder):
         """Peak signal-to-noise ratio in decibels on corrupted test images: ours and two others."""
         clean, noisy, denoised = self._corrupted(dataset, MOST_IMAGES)
         size = (1, 3, 3, 1)  # a median over 3×3 pixels of each image and channel
-        pca = _pca(dataset.train, min(self.latent_dim, len(dataset.train), clean[0].size))
-        flat = noisy.reshape(len(noisy), -1)
+        pca = fitted_pca(dataset.train, min(self.latent_dim, len(dataset.train), clean[0].size))
+        pixels = noisy.reshape(len(noisy), -1)
         return {
             "psnr_corrupted": psnr(clean, noisy),
             "psnr_denoised": psnr(clean, denoised),
             "psnr_median_filter": psnr(clean, scipy.ndimage.median_filter(noisy, size)),
             "psnr_pca": psnr(
-                clean, pca.inverse_transform(pca.transform(flat)).reshape(noisy.shape)
+                clean, pca.inverse_transform(pca.transform(pixels)).reshape(noisy.shape)
             ),
         }
 
@@ -358,7 +378,7 @@ class ContractiveAutoencoder(Autoencoder):
         estimate = training and self.jacobian == "projection"
         code, penalty = (self.projected if estimate else self.exact)(batch)
         return {
-            "reconstruction_loss": self.reconstruction.loss(batch.target, self.parameters(code)),
+            "reconstruction_loss": self.reconstruction_loss(batch, self.parameters(code)),
             "contraction_loss": penalty,
         }
 

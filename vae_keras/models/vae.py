@@ -103,9 +103,21 @@ class VAE(Autoencoder):
         z = self.sampling((z_mean, z_log_var), epsilon)
         parameters = self.parameters(z, batch.condition)
         return {
-            "reconstruction_loss": self.reconstruction.loss(batch.target, parameters),
+            "reconstruction_loss": self.reconstruction_loss(batch, parameters),
             "kl_loss": kl_to_standard_normal(z_mean, z_log_var),
         }
+
+    def log_importance_weights(self, batch: Batch, epsilon):
+        """log p(x|z) + log p(z) − log q(z|x) at z = z_mean + σ·ε, in nats: one for each ε.
+
+        `epsilon` [batch, latent_dim] is the standard normal noise of one draw for each example;
+        returns [batch]. Its mean is the ELBO; the logarithm of the mean of its exponentials over
+        many draws tends to log p(x) (Burda et al. 2016, equation 8).
+        """
+        z_mean, z_log_var = self.head_outputs(batch.x, batch.condition)
+        z = self.sampling((z_mean, z_log_var), epsilon)
+        log_ratio = 0.5 * ops.sum(ops.square(epsilon) + z_log_var - ops.square(z), axis=-1)
+        return log_ratio - self.reconstruction_loss(batch, self.parameters(z, batch.condition))
 
     def term_weights(self, step=None) -> dict:
         beta = self.beta

@@ -26,16 +26,16 @@ class Likelihood(Reconstruction):
 
     unit = "nats"
 
-    def log_prob(self, x, parameters):
-        """log p(x|z) of each example, in nats: [batch]."""
+    def log_prob(self, x, parameters, mask=None):
+        """log p(x|z) of each example, in nats: [batch]; `mask` as in `loss`."""
         raise NotImplementedError
 
     def sample(self, parameters, seed):
         """A draw from p(x|z), the same for the same `seed` (int32 [2])."""
         raise NotImplementedError
 
-    def loss(self, x, parameters):
-        return -self.log_prob(x, parameters)
+    def loss(self, x, parameters, mask=None):
+        return -self.log_prob(x, parameters, mask)
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -48,9 +48,9 @@ class Bernoulli(Likelihood):
 
     data_range = (0.0, 1.0)
 
-    def log_prob(self, x, parameters):
+    def log_prob(self, x, parameters, mask=None):
         # log sigmoid(a) = −softplus(−a), so x·log p + (1 − x)·log(1 − p) = x·a − softplus(a)
-        return sum_over_features(x * parameters - ops.softplus(parameters))
+        return sum_over_features(x * parameters - ops.softplus(parameters), mask)
 
     def mean(self, parameters):
         return ops.sigmoid(parameters)
@@ -78,9 +78,10 @@ class Gaussian(Likelihood):
         )
         self.built = True
 
-    def log_prob(self, x, parameters):
+    def log_prob(self, x, parameters, mask=None):
         squared = ops.square((x - parameters) * ops.exp(-self.log_sigma))
-        return -sum_over_features(0.5 * (squared + math.log(2 * math.pi)) + self.log_sigma)
+        negative = 0.5 * (squared + math.log(2 * math.pi)) + self.log_sigma
+        return -sum_over_features(negative, mask)
 
     def mean(self, parameters):
         return parameters

@@ -8,8 +8,10 @@ from keras import ops
 from vae_keras.errors import UserError
 
 
-def sum_over_features(values):
-    """Sum everything but the first axis: [batch, ...] -> [batch]."""
+def sum_over_features(values, mask=None):
+    """Sum everything but the first axis, where the `mask` is 1: [batch, ...] -> [batch]."""
+    if mask is not None:
+        values = values * mask
     return ops.sum(ops.reshape(values, (ops.shape(values)[0], -1)), axis=-1)
 
 
@@ -28,8 +30,11 @@ class Reconstruction(keras.layers.Layer):
         kwargs.setdefault("dtype", "float32")  # sums over thousands of pixels need it
         super().__init__(**kwargs)
 
-    def loss(self, x, parameters):
-        """The reconstruction loss of each example: [batch]."""
+    def loss(self, x, parameters, mask=None):
+        """The reconstruction loss of each example: [batch].
+
+        With a `mask` [height, width, 1] of ones and zeros, only the values at its ones count.
+        """
         raise NotImplementedError
 
     def mean(self, parameters):
@@ -57,8 +62,8 @@ class SquaredError(Reconstruction):
 
     unit = "squared error"
 
-    def loss(self, x, parameters):
-        return sum_over_features(ops.square(x - parameters))
+    def loss(self, x, parameters, mask=None):
+        return sum_over_features(ops.square(x - parameters), mask)
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -67,7 +72,8 @@ class RootMeanSquaredError(Reconstruction):
 
     unit = "RMSE"
 
-    def loss(self, x, parameters):
-        squared = sum_over_features(ops.square(x - parameters))
+    def loss(self, x, parameters, mask=None):
+        squared = sum_over_features(ops.square(x - parameters), mask)
+        count = sum_over_features(ops.ones_like(x[:1]), mask)
         # The root has no gradient at 0, where a perfect reconstruction would be.
-        return ops.sqrt(squared / math.prod(x.shape[1:]) + 1e-12)
+        return ops.sqrt(squared / count + 1e-12)
