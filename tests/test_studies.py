@@ -104,7 +104,7 @@ def test_command_writes_picture_and_figures(name, tmp_path, capsys):
 def test_labels_are_asked_for_before_training(name, tmp_path):
     archive = tmp_path / "plain.npz"
     np.savez(archive, x_train=np.zeros((20, 4, 4), np.uint8))
-    with pytest.raises(UserError, match="needs labels"):
+    with pytest.raises(UserError, match="which this needs"):
         studies.run(name, str(archive), output=tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

@@ -25,9 +25,7 @@ class LatentPlot(keras.callbacks.Callback):
         super().__init__()
         self.examples, self.class_names, self.folder = examples, class_names, Path(folder)
         self.most = most
-        self.labels = None
-        if examples.labels is not None:
-            self.labels = examples.labels[examples.rows[:most]]
+        self.labels = examples.take(slice(most)).own_labels
 
     def on_epoch_end(self, epoch, logs=None):
         codes = encode(self.model, self.examples, self.most)

@@ -210,7 +210,7 @@ def probe_command(run, data_dir):
     folder = existing_run(run)
     config = folder.read_config()
     dataset = data.load(config.replace(data_dir=data_dir or config.data_dir))
-    uses.check_labels(dataset)
+    dataset.require_labels()
     model = folder.load_model()
     print(f"{folder.name}: logistic regression on three kinds of features …", flush=True)
     print(f"{'labels':>8} {'codes':>8} {'pixels':>8} {f'PCA, {model.latent_dim}':>8}")

@@ -78,7 +78,7 @@ def generation(configured, dataset):
     Both have the Bernoulli decoder. The autoencoder is sampled from N(0, I), like the VAE, and from
     the Gaussian fitted to its codes.
     """
-    check_labels(dataset)
+    dataset.require_labels()
     plain = trained(configured(model="deep", loss="bce"), dataset)
     vae = trained(configured(model="vae", likelihood="bernoulli"), dataset)
     standard = StandardNormal(vae.latent_dim)
@@ -96,14 +96,14 @@ def generation(configured, dataset):
         images = decode(model, z)
         found[name] = {
             **gaps(z, codes),
-            **class_areas(z, codes, labels_of(dataset.train)),
+            **class_areas(z, codes, dataset.train.own_labels),
             **confidence(classifier, images),
         }
         panels[name] = {"codes": spread(codes), "samples": z, "images": images[:SHOWN]}
     images, labels = dataset.test.arrays()
     accuracy = float(classifier.score(flat(images), labels))
     found["test images"] = {**confidence(classifier, images), "classifier_accuracy": accuracy}
-    shown = spread(labels_of(dataset.train))
+    shown = spread(dataset.train.own_labels)
     return found, plotting.codes_and_samples(panels, shown, dataset.class_names)
 
 
@@ -172,7 +172,7 @@ def terms(configured, dataset):
     and with their means. Means that all but coincide can still be told apart by it: it knows no
     scale.
     """
-    check_labels(dataset)
+    dataset.require_labels()
     models = {
         "reconstruction only": trained(configured(beta=0.0), dataset),
         "KL only": trained(configured(), dataset, KLOnlyVAE),
@@ -181,7 +181,7 @@ def terms(configured, dataset):
     found, means, samples = {}, {}, {}
     for name, model in models.items():
         train, test = posterior(model, dataset.train), posterior(model, dataset.test)
-        labels = labels_of(dataset.train), labels_of(dataset.test)
+        labels = dataset.train.own_labels, dataset.test.own_labels
         found[name] = {
             **evaluate(model, dataset),
             "mean_sigma": float(test["sigma"].mean()),
@@ -190,7 +190,7 @@ def terms(configured, dataset):
         }
         means[name], samples[name] = spread(train["z_mean"]), spread(train["z"])
     rows = {"mean of q(z|x)": means, "one sample of q(z|x)": samples}
-    shown = spread(labels_of(dataset.train))
+    shown = spread(dataset.train.own_labels)
     return found, plotting.latent_scatters(rows, shown, dataset.class_names)
 
 
@@ -303,7 +303,7 @@ def trained(config: TrainConfig, dataset, variant=None):
         verbose=0,
         callbacks=[callbacks.StopOnNaN()],
     )
-    model.prior.fit(encode(model, dataset.train))
+    model.prior.fit(lambda: encode(model, dataset.train))
     return model
 
 
@@ -314,19 +314,6 @@ def recast(model, variant: type):
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     again.compile(optimizer, steps_per_execution=model.steps_per_execution)
     return again
-
-
-def check_labels(dataset):
-    """Refuse a data set without labels, or with labels of one class."""
-    if dataset.train.labels is None or len(np.unique(dataset.train.labels)) < 2:
-        raise UserError(
-            f"this study needs labels of at least two classes, but {dataset.name} has none: use "
-            "sub-folders as labels, or an archive with y_train"
-        )
-
-
-def labels_of(examples) -> np.ndarray:
-    return examples.labels[examples.rows]
 
 
 def decode(model, z) -> np.ndarray:

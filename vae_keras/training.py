@@ -63,7 +63,7 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
         return Run(folder, config, dataset, model, history, folder.read_metrics())
     say(plan(config, dataset, model, state["epoch"]))
     state = _fit(model, config, dataset, folder, state, verbose)
-    model.prior.fit(encode(model, dataset.train))
+    model.prior.fit(lambda: encode(model, dataset.train))
     metrics = _metrics(model, config, dataset, state)
     say(f"drawing {folder.plots} and writing {folder.exported} …")
     model.save(folder.model)

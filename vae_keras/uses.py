@@ -272,7 +272,7 @@ def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
     Of no more images than `most_in_memory` says are pixels used, neither for training, which gives
     a row of its own and None for the pixels below, nor for PCA and test. Raises UserError.
     """
-    check_labels(dataset)
+    dataset.require_labels()
     _check_unconditional(model)
     most = most_in_memory(dataset)
     train, test = stratified(dataset.train, seed), stratified(dataset.test, seed)
@@ -302,17 +302,8 @@ def _accuracy(features, test_features, train, test) -> float | None:
         return None
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=100))
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        classifier.fit(features[: len(train)], _labels(train))  # more steps change little
-    return float(classifier.score(test_features, _labels(test)))
-
-
-def check_labels(dataset: Dataset):
-    """Raise UserError unless training and test examples are labelled, with two classes or more."""
-    for split, examples in (("training", dataset.train), ("test", dataset.test)):
-        if examples.labels is None:
-            raise UserError(f"data set {dataset.name!r} has no {split} labels, which this needs")
-        if len(np.unique(_labels(examples))) < 2:
-            raise UserError(f"data set {dataset.name!r} has a single {split} label: need two")
+        classifier.fit(features[: len(train)], train.own_labels)  # more steps change little
+    return float(classifier.score(test_features, test.own_labels))
 
 
 def _check_unconditional(model):
@@ -327,16 +318,12 @@ def stratified(examples: Examples, seed=0) -> Examples:
 
     Each class comes once before any comes twice.
     """
-    labels, generator = _labels(examples), np.random.default_rng(seed)
+    labels, generator = examples.own_labels, np.random.default_rng(seed)
     position = np.empty(len(labels))
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))
         position[members] = np.arange(len(members)) / len(members)
     return examples.take(np.argsort(position, kind="stable"))
-
-
-def _labels(examples) -> np.ndarray:
-    return examples.labels[examples.rows]
 
 
 def _projected(pca, examples) -> np.ndarray:
@@ -360,7 +347,9 @@ def held_out_auroc(config, label, verbose=0) -> float:
     with tempfile.TemporaryDirectory() as folder:
         config = config.replace(output_dir=folder, resume=False)
         model = train(config, without_label(dataset, label), verbose).model
-    return float(roc_auc_score(_labels(dataset.test) == label, anomaly_scores(model, dataset.test)))
+    return float(
+        roc_auc_score(dataset.test.own_labels == label, anomaly_scores(model, dataset.test))
+    )
 
 
 def anomaly_scores(model, examples: Examples) -> np.ndarray:
@@ -379,7 +368,7 @@ def without_label(dataset: Dataset, label: int) -> Dataset:
     """The data set with one label taken out of training and validation, but not of the test."""
 
     def others(examples):
-        return examples.take(np.flatnonzero(_labels(examples) != label))
+        return examples.take(np.flatnonzero(examples.own_labels != label))
 
     train, validation = others(dataset.train), others(dataset.validation)
     if not len(train) or not len(validation):
@@ -389,8 +378,8 @@ def without_label(dataset: Dataset, label: int) -> Dataset:
 
 def _label_called(dataset, name) -> int:
     """The label of that name or number, if both splits have it and others."""
-    check_labels(dataset)
-    present = np.intersect1d(_labels(dataset.train), _labels(dataset.test))
+    dataset.require_labels()
+    present = np.intersect1d(dataset.train.own_labels, dataset.test.own_labels)
     known = {dataset.class_names[label]: label for label in present.tolist()}
     if str(name) in known:
         return known[str(name)]

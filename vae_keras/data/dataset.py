@@ -30,6 +30,11 @@ class Examples:
     def __len__(self):
         return len(self.rows)
 
+    @property
+    def own_labels(self) -> np.ndarray | None:
+        """The labels of this split alone: int [n], or None."""
+        return None if self.labels is None else self.labels[self.rows]
+
     def take(self, selection) -> "Examples":
         """The examples at the positions (or slice) `selection` of this split."""
         return Examples(self.images, self.labels, self.rows[selection])
@@ -37,7 +42,7 @@ class Examples:
     def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
         """All images as float32 in [0, 1], and all labels. For small splits."""
         images = _to_unit_range(np.asarray(self.images[self.rows]))
-        return images, None if self.labels is None else self.labels[self.rows]
+        return images, self.own_labels
 
     def batches(self, batch_size: int) -> tf.data.Dataset:
         """The examples in order, once: dictionaries of x, index and, where there are any, label."""
@@ -68,7 +73,7 @@ class Examples:
             images = tf.numpy_function(lambda i: self.images[self.rows[i]], [index], kind)
             batch = {"x": _to_unit_range(tf.ensure_shape(images, (None, *shape))), "index": index}
             if self.labels is not None:
-                batch["label"] = tf.gather(self.labels[self.rows].astype(np.int32), index)
+                batch["label"] = tf.gather(self.own_labels.astype(np.int32), index)
             return batch
 
         parallel = dict(num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -102,6 +107,17 @@ class Dataset:
     def class_count(self) -> int:
         """How many classes the labels tell apart."""
         return len(self.class_names)
+
+    def require_labels(self):
+        """Raise UserError unless training and test examples are labelled, with several classes."""
+        for split, examples in (("training", self.train), ("test", self.test)):
+            if examples.labels is None:
+                raise UserError(
+                    f"data set {self.name!r} has no {split} labels, which this needs: use "
+                    "sub-folders as labels, or an archive with y_train and y_test"
+                )
+            if len(np.unique(examples.own_labels)) < 2:
+                raise UserError(f"data set {self.name!r} has a single {split} label: need two")
 
     @property
     def kind(self) -> str:

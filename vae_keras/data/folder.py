@@ -38,7 +38,7 @@ def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") ->
     if all(len(part) > 1 for part in parts):
         class_names, labels = np.unique([part[0] for part in parts], return_inverse=True)
     name = path.resolve().name or "folder"
-    return dataset(name, Examples(images, labels), class_names=map(str, class_names))
+    return dataset(name, Examples(images, labels), class_names=[str(name) for name in class_names])
 
 
 def image_files(path: Path) -> list[Path]:

@@ -19,7 +19,7 @@ class StandardNormal(keras.layers.Layer):
         return tf.random.stateless_normal((count, self.latent_dim), seed)
 
     def fit(self, codes):
-        """It is what it is, whatever the codes."""
+        """It is what it is: `codes`, a function that gives [n, latent_dim], is not asked."""
 
     def from_standard(self, codes):
         """Codes placed in the units of each dimension's standard deviation, around the mean."""
@@ -45,7 +45,8 @@ class FittedGaussian(StandardNormal):
         return self.mean + super().sample(count, seed) @ ops.transpose(self.scale)
 
     def fit(self, codes):
-        """Take mean and covariance of `codes` [n, latent_dim]."""
+        """Take mean and covariance of `codes()` [n, latent_dim]."""
+        codes = codes()
         self.mean.assign(codes.mean(axis=0))
         covariance = np.atleast_2d(np.cov(codes.astype(np.float64), rowvar=False))
         jitter = 1e-6 * max(np.trace(covariance) / self.latent_dim, 1e-6)  # dead units: rank lost

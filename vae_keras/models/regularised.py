@@ -17,6 +17,7 @@ from vae_keras.networks import DenseNetwork, LinearNetwork
 from vae_keras.objectives.reconstruction import sum_over_features
 from vae_keras.options import option
 
+MOST_VALUES = 50_000_000  # of the images that PCA is fitted to: all of MNIST
 MOST_IMAGES = 2_000  # for figures that are slow to compute
 
 
@@ -119,8 +120,9 @@ class LinearAutoencoder(Autoencoder):
 
 
 def fitted_pca(examples, components) -> PCA:
-    """Principal component analysis of the examples' pixels."""
-    return PCA(components, random_state=0).fit(flat(examples))
+    """Principal component analysis of the examples' pixels, of as many as fit in memory."""
+    most = MOST_VALUES // math.prod(examples.images.shape[1:])
+    return PCA(components, random_state=0).fit(flat(examples.take(slice(most))))
 
 
 def flat(examples) -> np.ndarray:
