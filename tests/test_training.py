@@ -99,6 +99,19 @@ def test_resume_of_a_finished_run_says_so_and_goes_on_with_more_epochs(tmp_path,
     assert len(longer.history["loss"]) == 3
 
 
+def test_run_that_was_stopped_while_finishing_is_finished(tmp_path):
+    config = TrainConfig(epochs=2, output_dir=tmp_path, name="run")
+    run = train(config, verbose=0)
+    run.folder.metrics.unlink()
+    (run.folder.checkpoints / ".epoch_0003-half").mkdir()
+    again = train(config.replace(resume=True), verbose=0)
+    assert again.metrics["test_loss"] == run.metrics["test_loss"]
+    assert not list(run.folder.checkpoints.glob(".*"))
+    shorter = train(config.replace(resume=True, epochs=1), verbose=0)
+    assert shorter.metrics["epochs"] == 2
+    assert json.loads(run.folder.config.read_text())["epochs"] == 2
+
+
 def test_resume_refuses_other_options(tmp_path):
     config = TrainConfig(epochs=1, output_dir=tmp_path, name="run")
     train(config, verbose=0)

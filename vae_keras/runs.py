@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class RunFolder:
                 remove_folder(self.path)
             for folder in (self.plots, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
+            for leftover in self.checkpoints.glob(".epoch_*"):  # of a process that was killed
+                shutil.rmtree(leftover)
             write_text(self.config, config.to_json())
         except OSError as error:
             raise UserError(

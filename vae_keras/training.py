@@ -54,15 +54,16 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
         check_same(stored, config)
     model = build(config, dataset)
     state = _restore(model, folder.last_checkpoint() if config.resume else None)
-    folder.create(config)
 
     say = print if verbose else (lambda *_: None)
     if state["epoch"] >= config.epochs and folder.metrics.is_file() and folder.exported.is_dir():
         say(f"{folder.path} is complete ({state['epoch']} epochs); for more, raise --epochs")
         history = _columns(state["history"])
         return Run(folder, config, dataset, model, history, folder.read_metrics())
+    folder.create(config)
     say(plan(config, dataset, model, state["epoch"]))
-    state = _fit(model, config, dataset, folder, state, verbose)
+    if state["epoch"] < config.epochs:
+        state = _fit(model, config, dataset, folder, state, verbose)
     model.prior.fit(lambda: encode(model, dataset.train))
     metrics = _metrics(model, config, dataset, state)
     say(f"drawing {folder.plots} and writing {folder.exported} …")
