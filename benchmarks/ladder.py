@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from vae_keras import TrainConfig, data, train
 from vae_keras.latent import encode
 from vae_keras.models import MODELS
+from vae_keras.models.regularised import squared_jacobian
 
 MOST_PROBED = 10_000  # training codes of the probe
 
@@ -49,6 +50,13 @@ def label_accuracy(run, count=10_000) -> tuple[float, float]:
     return np.mean(read == wanted), judge.score(x_test.reshape(len(x_test), -1), y_test)
 
 
+def jacobian_norm(run) -> float:
+    """‖∂h/∂x‖²_F of a test image's code, averaged over a thousand of them."""
+    images, _ = run.dataset.test.take(slice(1_000)).arrays()
+    norms = squared_jacobian(run.model, run.model.prepare(images))[1]
+    return float(np.mean(norms))
+
+
 @click.command()
 @click.option("--dataset", default="digits", show_default=True)
 @click.option("--data-dir")
@@ -65,6 +73,8 @@ def main(dataset, data_dir, seed, models):
             run = train(config, loaded, verbose=0)
         more = {k.removeprefix("test_"): v for k, v in run.metrics.items() if k.startswith("test_")}
         more.pop("reconstruction_loss")
+        if model in ("deep", "contractive"):
+            more["squared_jacobian"] = jacobian_norm(run)
         if run.model.takes_labels:
             more["wanted_label_read"], more["classifier_on_real"] = label_accuracy(run)
         print(

@@ -378,18 +378,11 @@ class ContractiveAutoencoder(Autoencoder):
 
     def objective(self, batch: Batch, training: bool) -> dict:
         estimate = training and self.jacobian == "projection"
-        code, penalty = (self.projected if estimate else self.exact)(batch)
+        code, penalty = self.projected(batch) if estimate else squared_jacobian(self, batch)
         return {
             "reconstruction_loss": self.reconstruction_loss(batch, self.parameters(code)),
             "contraction_loss": penalty,
         }
-
-    def exact(self, batch: Batch):
-        """The code [batch, latent_dim] and ‖∂h/∂x‖²_F of each example [batch]."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(batch.x)
-            code = self.code(batch)
-        return code, sum_over_features(ops.square(tape.batch_jacobian(code, batch.x)))
 
     def projected(self, batch: Batch, training: bool = True):
         """The code and an unbiased estimate of ‖∂h/∂x‖²_F, for one more pass."""
@@ -402,3 +395,11 @@ class ContractiveAutoencoder(Autoencoder):
 
     def term_weights(self, step=None):
         return {"reconstruction_loss": 1.0, "contraction_loss": self.contraction}
+
+
+def squared_jacobian(model: Autoencoder, batch: Batch):
+    """The code [batch, latent_dim] of any model and ‖∂h/∂x‖²_F of each example [batch]."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(batch.x)
+        code = model.code(batch)
+    return code, sum_over_features(ops.square(tape.batch_jacobian(code, batch.x)))
