@@ -66,6 +66,7 @@ def image_rows(rows: dict, title=""):
     For inputs above their reconstructions, for instance.
     """
     figure, axes = _canvas(_tiled_rows(rows), title)
+    figure.set_figwidth(figure.get_figwidth() + 0.09 * max(map(len, rows)))  # inches for the names
     _name_rows(axes, rows)
     return figure
 
