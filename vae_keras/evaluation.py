@@ -14,7 +14,7 @@ def evaluate(model, dataset) -> dict[str, float]:
     The noise of an example is a function of the model's seed and of the example, so nothing depends
     on the size of the batches.
     """
-    found = model.evaluate(dataset.test.batches(BATCH), return_dict=True, verbose=0)
+    found = model.evaluate(dataset.test.batches(), return_dict=True, verbose=0)
     return {**{name: found[name] for name in model.trackers}, **model.figures(dataset)}
 
 
@@ -38,4 +38,4 @@ def importance_weighted_nll(model, examples, samples: int) -> np.ndarray:
             )
         return total - math.log(samples)
 
-    return -np.concatenate([log_mean_weight(data) for data in examples.batches(1_000)])
+    return -np.concatenate([log_mean_weight(data) for data in examples.batches()])

@@ -3,12 +3,10 @@
 import numpy as np
 import scipy.stats
 
-from vae_keras.evaluation import BATCH
-
 
 def encode(model, examples, most=None) -> np.ndarray:
     """The codes of the first `most` examples of a split, without noise: [n, latent_dim]."""
-    batches = examples.take(slice(most)).batches(BATCH)
+    batches = examples.take(slice(most)).batches()
     return np.concatenate([np.asarray(model.code(model.prepare(batch))) for batch in batches])
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from vae_keras import callbacks, data
 from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
-from vae_keras.evaluation import BATCH, evaluate
+from vae_keras.evaluation import evaluate
 from vae_keras.export import export
 from vae_keras.files import write_text
 from vae_keras.latent import encode
@@ -131,7 +131,7 @@ def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose) -> dic
         epochs=config.epochs,
         initial_epoch=first,
         steps_per_epoch=steps_per_epoch(config, dataset),
-        validation_data=dataset.validation.batches(BATCH),
+        validation_data=dataset.validation.batches(),
         shuffle=False,  # the batches come in their order
         verbose=verbose,
         callbacks=[

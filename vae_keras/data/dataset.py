@@ -1,5 +1,6 @@
 """What every data set is: three splits of examples that give `tf.data` pipelines."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ from vae_keras.errors import UserError
 
 SPLIT_SEED = 0  # splits are the same for every run, whatever its seed
 MOST_VALIDATION = 5_000
+MOST_VALUES = 1_000_000  # in a batch of evaluation
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,14 @@ class Examples:
         images = _to_unit_range(np.asarray(self.images[self.rows]))
         return images, self.own_labels
 
-    def batches(self, batch_size: int) -> tf.data.Dataset:
-        """The examples in order, once: dictionaries of x, index and, where there are any, label."""
+    def batches(self, batch_size: int | None = None) -> tf.data.Dataset:
+        """The examples in order, once: dictionaries of x, index and, where there are any, label.
+
+        Without a size the batches are large for small images, which is fast, and small for large
+        ones, which saves memory.
+        """
+        if batch_size is None:
+            batch_size = min(1_000, max(1, MOST_VALUES // math.prod(self.images.shape[1:])))
         order = tf.data.Dataset.range(len(self)).batch(batch_size)
         return self._gather(order)
 
