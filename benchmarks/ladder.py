@@ -27,7 +27,7 @@ MOST_PROBED = 10_000  # training codes of the probe
 def squared_error(run) -> float:
     """Σ (x − x̂)² of a test image, averaged."""
     test = run.dataset.test
-    rebuilt = run.model.predict(test.batches(128), verbose=0)
+    rebuilt = run.model.predict(test.batches(), verbose=0)
     return float(np.mean(np.sum((test.arrays()[0] - rebuilt) ** 2, axis=(1, 2, 3))))
 
 

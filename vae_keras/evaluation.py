@@ -5,8 +5,6 @@ import math
 import numpy as np
 import tensorflow as tf
 
-BATCH = 128  # large enough to be fast, small enough for a convolution over large images
-
 
 def evaluate(model, dataset) -> dict[str, float]:
     """The loss and its terms on the test set, per example and averaged, and the model's figures.

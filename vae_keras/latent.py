@@ -3,11 +3,19 @@
 import numpy as np
 import scipy.stats
 
+BATCH = 128  # codes or files at a time: fast enough, and small enough for large images
+
 
 def encode(model, examples, most=None) -> np.ndarray:
     """The codes of the first `most` examples of a split, without noise: [n, latent_dim]."""
     batches = examples.take(slice(most)).batches()
     return np.concatenate([np.asarray(model.code(model.prepare(batch))) for batch in batches])
+
+
+def decode(model, z) -> np.ndarray:
+    """The mean reconstructions of `z` [n, latent_dim], batch by batch: [n, *image_shape]."""
+    batches = (z[start : start + BATCH] for start in range(0, len(z), BATCH))
+    return np.concatenate([np.asarray(model.decode(batch)) for batch in batches])
 
 
 def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray:

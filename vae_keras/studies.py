@@ -24,9 +24,9 @@ from sklearn.pipeline import make_pipeline
 from vae_keras import callbacks, data, plotting
 from vae_keras.config import TrainConfig
 from vae_keras.errors import UserError
-from vae_keras.evaluation import BATCH, evaluate
+from vae_keras.evaluation import evaluate
 from vae_keras.files import whole_file, write_text
-from vae_keras.latent import encode
+from vae_keras.latent import decode, encode
 from vae_keras.models import VAE
 from vae_keras.models.priors import StandardNormal
 from vae_keras.objectives.likelihoods import LOSSES, Bernoulli
@@ -196,7 +196,7 @@ def terms(configured, dataset):
 
 def posterior(model, examples) -> dict[str, np.ndarray]:
     """`z_mean`, `sigma` and one sample `z` of q(z|x) for every example: [n, latent_dim] each."""
-    batches = examples.batches(BATCH)
+    batches = examples.batches()
     heads = zip(*(model.head_outputs(model.prepare(batch).x) for batch in batches), strict=True)
     z_mean, z_log_var = (np.concatenate(outputs) for outputs in heads)
     sigma = np.exp(0.5 * z_log_var)
@@ -261,7 +261,7 @@ def reconstruction_errors(model, examples) -> dict[str, float]:
     """
     measures = {name: loss_called(name) for name in LOSSES}
     totals = dict.fromkeys((*LOSSES, "bce_above_minimum"), 0.0)
-    for batch in map(model.prepare, examples.batches(BATCH)):
+    for batch in map(model.prepare, examples.batches()):
         output = model.parameters(model.code(batch))
         mean = model.reconstruction.mean(output)
         bounded = isinstance(model.reconstruction, Bernoulli)
@@ -314,12 +314,6 @@ def recast(model, variant: type):
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     again.compile(optimizer, steps_per_execution=model.steps_per_execution)
     return again
-
-
-def decode(model, z) -> np.ndarray:
-    """The mean reconstructions of `z` [n, latent_dim], batch by batch."""
-    batches = (z[start : start + BATCH] for start in range(0, len(z), BATCH))
-    return np.concatenate([np.asarray(model.decode(batch)) for batch in batches])
 
 
 def flat(images):

@@ -24,10 +24,9 @@ from vae_keras import data
 from vae_keras.data.dataset import Dataset, Examples
 from vae_keras.data.folder import image_files, read_pixels
 from vae_keras.errors import UserError
-from vae_keras.evaluation import BATCH
 from vae_keras.export import ExportedModel, load_exported
 from vae_keras.files import whole_file, whole_folder
-from vae_keras.latent import encode
+from vae_keras.latent import BATCH, encode
 from vae_keras.models import model_class
 from vae_keras.models.regularised import fitted_pca, flat, psnr
 from vae_keras.training import train
@@ -328,7 +327,7 @@ def stratified(examples: Examples, seed=0) -> Examples:
 
 def _projected(pca, examples) -> np.ndarray:
     """The principal components of a split, batch by batch: [n, components]."""
-    images = (batch["x"] for batch in examples.batches(BATCH).as_numpy_iterator())
+    images = (batch["x"] for batch in examples.batches().as_numpy_iterator())
     return np.concatenate([pca.transform(x.reshape(len(x), -1)) for x in images])
 
 
@@ -358,10 +357,9 @@ def anomaly_scores(model, examples: Examples) -> np.ndarray:
 
     @tf.function(autograph=False)
     def score(batch):
-        terms, weights = model.objective(model.prepare(batch), training=False), model.term_weights()
-        return sum(weights[name] * terms[name] for name in model.terms)
+        return model.weighted_sum(model.objective(model.prepare(batch), training=False))
 
-    return np.concatenate([score(batch) for batch in examples.batches(BATCH)])
+    return np.concatenate([score(batch) for batch in examples.batches()])
 
 
 def without_label(dataset: Dataset, label: int) -> Dataset:

@@ -233,7 +233,7 @@ class Autoencoder(keras.Model):
         batch = self.prepare(data)
         with tf.GradientTape() as tape:
             terms = self.objective(batch, training=True)
-            loss = self._weighted_sum(terms, self.optimizer.iterations)  # [batch]
+            loss = self.weighted_sum(terms, self.optimizer.iterations)  # [batch]
             # A distribution strategy adds up the gradients of the replicas.
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             scaled = self.optimizer.scale_loss(ops.mean(loss) / replicas)
@@ -243,9 +243,10 @@ class Autoencoder(keras.Model):
 
     def test_step(self, data):
         terms = self.objective(self.prepare(data), training=False)
-        return self._track(self._weighted_sum(terms, step=None), terms)
+        return self._track(self.weighted_sum(terms), terms)
 
-    def _weighted_sum(self, terms, step):
+    def weighted_sum(self, terms, step=None):
+        """The loss of each example, from its terms and their weights at `step`: [batch]."""
         weights = self.term_weights(step)
         return sum(weights[name] * terms[name] for name in self.terms)
 

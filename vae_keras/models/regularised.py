@@ -99,7 +99,7 @@ class LinearAutoencoder(Autoencoder):
         """Test error of PCA with as many components, ours relative to it, and the largest angle."""
         pca, test = fitted_pca(dataset.train, self.latent_dim), flat(dataset.test)
         pca_error = np.sum((test - pca.inverse_transform(pca.transform(test))) ** 2, axis=1).mean()
-        own = np.asarray(self.predict(dataset.test.batches(128), verbose=0)).reshape(test.shape)
+        own = np.asarray(self.predict(dataset.test.batches(), verbose=0)).reshape(test.shape)
         vectors, _ = self.principal_components()
         angle = scipy.linalg.subspace_angles(vectors.T, pca.components_.T)[0]
         return {
