@@ -18,7 +18,7 @@ import numpy as np
 
 from vae_keras import TrainConfig, data, plotting
 from vae_keras.data import Examples
-from vae_keras.evaluation import evaluate, importance_weighted_nll
+from vae_keras.evaluation import evaluate, likelihood_figures
 from vae_keras.files import whole_file
 from vae_keras.models.completion import CompletionNetwork, CompletionVAE
 
@@ -71,7 +71,7 @@ def main(dataset, data_dir, epochs, samples, picture):
         network, first = trained(CompletionNetwork, visible, dataset, epochs, latent_dim=50)
         cvae, second = trained(CompletionVAE, visible, dataset, epochs, latent_dim=20)
         plain = evaluate(network, dataset)["reconstruction_loss"]
-        nll = importance_weighted_nll(cvae, dataset.test, samples).mean()
+        nll = likelihood_figures(cvae, dataset.test, samples)["nll"].mean()
         print(
             f"| {visible} | {plain:.1f} | {nll:.1f} | {published_network} | {published_cvae} "
             f"| {first:.0f} + {second:.0f} |",

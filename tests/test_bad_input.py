@@ -40,6 +40,11 @@ def place(tmp_path, tmp_path_factory, monkeypatch):
     for name, content in ARCHIVES.items():
         np.savez(tmp_path / name, **content)
     np.savez(tmp_path / "few.npz", x_train=IMAGES[:9])
+    np.savez(tmp_path / "grey.npz", x_train=IMAGES)
+    np.savez(tmp_path / "colour.npz", x_train=np.zeros((20, 4, 4, 3), np.uint8))
+    np.savez(tmp_path / "other.npz", x_train=np.zeros((20, 5, 4), np.uint8))
+    np.savez(tmp_path / "three.npz", x_train=np.arange(320, dtype=np.uint8).reshape(20, 4, 4) % 3)
+    (tmp_path / "b_train.amat").write_text("0 1 " * 392)
     whole = (tmp_path / "labels.npz").read_bytes()
     (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "nozip.npz").write_text("no zip")
@@ -82,6 +87,22 @@ def listing(folder):
         ("train --dataset missing-idx3-ubyte", "'missing-idx3-ubyte' does not exist"),
         ("train --dataset nothing.txt", "nothing.txt: not an IDX file"),
         ("train --dataset mnist --data-dir missing", "'missing'"),
+        ("train --binarize dynamc", "'dynamc': did you mean 'dynamic'"),
+        ("train --binarize static", "'static': did you mean 'static:FILE'"),
+        ("train --binarize static:missing.npz", "'missing.npz' does not exist"),
+        ("train --binarize static:cut.npz", "cut.npz: not a readable .npz file"),
+        ("train --binarize static:few.npz", "few: 9 training examples"),
+        ("train --binarize static:grey.npz", "grey.npz: holds images of shape (20, 4, 4, 1)"),
+        (
+            "train --dataset grey.npz --binarize static:other.npz",
+            "other.npz: holds images of shape",
+        ),
+        ("train --dataset grey.npz --binarize static:three.npz", "three.npz: holds values other"),
+        (
+            "train --dataset grey.npz --binarize static:b_train.amat",
+            "'b_valid.amat' does not exist",
+        ),
+        ("train --dataset colour.npz --binarize dynamic", "needs grey images, but colour has 3"),
         ("train --latent-dim 0", "--latent-dim 0"),
         ("train --latent-dim two", "'two'"),
         ("train --latent-dim 2.5", "'2.5'"),
@@ -118,7 +139,7 @@ def listing(folder):
         ("evaluate missing", "'missing'"),
         ("evaluate empty", "'empty'"),
         ("evaluate broken", "runs/broken/config.json"),
-        ("evaluate", "'RUN'"),
+        ("evaluate", "'MODEL'"),
         ("export missing", "'missing'"),
         ("export broken --output nothing.txt", "'nothing.txt' exists"),
         ("generate missing", "'missing'"),

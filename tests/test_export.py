@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -79,10 +80,22 @@ def command(capsys, *arguments):
     return capsys.readouterr().out
 
 
-def test_evaluate_repeats_the_figures_of_the_run(digits_run, capsys):
-    out = command(capsys, "evaluate", digits_run.folder.path)
-    assert f"{digits_run.metrics['test_loss']:.3f}" in out
-    assert f"{digits_run.metrics['test_kl_loss']:.3f}" in out
+def test_evaluate_agrees_with_the_figures_of_the_run(digits_run, tmp_path, capsys):
+    """The run took one draw of the code for each image, evaluation the average over many."""
+    options = ("--samples", 20, "--naive-samples", 20, "--output", tmp_path)
+    out = command(capsys, "evaluate", digits_run.folder.path, *options)
+    found, metrics = json.loads((tmp_path / "evaluation.json").read_text()), digits_run.metrics
+    assert f"{found['negative_elbo']:.3f}" in out
+    assert f"{metrics['test_kl_loss']:.3f}" in out  # in closed form: without a draw
+    assert found["kl_loss"] == pytest.approx(metrics["test_kl_loss"], rel=1e-5)
+    exported, x = load_exported(digits_run.folder.exported), digits_run.dataset.test.arrays()[0]
+    heads, rng = exported.call("encode", x=x), np.random.default_rng(0)
+    deviation = np.exp(0.5 * heads["z_log_var"])
+    epsilon = rng.normal(size=(20, *deviation.shape))
+    draws = [-exported.log_prob(x, heads["z_mean"] + deviation * e).mean() for e in epsilon]
+    apart = 4 * np.std(draws) * np.sqrt(1 + 1 / 20)
+    assert apart < 0.5
+    assert found["negative_elbo"] == pytest.approx(metrics["test_loss"], abs=apart)
 
 
 def test_export_writes_the_same_model_again(digits_run, digits, tmp_path, capsys):
@@ -111,5 +124,5 @@ def test_failed_export_leaves_nothing(digits_run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "write_text", full_disk)
     with pytest.raises(OSError, match="No space"):
-        module.export(digits_run.model, tmp_path / "model", "card")
+        module.export(digits_run.model, tmp_path / "model", digits_run.config, digits_run.metrics)
     assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 import csv
 import filecmp
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -9,11 +10,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 from PIL import Image
 
-from vae_keras import Dataset, TrainConfig, UserError, train
+from vae_keras import Dataset, TrainConfig, UserError, data, train
 from vae_keras.data.dataset import Examples
+from vae_keras.training import build, fit
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 
@@ -149,6 +152,46 @@ def test_nan_stops_the_run_and_leaves_the_last_good_checkpoint(tmp_path):
     assert [path.name for path in checkpoints.iterdir()] == ["epoch_0001"]
     assert all(np.isfinite(w).all() for w in weights(checkpoints / "epoch_0001/model.keras"))
     assert not (tmp_path / "saved_models/nan").exists()
+
+
+def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(tmp_path):
+    config = TrainConfig(epochs=3, ema=0.9, output_dir=tmp_path, name="whole")
+    whole = train(config, verbose=0)
+    batches = whole.dataset.validation.batches()
+    validated = whole.model.evaluate(batches, verbose=0, return_dict=True)["loss"]
+    assert whole.history["val_loss"][-1] == pytest.approx(validated, rel=1e-6)
+    last = keras.models.load_model(whole.folder.last_checkpoint() / "model.keras")
+    averages = last.optimizer._model_variables_moving_average
+    saved = keras.models.load_model(whole.folder.model).trainable_variables
+    for average, weight, raw in zip(averages, saved, last.trainable_variables, strict=True):
+        assert np.array_equal(average, weight)
+        assert not np.array_equal(weight, raw)
+    train(config.replace(name="stopped"), verbose=0)
+    for path in (tmp_path / "runs/stopped/checkpoints").glob("epoch_0003"):
+        shutil.rmtree(path)
+    resumed = train(config.replace(name="stopped", resume=True), verbose=0)
+    for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_gradients_are_clipped_and_the_rate_stays(tmp_path):
+    dataset = data.load(TrainConfig())
+    config = TrainConfig(epochs=1, clip_norm=1e-3, schedule="constant").resolved(dataset)
+    model = build(config, dataset)
+    assert model.optimizer.global_clipnorm == 1e-3
+    fit(model, config, dataset, verbose=0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(config.learning_rate)
+    falling = build(config.replace(schedule="cosine"), dataset)
+    fit(falling, config, dataset, verbose=0)
+    assert float(falling.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_vae_starts_from_the_mean_image():
+    dataset = data.load(TrainConfig())
+    model = build(TrainConfig().resolved(dataset), dataset)
+    images = dataset.train.arrays()[0]
+    offset = scipy.special.expit(model.offset.offset.numpy())
+    np.testing.assert_allclose(offset, images.mean(axis=0).clip(1e-3, 1 - 1e-3), atol=1e-5)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 3])

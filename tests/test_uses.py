@@ -217,16 +217,18 @@ def test_codes_beyond_half_precision_are_refused():
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, exported):
+def place(tmp_path, monkeypatch, digits_run):
     """The working folder of the commands: bad folders, models and runs."""
+    metrics = {**digits_run.metrics, "class_names": ["0", "1", "2"]}
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "corrupt.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "taken").write_text("here first")
-    shutil.copytree(exported, "model")
-    export(MODELS["conditional"]((8, 8, 1), 2, classes=3), "conditional", "card", ["0", "1", "2"])
-    export(MODELS["deep"]((8, 8, 2), 2), "two_channels", "card")
+    shutil.copytree(digits_run.folder.exported, "model")
+    conditional, two_channels = MODELS["conditional"], MODELS["deep"]((8, 8, 2), 2)
+    export(conditional((8, 8, 1), 2, classes=3), "conditional", digits_run.config, metrics)
+    export(two_channels, "two_channels", digits_run.config, metrics)
     tf.saved_model.save(tf.Module(), "foreign")
     np.savez("unlabelled.npz", **ARCHIVE)
     labels = {f"y_{split}": np.full(len(ARCHIVE[f"x_{split}"]), 1) for split in ("train", "test")}

@@ -12,9 +12,11 @@ import numpy as np
 
 from vae_keras import plotting
 from vae_keras.errors import UserError
+from vae_keras.evaluation import mean_kl_per_dimension
 from vae_keras.files import remove_folder, whole_folder, write_text
 from vae_keras.latent import encode
 
+UNUSED = 0.01  # nats
 KEPT_CHECKPOINTS = 2  # the last one, and the one before in case the disk lost it
 
 
@@ -114,6 +116,40 @@ class StopOnNaN(keras.callbacks.Callback):
             f"the loss became {logs['loss']} in epoch {self.epoch}, {steps} "
             f"({', '.join(terms)} not finite): most likely the learning rate is too high; lower it "
             f"with --learning-rate; checkpoints: {self.epoch - 1} complete epochs"
+        )
+
+
+class CollapseWarning(keras.callbacks.Callback):
+    """Says in one line when dimensions of a VAE's code are not used, and what helps.
+
+    A dimension is not used if its posterior is the prior: a KL below UNUSED nats, on average over
+    the first examples.
+    """
+
+    def __init__(self, examples, most=1_000):
+        super().__init__()
+        self.examples, self.said = examples.take(slice(most)), 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch = epoch + 1
+        self.unused = int(np.sum(mean_kl_per_dimension(self.model, self.examples) < UNUSED))
+        if (self.unused and not self.said) or self.unused == self.model.latent_dim != self.said:
+            self._say()
+
+    def on_train_end(self, logs=None):
+        if self.unused != self.said:
+            self._say()
+
+    def _say(self):
+        self.said, size = self.unused, self.model.latent_dim
+        if self.unused == size:
+            what = "the code has collapsed: all posteriors are the prior and the decoder ignores z"
+        else:
+            what = f"{self.unused} of {size} code dimensions are unused (KL below {UNUSED} nats)"
+        print(
+            f"\nepoch {self.epoch}: {what}; if reconstructions suffer, lower --beta, raise "
+            "--beta-warmup, or give --free-bits 0.1",
+            flush=True,
         )
 
 

@@ -9,12 +9,12 @@ import click
 from vae_keras import data, plotting, uses
 from vae_keras.config import TrainConfig, config_class, type_of
 from vae_keras.errors import UserError
-from vae_keras.evaluation import evaluate
 from vae_keras.export import export, load_exported
 from vae_keras.files import whole_file
-from vae_keras.model_card import model_card
+from vae_keras.report import report, table
 from vae_keras.runs import existing_run, run_to_resume
 from vae_keras.studies import study
+from vae_keras.sweep import sweep_command
 from vae_keras.training import train
 
 EXIT_BAD_INPUT = 2
@@ -96,19 +96,16 @@ def train_command(context, **options):
 
 
 @commands.command(name="evaluate")
-@click.argument("run")
-@click.option("--data-dir", help="folder with the archive of the run's data set")
-def evaluate_command(run, data_dir):
-    """The figures of RUN (a folder such as runs/digits_vae) on its test set."""
-    folder = existing_run(run)
-    config = folder.read_config()
-    dataset = data.load(config.replace(data_dir=data_dir or config.data_dir))
-    model = folder.load_model()
-    figures = evaluate(model, dataset)
-    print(f"{folder.name} on {len(dataset.test):,} test images of {config.dataset}, {dataset.kind}")
-    for name, value in figures.items():
-        unit = f" {model.reconstruction.unit} per example" if name in model.trackers else ""
-        print(f"  {name:<30} {value:10.3f}{unit}")
+@click.argument("model")
+@click.option("--data-dir", help="folder with the archive of the model's data set")
+@click.option("--samples", default=100, show_default=True, help="of the importance weighting")
+@click.option("--naive-samples", default=10_000, show_default=True, help="of naive Monte Carlo")
+@click.option("--naive-images", default=50, show_default=True, help="on which the two are compared")
+@click.option("--output", type=Path, help="folder to write to; default: that of the model")
+@click.option("--overwrite", is_flag=True, help="replace evaluation.json and its picture")
+def evaluate_command(model, **options):
+    """The figures of MODEL, a run or an export such as runs/digits_vae, on its test set."""
+    print(table(report(model, **options)))
 
 
 @commands.command(name="generate")
@@ -143,8 +140,7 @@ def export_command(run, output, overwrite):
     folder = existing_run(run)
     output = _free(output or folder.exported, overwrite, folder=True)
     model, metrics = folder.load_model(), folder.read_metrics()
-    card = model_card(model, folder.read_config(), metrics)
-    export(model, output, card, metrics["class_names"])
+    export(model, output, folder.read_config(), metrics)
     print(output)
 
 
@@ -240,3 +236,4 @@ def anomaly_command(held_out, **options):
 
 
 commands.add_command(study)
+commands.add_command(sweep_command)

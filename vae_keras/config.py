@@ -6,6 +6,7 @@ import functools
 import json
 import math
 import numbers
+import re
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,11 @@ from vae_keras.data import Dataset
 from vae_keras.data.folder import COLOR_MODES
 from vae_keras.errors import UserError, unknown
 from vae_keras.models import MODELS, model_class
-from vae_keras.networks import NETWORKS
+from vae_keras.networks import NETWORKS, Network
+from vae_keras.networks import network as network_called
 from vae_keras.options import option
 
+ACTIVATIONS = ("gelu", "relu", "tanh", "silu", "elu", "leaky_relu")
 NOT_OF_THE_RUN = ("data_dir", "output_dir", "resume", "overwrite")  # may differ when it resumes
 
 
@@ -40,14 +43,29 @@ class TrainConfig:
     )
     image_size: str | None = option(None, "of folder:DIR: one number (64), or HEIGHTxWIDTH")
     color_mode: str = option("auto", "of folder:DIR: auto, grayscale, rgb", choices=COLOR_MODES)
+    binarize: str = option(
+        "none",
+        "grey values to 0 and 1: none, dynamic (drawn at every step), threshold, static:FILE",
+    )
     model: str = option("vae", "rung of the ladder: " + ", ".join(MODELS))
     network: str | None = option(None, "of encoder and decoder: " + ", ".join(NETWORKS))
+    units: str | None = option(None, "hidden units of the dense network, such as 512-256-128")
+    activation: str | None = option(
+        None, "of the hidden layers: " + ", ".join(ACTIVATIONS), choices=ACTIVATIONS
+    )
     latent_dim: int = option(2, "size of the code", at_least=1, at_most=65_536)
     epochs: int | None = option(
         None, "passes over the training data", at_least=1, at_most=1_000_000
     )
     batch_size: int | None = option(None, "examples per step", at_least=1)
-    learning_rate: float | None = option(None, "Adam's, before its cosine decay to 0", above=0)
+    learning_rate: float | None = option(None, "Adam's, at the start", above=0)
+    schedule: str = option(
+        "cosine", "of the learning rate: cosine (to 0), constant", choices=("cosine", "constant")
+    )
+    clip_norm: float | None = option(None, "largest norm of the gradient, if any", above=0)
+    ema: float | None = option(
+        None, "momentum of a moving average that replaces the weights at the end", above=0
+    )
     seed: int = option(0, "of weights, noise and order of the data", at_least=0, at_most=2**31 - 1)
     name: str | None = option(None, "of the run; default: data set and model, numbered if taken")
     output_dir: str = option(".", "folder of runs/ and saved_models/")
@@ -66,11 +84,15 @@ class TrainConfig:
             object.__setattr__(self, field.name, value)
         if self.network is not None and self.network not in NETWORKS:
             raise unknown("network", self.network, NETWORKS)
+        if self.units is not None and not re.fullmatch(r"[1-9]\d{0,4}(-[1-9]\d{0,4})*", self.units):
+            raise UserError(f"--units {self.units!r} must be numbers joined by -, such as 512-256")
         if self.name is not None and not is_plain_name(self.name):
             raise UserError(
                 f"run name {self.name!r} must be a plain name, without a path separator or a dot "
                 "in front: choose the folder with --output-dir"
             )
+        if self.ema is not None and self.ema >= 1:
+            raise UserError(f"--ema {self.ema} must be below 1, such as 0.999")
         if self.resume and self.overwrite:
             raise UserError("--resume and --overwrite contradict each other: give one of them")
 
@@ -81,9 +103,17 @@ class TrainConfig:
     def as_dict(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
-    def to_json(self) -> str:
+    def built_network(self) -> Network:
+        """The network of a resolved configuration. Raises UserError for an option it lacks."""
+        options = {"activation": self.activation, "units": self.units}
+        if self.units is not None:
+            options["units"] = [int(width) for width in self.units.split("-")]
+        given = {name: value for name, value in options.items() if value is not None}
+        return network_called(self.network, **given)
+
+    def to_json(self, without=("resume", "overwrite")) -> str:
         """What config.json holds: everything but how to deal with what is there already."""
-        stored = {k: v for k, v in self.as_dict().items() if k not in ("resume", "overwrite")}
+        stored = {k: v for k, v in self.as_dict().items() if k not in without}
         return json.dumps(stored, indent=2) + "\n"
 
     def resolved(self, dataset: Dataset) -> "TrainConfig":
@@ -93,7 +123,7 @@ class TrainConfig:
                 f"batch size {self.batch_size:,} is larger than the training data "
                 f"({len(dataset.train):,} examples): choose a smaller --batch-size"
             )
-        recipe = recipe_of(self.dataset, self.model, dataset.kind)
+        recipe = recipe_of(self.dataset, self.model, dataset.kind, self.latent_dim)
         recipe["batch_size"] = min(recipe["batch_size"], len(dataset.train))
         steps = math.ceil(len(dataset.train) / (self.batch_size or recipe["batch_size"]))
         recipe["epochs"] = max(MIN_EPOCHS, round(recipe.pop("steps") / steps))
@@ -102,14 +132,17 @@ class TrainConfig:
 
 
 MIN_EPOCHS = 10
+WIDE = 4  # dimensions of a code: beyond, slower steps pay
 RECIPES = {
     # Each entry adds to the one before. "steps" are weight updates, whatever the size of the data.
     "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
+    "wide vae": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
+    "wide conditional": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
     "linear": dict(network="linear", learning_rate=1e-2),
     "sparse": dict(network="linear", sparsity_weight=0.1),
     "vae": dict(likelihood="bernoulli"),
     "conditional": dict(likelihood="bernoulli"),
-    "digits": dict(batch_size=64, steps=2_000),
+    "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
     "digits linear": dict(learning_rate=5e-2),
     "colour": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
     "colour vae": dict(likelihood="gaussian"),
@@ -117,9 +150,13 @@ RECIPES = {
 }
 
 
-def recipe_of(dataset: str, model: str, kind: str) -> dict[str, Any]:
-    """The default choices for a data set and a model."""
-    keys = ("any", kind, model, f"{kind} {model}", dataset, f"{dataset} {model}")
+def recipe_of(dataset: str, model: str, kind: str, latent_dim: int) -> dict[str, Any]:
+    """The default choices for a data set, the kind of its values, a model and the size of its code.
+
+    A code of more than WIDE dimensions has the entry "wide MODEL".
+    """
+    wide = f"wide {model}" if latent_dim > WIDE else ""
+    keys = ("any", wide, kind, model, f"{kind} {model}", dataset, f"{dataset} {model}")
     return functools.reduce(lambda found, key: {**found, **RECIPES.get(key, {})}, keys, {})
 
 

@@ -1,9 +1,21 @@
-"""How good a model is."""
+"""How good a model is: its loss, and for a variational one the likelihood and the use of its code.
+
+What takes a VAE here takes an `ExportedModel` of one as well.
+"""
 
 import math
 
 import numpy as np
 import tensorflow as tf
+
+from vae_keras.errors import UserError
+from vae_keras.models import noise
+from vae_keras.models.autoencoder import Batch
+from vae_keras.objectives.divergences import kl_per_dimension
+
+DRAWS = 50  # of one example at a time: what the memory holds, whatever the number of samples
+ROWS = 1_000  # examples × draws in one pass of the decoder
+ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 
 
 def evaluate(model, dataset) -> dict[str, float]:
@@ -16,24 +28,137 @@ def evaluate(model, dataset) -> dict[str, float]:
     return {**{name: found[name] for name in model.trackers}, **model.figures(dataset)}
 
 
-def importance_weighted_nll(model, examples, samples: int) -> np.ndarray:
-    """−log p(x) of each example, in nats, estimated with `samples` draws from q(z|x): [n].
+def likelihood_figures(model, examples, samples: int, progress=None) -> dict[str, np.ndarray]:
+    """The negative ELBO and the importance-weighted estimate of −log p(x) of each example.
 
-    Burda et al. 2016 (Importance weighted autoencoders), equation 8: an upper bound that falls
-    towards the truth with the number of samples. The draws are summed up one after another, so the
-    memory does not grow with it; they depend on the model's seed and the example alone.
+    From `samples` draws of q(z|x): `negative_elbo` = `reconstruction_loss` + `kl_loss` (the latter
+    in closed form), and `nll`, Burda et al. 2016 (Importance weighted autoencoders), equation 8: an
+    upper bound that falls towards the truth with the number of samples. `nll_error` is the standard
+    error that its sampling leaves. All in nats, [n] each.
+
+    The draws depend on the model's seed and the example alone and are summed up as they come: the
+    memory does not grow with their number. `progress(done, all)` is called as it goes on.
+    """
+    found = _streamed(_estimator(model, examples), examples, samples, progress)
+    kl = np.concatenate([kl_per_dimension(*h).numpy().sum(-1) for h in _heads(model, examples)])
+    elbo = found["reconstruction_loss"] + kl
+    return {"negative_elbo": elbo, "kl_loss": kl, **found}
+
+
+def convergence(model, examples, samples: int, naive_samples: int, progress=None) -> list[dict]:
+    """Two estimates of −log p(x), averaged over `examples`, for 1, 10, 100 … samples.
+
+    Importance weighting, and naive Monte Carlo: the logarithm of the mean of p(x|z) over draws of
+    the prior. Both tend to the truth, but most draws of the prior have nothing to do with x.
+
+    One row {"samples": n, "importance_weighted": nats, "naive": nats} for each n, with the standard
+    errors of the sampling as `..._error`; an estimate ends at its own number of samples.
+    """
+    estimates = {
+        "importance_weighted": (_estimator(model, examples), samples),
+        "naive": (_estimator(model, examples, noise.PRIOR), naive_samples),
+    }
+    rows = {}
+    for name, (estimator, most) in estimates.items():
+        for count in [*(10**k for k in range(len(str(most))) if 10**k < most), most]:
+            found = _streamed(estimator, examples, count, progress if count == most else None)
+            error = math.sqrt(np.sum(found["nll_error"] ** 2)) / len(examples)
+            error = error if count > 1 else None  # one draw does not tell how others would differ
+            row = rows.setdefault(count, {"samples": count})
+            row |= {name: float(found["nll"].mean()), f"{name}_error": error}
+    return [rows[count] for count in sorted(rows)]
+
+
+def code_figures(model, examples) -> dict:
+    """How the code is used.
+
+    `kl_per_dimension` in nats; `active_units`, the dimensions whose mean varies by more than 0.01
+    over the examples (Burda et al. 2016); `aggregate_posterior_kl`: KL[N(m, S) ‖ N(0, I)] in nats
+    with mean and covariance of the codes of all examples together: 0 if these are those of the
+    prior, which does not say that the shape is.
+    """
+    z_mean, z_log_var = (np.concatenate(parts) for parts in zip(*_heads(model, examples)))
+    z_mean, z_log_var = z_mean.astype(np.float64), z_log_var.astype(np.float64)
+    mean = z_mean.mean(axis=0)
+    covariance = np.atleast_2d(np.cov(z_mean, rowvar=False, bias=True))
+    covariance = covariance + np.diag(np.exp(z_log_var).mean(axis=0))
+    log_det = np.linalg.slogdet(covariance)[1]
+    distance = 0.5 * (np.trace(covariance) + mean @ mean - len(mean) - log_det)
+    return {
+        "active_units": int(np.sum(z_mean.var(axis=0) > ACTIVE_VARIANCE)),
+        "kl_per_dimension": mean_kl_per_dimension(model, examples).tolist(),
+        "aggregate_posterior_kl": float(distance),
+    }
+
+
+def mean_kl_per_dimension(model, examples) -> np.ndarray:
+    """KL[q(z|x) ‖ N(0, I)] of each dimension of the code, averaged: [latent_dim], in nats."""
+    return np.concatenate([kl_per_dimension(*heads) for heads in _heads(model, examples)]).mean(0)
+
+
+def _heads(model, examples):
+    """`z_mean` and `z_log_var` of the examples, batch by batch."""
+    batches = map(model.prepare, examples.batches())
+    return [tuple(head.numpy() for head in model.posterior(batch)) for batch in batches]
+
+
+def _estimator(model, examples, proposal=noise.IMPORTANCE):
+    """A function (batch of examples, samples) of what draws of a proposal tell of each example.
+
+    The draws are taken DRAWS at a time.
     """
 
-    @tf.function
-    def log_mean_weight(data):
+    @tf.function(input_signature=[examples.batches().element_spec, tf.TensorSpec((), tf.int32)])
+    def accumulated(data, samples):
         batch = model.prepare(data)
-        total = tf.fill(tf.shape(batch.x)[:1], -math.inf)
-        for draw in tf.range(samples, dtype=tf.int64):
-            numbered = batch._replace(index=batch.index * samples + draw)  # a draw for each
-            epsilon = model.noise(numbered, (model.latent_dim,), training=False)
-            total = tf.reduce_logsumexp(
-                [total, model.log_importance_weights(batch, epsilon)], axis=0
-            )
-        return total - math.log(samples)
+        nothing = tf.zeros(tf.shape(batch.index))
+        total, squares, reconstruction = nothing - math.inf, nothing - math.inf, nothing
+        for part in tf.range(-(-samples // DRAWS)):
+            log_px, log_ratio = _weights(model, batch, part, proposal)  # [batch, DRAWS]
+            counts = part * DRAWS + tf.range(DRAWS) < samples
+            log_weight = tf.where(counts, log_px + log_ratio, -math.inf)
+            total = _log_add(total, log_weight)
+            squares = _log_add(squares, 2 * log_weight)
+            reconstruction -= tf.reduce_sum(tf.where(counts, log_px, 0.0), axis=1)
+        count = tf.cast(samples, tf.float32)
+        relative = tf.exp(squares - 2 * total) - 1 / count  # the variance of the mean weight
+        return {
+            "reconstruction_loss": reconstruction / count,
+            "nll": tf.math.log(count) - total,
+            "nll_error": tf.sqrt(tf.maximum(relative, 0.0)),
+        }
 
-    return -np.concatenate([log_mean_weight(data) for data in examples.batches()])
+    return accumulated
+
+
+def _streamed(estimator, examples, samples: int, progress) -> dict[str, np.ndarray]:
+    if samples < 1:
+        raise UserError(f"{samples} samples cannot estimate a likelihood: at least 1 is needed")
+    found, done = [], 0
+    for data in examples.batches(ROWS // DRAWS):
+        found.append({k: values.numpy() for k, values in estimator(data, samples).items()})
+        done += len(found[-1]["nll"])
+        if progress is not None:
+            progress(done, len(examples))
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def _weights(model, batch: Batch, part, proposal: int):
+    """log p(x|z) and log p(z) − log of the proposal's density at DRAWS codes: [batch, DRAWS]."""
+    z_mean, z_log_var = (head[:, None] for head in model.posterior(batch))
+    shape = (DRAWS, model.latent_dim)
+    normal = tf.random.stateless_normal
+    epsilon = noise.of_examples(normal, model.seed, proposal, batch.index, shape, part)
+    if proposal == noise.PRIOR:
+        z, log_ratio = epsilon, 0.0
+    else:
+        z = z_mean + tf.exp(0.5 * z_log_var) * epsilon
+        log_ratio = 0.5 * tf.reduce_sum(tf.square(epsilon) + z_log_var - tf.square(z), axis=-1)
+    repeated = Batch(*(None if p is None else tf.repeat(p, DRAWS, axis=0) for p in batch))
+    log_px = model.log_likelihood(repeated, tf.reshape(z, (-1, model.latent_dim)))
+    return tf.reshape(log_px, (-1, DRAWS)), log_ratio
+
+
+def _log_add(total, values):
+    """log(exp(total) + Σ exp(values)) over the last axis of `values`."""
+    return tf.reduce_logsumexp(tf.concat([total[:, None], values], axis=1), axis=1)

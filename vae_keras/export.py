@@ -10,18 +10,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from vae_keras.config import NOT_OF_THE_RUN
 from vae_keras.errors import UserError
 from vae_keras.files import whole_folder, write_text
+from vae_keras.model_card import model_card
+from vae_keras.models.autoencoder import Batch
 
 SAVED_MODELS = Path("saved_models")
 LABELS = "labels.json"
+TRAINING = "training.json"  # the configuration it was trained with
 PRETRAINED = SAVED_MODELS / "pretrained"
 
 
-def export(model, path, card: str, class_names=()):
-    """Write `model` as a SavedModel with its endpoints and `model_card.md`, whole or not at all.
+def export(model, path, config, metrics: dict):
+    """Write `model` as a SavedModel with its endpoints, whole or not at all.
 
-    If the endpoints take labels, `labels.json` has their names, in the order of their numbers.
+    Beside it stand `model_card.md`, the configuration it was trained with and, if the endpoints
+    take labels, `labels.json` with their names in the order of their numbers.
     """
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -30,9 +35,10 @@ def export(model, path, card: str, class_names=()):
     with whole_folder(path) as temporary:
         with _quiet():
             archive.write_out(temporary, verbose=False)
-        write_text(temporary / "model_card.md", card)
+        write_text(temporary / "model_card.md", model_card(model, config, metrics))
+        write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
         if model.takes_labels:
-            write_text(temporary / LABELS, json.dumps(list(class_names)) + "\n")
+            write_text(temporary / LABELS, json.dumps(metrics["class_names"]) + "\n")
 
 
 @contextlib.contextmanager
@@ -128,6 +134,38 @@ class ExportedModel:
         """log p(x|z) in nats: [batch]."""
         return self.call("log_prob", x=x, z=z, **self._labels(label, len(x)))["log_prob"]
 
+    # What evaluation asks of a model
+
+    seed = 0
+
+    @property
+    def is_variational(self) -> bool:
+        """Whether `encode` gives a posterior and there is a `log_prob`."""
+        heads = self.model.signatures["encode"].structured_outputs
+        return {"z_mean", "z_log_var"} <= heads.keys() and "log_prob" in self.endpoints
+
+    def prepare(self, data: dict) -> Batch:
+        """The parts of a batch of examples; the condition is their label."""
+        label = tf.cast(data["label"], tf.int32) if self.takes_labels else None
+        return Batch(data["x"], data["x"], label, data["index"])
+
+    def code(self, batch: Batch):
+        """The code of each example, without noise: [batch, latent_dim]."""
+        return self._encoded(batch)["z"]
+
+    def posterior(self, batch: Batch):
+        """`z_mean` and `z_log_var` of q(z|x): [batch, latent_dim] each."""
+        found = self._encoded(batch)
+        return found["z_mean"], found["z_log_var"]
+
+    def log_likelihood(self, batch: Batch, z):
+        """log p(x|z) of each example at its code `z` [batch, latent_dim], in nats: [batch]."""
+        signature = self.model.signatures["log_prob"]
+        return signature(x=batch.target, z=z, **_conditioned(batch))["log_prob"]
+
+    def _encoded(self, batch: Batch) -> dict:
+        return self.model.signatures["encode"](x=batch.x, **_conditioned(batch))
+
     def _labels(self, label, count: int) -> dict:
         """The input `label` of an endpoint: checked, and one for each example."""
         if not self.takes_labels:
@@ -142,6 +180,10 @@ class ExportedModel:
                 f"label {label} of {self.path.name!r} must be a number from 0 to {most}"
             )
         return {"label": np.broadcast_to(label, count)}
+
+
+def _conditioned(batch: Batch) -> dict:
+    return {} if batch.condition is None else {"label": batch.condition}
 
 
 def load_exported(path) -> ExportedModel:

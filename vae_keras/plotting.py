@@ -105,6 +105,51 @@ def loss_curves(history: dict, unit="nats per example"):
     return figure
 
 
+def evaluation(convergence, kl_per_dimension):
+    """Two estimates of −log p(x) by their number of samples, and the KL of each code dimension.
+
+    `convergence` are the rows of `evaluation.convergence`, `kl_per_dimension` [latent_dim] in nats.
+    """
+    figure = Picture(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    styles = {"importance_weighted": (PALETTE[0], "o-"), "naive": (PALETTE[4], "s--")}
+    labels = {
+        "importance_weighted": "importance-weighted, from q(z|x)",
+        "naive": "naive, from p(z)",
+    }
+    for name, (colour, style) in styles.items():
+        rows = [row for row in convergence if name in row]
+        samples, values = ([row[key] for row in rows] for key in ("samples", name))
+        errors = [row[f"{name}_error"] or 0 for row in rows]
+        left.errorbar(samples, values, errors, fmt=style, color=colour, label=labels[name])
+    left.set(xscale="log", xlabel="samples for each image", ylabel="estimate of −log p(x) (nats)")
+    left.legend()
+    left.grid(alpha=0.25)
+    kl = np.sort(kl_per_dimension)[::-1]
+    right.bar(np.arange(1, len(kl) + 1), kl, color=PALETTE[0])
+    right.set(xlabel="code dimension, sorted", ylabel="KL to the prior (nats)")
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def rate_distortion(rows, title=""):
+    """Distortion by rate for several β: `rows` with beta, rate and distortion, in nats."""
+    figure, axes = _figure(6.4, 4.4)
+    rate, distortion = (np.array([row[name] for row in rows]) for name in ("rate", "distortion"))
+    axes.plot(rate, distortion, "o-", color=PALETTE[0])
+    for row, x, y in zip(rows, rate, distortion, strict=True):
+        axes.annotate(f"β = {row['beta']:g}", (x, y), (6, 5), textcoords="offset points")
+    best = (rate + distortion).min()
+    ends = np.array([max(0, best - distortion.max()), min(rate.max(), best - distortion.min())])
+    line = dict(color=PALETTE[4], label=f"rate + distortion = {best:.1f}, the best −ELBO of them")
+    axes.plot(ends, best - ends, "--", **line)
+    axes.set(xlabel="rate: KL (nats per example)", ylabel="distortion: reconstruction (nats)")
+    axes.set_title(title)
+    axes.grid(alpha=0.25)
+    axes.legend()
+    return figure
+
+
 PIXEL_LOSSES = {"mse": "mse: squared error", "rmse": "rmse: |error|", "bce": "bce: cross-entropy"}
 MEASURES = {
     "mse": "test squared error",

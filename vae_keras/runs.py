@@ -75,11 +75,7 @@ class RunFolder:
         """The resolved configuration of the run, with this place as its own."""
         if not self.config.is_file():
             raise UserError(f"no run {str(self.path)!r}: it has no config.json")
-        try:
-            stored = json.loads(self.config.read_text(encoding="utf-8"))
-            return TrainConfig(**{**stored, "name": self.name})
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{self.config} is damaged ({error}): restore it") from error
+        return read_config(self.config, name=self.name)
 
     def load_model(self):
         """The trained model. Raises UserError if training has not come to its end."""
@@ -102,6 +98,14 @@ class RunFolder:
     def last_checkpoint(self) -> Path | None:
         """The newest complete checkpoint, if there is one."""
         return max(self.checkpoints.glob("epoch_*"), default=None)
+
+
+def read_config(file: Path, **changes) -> TrainConfig:
+    """The configuration in a config.json. Raises UserError if it is damaged."""
+    try:
+        return TrainConfig(**{**json.loads(file.read_text(encoding="utf-8")), **changes})
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{file} is damaged ({error}): restore it") from error
 
 
 def default_name(config: TrainConfig) -> str:

@@ -31,7 +31,7 @@ from vae_keras.models import VAE
 from vae_keras.models.priors import StandardNormal
 from vae_keras.objectives.likelihoods import LOSSES, Bernoulli
 from vae_keras.objectives.likelihoods import loss as loss_called
-from vae_keras.training import build, steps_per_epoch
+from vae_keras.training import build, fit
 
 SAMPLES = 10_000  # of the prior, for figures
 MOST_FOR_CLASSIFIER = 20_000  # training images
@@ -295,14 +295,7 @@ def trained(config: TrainConfig, dataset, variant=None):
     if variant is not None:
         model = recast(model, variant)
     print(f"training {type(model).__name__}, {config.epochs} epochs …", flush=True)
-    model.fit(
-        dataset.train.shuffled_batches(config.batch_size, config.seed, 0, config.epochs),
-        epochs=config.epochs,
-        steps_per_epoch=steps_per_epoch(config, dataset),
-        shuffle=False,  # the batches come in their order
-        verbose=0,
-        callbacks=[callbacks.StopOnNaN()],
-    )
+    fit(model, config, dataset, verbose=0, callbacks=[callbacks.StopOnNaN()])
     model.prior.fit(lambda: encode(model, dataset.train))
     return model
 

@@ -18,7 +18,6 @@ from vae_keras.evaluation import evaluate
 from vae_keras.export import export
 from vae_keras.files import write_text
 from vae_keras.latent import encode
-from vae_keras.model_card import model_card
 from vae_keras.models import Autoencoder, model_class
 from vae_keras.pictures import draw_results
 from vae_keras.runs import RunFolder, check_same, new_run, run_to_resume
@@ -48,7 +47,7 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     stored = folder.read_config() if config.resume else None
     if stored is not None:
         config = config.replace(**_open_choices(config, stored))
-    dataset = dataset or data.load(config)
+    dataset = data.binarised(dataset, config.binarize) if dataset else data.load(config)
     config = config.replace(name=folder.name).resolved(dataset)
     if stored is not None:
         check_same(stored, config)
@@ -64,13 +63,14 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     say(plan(config, dataset, model, state["epoch"]))
     if state["epoch"] < config.epochs:
         state = _fit(model, config, dataset, folder, state, verbose)
+    if config.ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     model.prior.fit(lambda: encode(model, dataset.train))
     metrics = _metrics(model, config, dataset, state)
     say(f"drawing {folder.plots} and writing {folder.exported} …")
     model.save(folder.model)
     draw_results(model, dataset, _columns(state["history"]), folder.plots)
-    card = model_card(model, config, metrics)
-    export(model, folder.exported, card, metrics["class_names"])
+    export(model, folder.exported, config, metrics)
     write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
     say(summary(folder, dataset, metrics))
     return Run(folder, config, dataset, model, _columns(state["history"]), metrics)
@@ -85,17 +85,25 @@ def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
         dataset,
         steps,
         latent_dim=config.latent_dim,
-        network=config.network,
+        network=config.built_network(),
         seed=config.seed,
         name=config.model,
     )
     model.reconstruction.check(*dataset.value_range())
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
     per_execution = max(n for n in range(1, STEPS_PER_EXECUTION + 1) if steps % n == 0)
     # Keras would run into the next epoch if it did not divide the steps of one.
-    model.compile(keras.optimizers.Adam(schedule), steps_per_execution=per_execution)
+    model.compile(optimizer(config, steps), steps_per_execution=per_execution)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Adam with what the configuration says of learning rate, clipping and averaging."""
+    rate = config.learning_rate
+    if config.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps_per_epoch * config.epochs)
+    averaged = {} if config.ema is None else {"use_ema": True, "ema_momentum": config.ema}
+    return keras.optimizers.Adam(rate, global_clipnorm=config.clip_norm, **averaged)
 
 
 def steps_per_epoch(config: TrainConfig, dataset: data.Dataset) -> int:
@@ -126,23 +134,38 @@ def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose) -> dic
     first = state["epoch"]
     history = callbacks.HistoryFile(folder.history, state["history"])
     checkpoint = callbacks.Checkpoint(folder.checkpoints, history, state["train_seconds"])
-    model.fit(
-        dataset.train.shuffled_batches(config.batch_size, config.seed, first, config.epochs),
-        epochs=config.epochs,
-        initial_epoch=first,
-        steps_per_epoch=steps_per_epoch(config, dataset),
+    warns = verbose and model.is_variational
+    fit(
+        model,
+        config,
+        dataset,
+        first,
         validation_data=dataset.validation.batches(),
-        shuffle=False,  # the batches come in their order
         verbose=verbose,
         callbacks=[
             callbacks.StopOnNaN(),
+            # The weights that are validated are those that the run will end with.
+            *([keras.callbacks.SwapEMAWeights()] if config.ema else []),
             callbacks.LatentPlot(dataset.train, dataset.class_names, folder.plots),
             history,
             checkpoint,
+            *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
             *([callbacks.TimeLeft(first)] if verbose else []),
         ],
     )
     return _restore(model, folder.last_checkpoint())
+
+
+def fit(model, config: TrainConfig, dataset: data.Dataset, first_epoch=0, **more):
+    """Keras's `fit` on the training data, in the order that seed and epoch decide."""
+    model.fit(
+        dataset.train.shuffled_batches(config.batch_size, config.seed, first_epoch, config.epochs),
+        epochs=config.epochs,
+        initial_epoch=first_epoch,
+        steps_per_epoch=steps_per_epoch(config, dataset),
+        shuffle=False,  # the batches come in their order
+        **more,
+    )
 
 
 def _metrics(model, config, dataset, state) -> dict:
@@ -173,14 +196,18 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
     size = "×".join(map(str, dataset.image_shape))
     steps = steps_per_epoch(config, dataset)
     after = f", after epoch {epochs_done}" if epochs_done else ""
+    with_ = " with cosine decay" if config.schedule == "cosine" else ""
+    beta = ""
+    if model.is_variational:
+        beta = f"; effective beta {config.effective_beta():g}"
     return (
         f"{config.name}: {type(model).__name__} on {config.dataset} ({dataset.kind}, {size}): "
         f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, "
         f"{len(dataset.test):,} test images\n"
         f"network {config.network}, {config.latent_dim}-D code, "
-        f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction\n"
+        f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction{beta}\n"
         f"{config.epochs} epochs of {steps} steps{after}; batch {config.batch_size}, learning rate "
-        f"{config.learning_rate:g} with cosine decay, seed {config.seed}; on {device()}"
+        f"{config.learning_rate:g}{with_}, seed {config.seed}; on {device()}"
     )
 
 

@@ -290,6 +290,14 @@ def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
     return rows
 
 
+def probe_accuracy(model, dataset: Dataset, labels=10_000, seed=0) -> float:
+    """Test accuracy of a linear classifier on the codes of that many labelled images."""
+    dataset.require_labels()
+    _check_unconditional(model)
+    train = stratified(dataset.train, seed).take(slice(labels))
+    return _accuracy(encode(model, train), encode(model, dataset.test), train, dataset.test)
+
+
 def most_in_memory(dataset: Dataset) -> int:
     """How many images a probe has in memory at once."""
     return MOST_VALUES // math.prod(dataset.image_shape)

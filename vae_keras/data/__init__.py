@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from vae_keras.data import archives
+from vae_keras.data.binarisation import binarised
 from vae_keras.data.dataset import Dataset, Examples
 from vae_keras.data.folder import folder
 from vae_keras.errors import UserError, unknown
@@ -24,8 +25,12 @@ FORMS = (*NAMED, *(f"{prefix}:DIR" for prefix in FROM_A_PATH), "FILE.npz", "an I
 def load(config) -> Dataset:
     """The data set that `config.dataset` names. Raises UserError if it cannot be had.
 
-    `config` has the attributes `dataset`, `data_dir`, `image_size` and `color_mode`.
+    `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode` and `binarize`.
     """
+    return binarised(_named(config), config.binarize)
+
+
+def _named(config) -> Dataset:
     name = config.dataset
     if not name.startswith("folder:") and (config.image_size or config.color_mode != "auto"):
         raise UserError(f"--image-size and --color-mode are for folder:DIR, not for {name!r}")
@@ -62,4 +67,4 @@ def _image_size(config) -> tuple[int, int]:
     return int(sides[0]), int(sides[-1])
 
 
-__all__ = ["Dataset", "Examples", "load"]
+__all__ = ["Dataset", "Examples", "binarised", "load"]

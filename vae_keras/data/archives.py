@@ -104,6 +104,28 @@ def npz(path: Path, name: str | None = None, class_names=()) -> Dataset:
     return _dataset(path, name or path.stem, train, test, class_names)
 
 
+def amat(path: Path) -> Dataset:
+    """Binarised MNIST in text, `..._train.amat`: Larochelle's fixed draw. It has no labels.
+
+    Its lines are the pixels of an image, 0 or 1; `..._valid.amat` and `..._test.amat` stand beside.
+    """
+    parts = [
+        path.with_name(path.name.replace("train", part)) for part in ("train", "valid", "test")
+    ]
+    if len(set(parts)) < 3:
+        raise UserError(f"{path}: name the file of the training images, such as x_train.amat")
+    train, valid, test = map(_read_amat, parts)
+    return dataset(path.stem, Examples(np.concatenate([train, valid])), Examples(test))
+
+
+def _read_amat(path: Path) -> np.ndarray:
+    content = np.frombuffer(_existing(path).read_bytes(), np.uint8)
+    pixels = content[~np.isin(content, np.frombuffer(b" \t\r\n", np.uint8))] - ord("0")
+    if not len(pixels) or len(pixels) % 784 or pixels.max() > 1:
+        raise UserError(f"{path}: is not lines of 784 zeros and ones")
+    return pixels.reshape(-1, 28, 28, 1)
+
+
 def idx(path: Path, name: str | None = None, class_names=()) -> Dataset:
     """An IDX file of images, plain or gzipped, with its labels and its t10k pair beside it.
 

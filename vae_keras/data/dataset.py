@@ -1,7 +1,7 @@
 """What every data set is: three splits of examples that give `tf.data` pipelines."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import tensorflow as tf
@@ -18,12 +18,15 @@ class Examples:
     """One split: the `rows` of `images` that belong to it, and their labels.
 
     `images` [n, height, width, channels] is uint8 (0 to 255) or float32 (0 to 1), an array or a
-    memory map that is read batch by batch. `labels` is int [n] or None.
+    memory map that is read batch by batch. `labels` is int [n] or None. `binarisation` says how
+    the values were made 0 or 1 ("static"), are made so when they are read ("dynamic", "threshold"),
+    or that they are as they are ("none").
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     rows: np.ndarray = field(default=None)
+    binarisation: str = "none"
 
     def __post_init__(self):
         if self.rows is None:
@@ -39,12 +42,26 @@ class Examples:
 
     def take(self, selection) -> "Examples":
         """The examples at the positions (or slice) `selection` of this split."""
-        return Examples(self.images, self.labels, self.rows[selection])
+        return replace(self, rows=self.rows[selection])
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
         """All images as float32 in [0, 1], and all labels. For small splits."""
-        images = _to_unit_range(np.asarray(self.images[self.rows]))
-        return images, self.own_labels
+        return _to_unit_range(self.pixels(slice(None))), self.own_labels
+
+    def pixels(self, index, key=None) -> np.ndarray:
+        """The images at the positions `index`, as they are stored or binarised to 0 and 255.
+
+        What is drawn is a function of `key` (integers) if there is one, else of the example alone.
+        """
+        rows = self.rows[index]
+        images = np.asarray(self.images[rows])
+        if self.binarisation == "threshold":
+            return _white(images >= (128 if images.dtype == np.uint8 else 0.5))
+        if self.binarisation != "dynamic":
+            return images
+        if key is not None:
+            return _drawn(images, key)
+        return np.stack([_drawn(image, (row,)) for image, row in zip(images, rows)])
 
     def batches(self, batch_size: int | None = None) -> tf.data.Dataset:
         """The examples in order, once: dictionaries of x, index and, where there are any, label.
@@ -54,15 +71,15 @@ class Examples:
         """
         if batch_size is None:
             batch_size = min(1_000, max(1, MOST_VALUES // math.prod(self.images.shape[1:])))
-        order = tf.data.Dataset.range(len(self)).batch(batch_size)
-        return self._gather(order)
+        return self._gather(tf.data.Dataset.range(len(self)).batch(batch_size))
 
     def shuffled_batches(
         self, batch_size: int, seed: int, first_epoch: int, epochs: int
     ) -> tf.data.Dataset:
         """The batches of the epochs `first_epoch` to `epochs` (excluded), one after another.
 
-        The order within an epoch is a function of (seed, epoch) alone.
+        The order within an epoch is a function of (seed, epoch) alone, a dynamic binarisation one
+        of (seed, step).
         """
 
         def order(epoch):
@@ -72,20 +89,42 @@ class Examples:
             )
             return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
 
-        return self._gather(tf.data.Dataset.range(first_epoch, epochs).flat_map(order))
+        first_step = first_epoch * math.ceil(len(self) / batch_size)
+        return self._gather(
+            tf.data.Dataset.range(first_epoch, epochs).flat_map(order), seed, first_step
+        )
 
-    def _gather(self, order: tf.data.Dataset) -> tf.data.Dataset:
-        shape, kind = self.images.shape[1:], tf.as_dtype(self.images.dtype)
+    def _gather(self, order: tf.data.Dataset, seed=None, first_step=0) -> tf.data.Dataset:
+        """The examples at the positions that `order` gives, batch by batch.
 
-        def gather(index):
-            images = tf.numpy_function(lambda i: self.images[self.rows[i]], [index], kind)
+        With a `seed` they are binarised anew at every step.
+        """
+        shape, kind = self.images.shape[1:], tf.as_dtype(self.pixels(slice(1)).dtype)
+
+        def pixels(step, index):
+            return self.pixels(index, None if seed is None else (seed, step))
+
+        def gather(step, index):
+            images = tf.numpy_function(pixels, [step, index], kind)
             batch = {"x": _to_unit_range(tf.ensure_shape(images, (None, *shape))), "index": index}
             if self.labels is not None:
                 batch["label"] = tf.gather(self.own_labels.astype(np.int32), index)
             return batch
 
         parallel = dict(num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return order.map(gather, **parallel).prefetch(tf.data.AUTOTUNE)
+        return order.enumerate(first_step).map(gather, **parallel).prefetch(tf.data.AUTOTUNE)
+
+
+def _drawn(images, key):
+    """Each pixel white with its value as probability: exactly that, also for uint8."""
+    generator = np.random.Generator(np.random.SFC64(key))
+    if images.dtype == np.uint8:  # v of the 255 numbers 0 … 254 lie below v
+        return _white(generator.integers(0, 255, images.shape, np.uint8) < images)
+    return _white(generator.random(images.shape, np.float32) < images)
+
+
+def _white(is_white):
+    return is_white.astype(np.uint8) * np.uint8(255)
 
 
 def _to_unit_range(images):
@@ -129,12 +168,20 @@ class Dataset:
 
     @property
     def kind(self) -> str:
-        """Which figures it may be compared with: those of grey or of colour values."""
+        """Which figures it may be compared with: grey, colour, dynamic, static or threshold."""
+        if self.train.binarisation != "none":
+            return self.train.binarisation
         return "grey" if self.image_shape[-1] == 1 else "colour"
+
+    def mean_image(self, most=10_000) -> np.ndarray:
+        """The mean of at most so many training images, all along the split."""
+        some = self.train.take(slice(None, None, math.ceil(len(self.train) / most)))
+        total = sum(batch["x"].numpy().sum(axis=0, dtype=np.float64) for batch in some.batches())
+        return (total / len(some)).astype(np.float32)
 
     def value_range(self) -> tuple[float, float]:
         """The smallest and largest value that an example can have."""
-        if self.train.images.dtype == np.uint8:
+        if self.train.images.dtype == np.uint8 or self.train.binarisation != "none":
             return 0.0, 1.0
         return tuple(float(f(s.images)) for f, s in ((np.min, self.train), (np.max, self.train)))
 

@@ -8,13 +8,12 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from vae_keras.models import noise
 from vae_keras.models.priors import FittedGaussian
 from vae_keras.networks import network as network_called
 from vae_keras.objectives.likelihoods import LOSSES, Likelihood
 from vae_keras.objectives.likelihoods import loss as loss_called
 from vae_keras.options import option
-
-TRAINING, EVALUATION = 0, 1  # which stream of random numbers
 
 
 class Batch(NamedTuple):
@@ -48,6 +47,7 @@ class Autoencoder(keras.Model):
     code_activation = None
     prior_class = FittedGaussian
     takes_labels = False
+    is_variational = False  # whether there is a posterior q(z|x)
     loss_mask = None  # [height, width, 1]: which values are to be rebuilt, if not all
 
     def __init__(
@@ -270,15 +270,7 @@ class Autoencoder(keras.Model):
 
     def random(self, draw, batch: Batch, shape: tuple, training: bool):
         """As `noise`, drawn by `draw`: a stateless function of (shape, seed)."""
-        fold_in = tf.random.experimental.stateless_fold_in
         if training:
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            seed = fold_in(tf.constant([self.seed, TRAINING], tf.int64), self.optimizer.iterations)
-            seed = fold_in(seed, tf.cast(replica, tf.int64))
-            return draw((tf.shape(batch.x)[0], *shape), seed)
-        seed = tf.constant([self.seed, EVALUATION], tf.int64)
-        return tf.map_fn(
-            lambda example: draw(shape, fold_in(seed, example)),
-            tf.cast(batch.index, tf.int64),
-            fn_output_signature=tf.TensorSpec(shape, tf.float32),
-        )
+            count = tf.shape(batch.x)[0]
+            return noise.of_step(draw, self.seed, self.optimizer.iterations, count, shape)
+        return noise.of_examples(draw, self.seed, noise.EVALUATION, batch.index, shape)

@@ -52,6 +52,10 @@ class Bernoulli(Likelihood):
         # log sigmoid(a) = −softplus(−a), so x·log p + (1 − x)·log(1 − p) = x·a − softplus(a)
         return sum_over_features(x * parameters - ops.softplus(parameters), mask)
 
+    def initial(self, mean):
+        mean = ops.clip(mean, 1e-3, 1 - 1e-3)
+        return ops.log(mean) - ops.log1p(-mean)
+
     def mean(self, parameters):
         return ops.sigmoid(parameters)
 
@@ -61,22 +65,74 @@ class Bernoulli(Likelihood):
 
 
 @keras.saving.register_keras_serializable("vae_keras")
+class ContinuousBernoulli(Bernoulli):
+    """Independent pixels anywhere in [0, 1] with density ∝ p^x (1 − p)^(1−x), p in logits.
+
+    The Bernoulli's formula with the normaliser that makes it a density on grey values
+    (Loaiza-Ganem and Cunningham 2019): log p(x) = x·a − log((exp(a) − 1) / a) for a logit a.
+    """
+
+    def log_prob(self, x, parameters, mask=None):
+        return sum_over_features(x * parameters - _log_mean_exp(parameters), mask)
+
+    def mean(self, parameters):
+        # the derivative of log((exp(a) − 1) / a): 1 / (1 − exp(−a)) − 1 / a, by its series near 0
+        small = ops.abs(parameters) < 0.1
+        a = ops.where(small, 1.0, parameters)
+        series = 0.5 + parameters / 12 - parameters**3 / 720
+        return ops.where(small, series, 1 / -ops.expm1(-a) - 1 / a)
+
+    def sample(self, parameters, seed):
+        # the inverse of F(x) = (exp(a·x) − 1) / (exp(a) − 1), for −|a|, and mirrored for a > 0
+        u = tf.random.stateless_uniform(ops.shape(parameters), seed)
+        a = -ops.maximum(ops.abs(parameters), 1e-3)  # nearer to 0 it is uniform within 0.03 %
+        x = ops.log1p(u * ops.expm1(a)) / a
+        return ops.where(parameters > 0, 1 - x, x)
+
+
+def _log_mean_exp(a):
+    """log ∫ exp(a·t) dt over [0, 1] = log((exp(a) − 1) / a), for any a."""
+    size = ops.abs(a)
+    small = size < 0.1
+    large = ops.where(small, 1.0, size)
+    # log((1 − exp(−|a|)) / |a|) is the value for −|a|; that for |a| is |a| more
+    exact = ops.log(-ops.expm1(-large) / large)
+    series = -size / 2 + size**2 / 24 - size**4 / 2880
+    return ops.where(small, series, exact) + ops.relu(a)
+
+
+@keras.saving.register_keras_serializable("vae_keras")
 class Gaussian(Likelihood):
-    """N(x; f(z), σ²I) with one σ for all pixels: a number, or "learned" with the other weights."""
+    """N(x; f(z), σ²I) with one σ for all pixels.
+
+    `sigma` is a number; "learned" with the other weights; or "optimal": the root mean squared error
+    of the training batches, which maximises the likelihood (Rybkin, Daniilidis and Levine 2021), as
+    a moving average. At the optimum the loss has no slope in σ, so the gradient need not know that
+    σ depends on the other weights.
+    """
 
     def __init__(self, sigma="learned", **kwargs):
         super().__init__(**kwargs)
-        self.learned = sigma == "learned"
-        if not self.learned and not (isinstance(sigma, (int, float)) and 0 < sigma < math.inf):
-            raise UserError(f"sigma {sigma!r} must be a positive number or 'learned'")
+        is_number = isinstance(sigma, (int, float)) and 0 < sigma < math.inf
+        if not is_number and sigma not in ("learned", "optimal"):
+            raise UserError(f"sigma {sigma!r} must be a positive number, 'learned' or 'optimal'")
         self.sigma = sigma
         self.log_sigma = self.add_weight(
             name="log_sigma",
             shape=(),
-            initializer=keras.initializers.Constant(-1.0 if self.learned else math.log(sigma)),
-            trainable=self.learned,
+            initializer=keras.initializers.Constant(math.log(sigma) if is_number else -1.0),
+            trainable=sigma == "learned",
+            aggregation="mean",  # of the replicas
         )
         self.built = True
+
+    def fit(self, x, parameters, mask=None):
+        if self.sigma != "optimal":
+            return
+        count = ops.sum(sum_over_features(ops.ones_like(x), mask))
+        variance = ops.sum(sum_over_features(ops.square(x - parameters), mask)) / count
+        log_sigma = 0.5 * ops.log(ops.maximum(variance, SMALLEST_VARIANCE))
+        self.log_sigma.assign_add(MOVING * (log_sigma - self.log_sigma))
 
     def log_prob(self, x, parameters, mask=None):
         squared = ops.square((x - parameters) * ops.exp(-self.log_sigma))
@@ -94,7 +150,56 @@ class Gaussian(Likelihood):
         return {**super().get_config(), "sigma": self.sigma}
 
 
-LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
+SMALLEST_VARIANCE = 1e-8  # of an optimal σ, for data that a model rebuilds perfectly
+MOVING = 0.05  # the share of the newest batch in it
+
+
+@keras.saving.register_keras_serializable("vae_keras")
+class DiscretizedLogistic(Likelihood):
+    """Pixels of 256 levels: the mass of a logistic distribution in the interval around each.
+
+    Mean and scale of every value are the decoder's; the intervals of 0 and 1 are open to their
+    side, so the masses sum to 1 (Kingma et al. 2016, appendix A; Salimans et al. 2017, equation 2).
+    """
+
+    data_range = (0.0, 1.0)
+    parameters_per_channel = 2
+    half = 0.5 / 255  # of an interval
+
+    def initial(self, mean):
+        return ops.concatenate([mean, ops.zeros_like(mean)], axis=-1)
+
+    def _mean_and_scale(self, parameters):
+        mean, raw = ops.split(parameters, 2, axis=-1)
+        return mean, ops.softplus(raw) / math.log(2) * 0.1 + 1e-3  # 0.1 before training
+
+    def log_prob(self, x, parameters, mask=None):
+        mean, scale = self._mean_and_scale(parameters)
+        upper, lower = (x + self.half - mean) / scale, (x - self.half - mean) / scale
+        # σ(u) − σ(l) = σ(u) · σ(−l) · (1 − exp(l − u)), of which each logarithm is stable
+        below, above = -ops.softplus(-upper), -ops.softplus(lower)
+        inside = below + above + ops.log(-ops.expm1(-2 * self.half / scale))
+        mass = ops.where(x < self.half, below, ops.where(x > 1 - self.half, above, inside))
+        return sum_over_features(mass, mask)
+
+    def mean(self, parameters):
+        # E[x] = ∫ P(x > t) dt over [0, 1], the midpoint rule of which is the sum over the levels
+        mean, scale = self._mean_and_scale(parameters)
+        return scale * (ops.softplus(mean / scale) - ops.softplus((mean - 1) / scale))
+
+    def sample(self, parameters, seed):
+        mean, scale = self._mean_and_scale(parameters)
+        u = tf.random.stateless_uniform(ops.shape(mean), seed, minval=1e-7)
+        x = mean + scale * (ops.log(u) - ops.log1p(-u))
+        return ops.round(ops.clip(x, 0, 1) * 255) / 255
+
+
+LIKELIHOODS = {
+    "bernoulli": Bernoulli,
+    "continuous_bernoulli": ContinuousBernoulli,
+    "gaussian": Gaussian,
+    "discretized_logistic": DiscretizedLogistic,
+}
 LOSSES = {"mse": SquaredError, "rmse": RootMeanSquaredError, "bce": Bernoulli}
 
 

@@ -37,6 +37,13 @@ class Reconstruction(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def initial(self, mean):
+        """The parameters with which a decoder best starts: those of `mean` [..., channels]."""
+        return mean
+
+    def fit(self, x, parameters, mask=None):
+        """Fit what is not learned by gradients to a training batch, before its loss is taken."""
+
     def mean(self, parameters):
         """The reconstruction itself: [batch, height, width, channels]."""
         return parameters

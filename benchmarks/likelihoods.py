@@ -1,0 +1,71 @@
+"""The table of likelihoods in the README: each model trained, and evaluated on the test set.
+
+    python benchmarks/likelihoods.py --data-dir DIR            # all, about two and a half hours
+    python benchmarks/likelihoods.py --data-dir DIR mnist_vae_2d
+
+Runs go to runs/NAME and are taken up again if they were stopped. The figures are those of
+`python -m vae_keras evaluate --samples 5000`.
+"""
+
+import json
+import statistics
+from pathlib import Path
+
+import click
+
+from vae_keras import TrainConfig, train
+from vae_keras.report import NUMBERS, report
+from vae_keras.runs import RunFolder
+
+SAMPLES = 5_000
+PAPER = dict(binarize="dynamic", units="200-200", activation="tanh", latent_dim=50)
+MODELS = {
+    "mnist_vae_2d": dict(latent_dim=2),
+    "mnist_vae_20d": dict(latent_dim=20, epochs=60),
+    "mnist_cvae": dict(model="conditional"),
+    "mnist_paper": dict(**PAPER, batch_size=250, learning_rate=3e-3, epochs=800),
+    "mnist_vae_dynamic": dict(binarize="dynamic", units="512-512", latent_dim=40, epochs=300),
+}
+
+
+def evaluated(name: str, options: dict) -> tuple[dict, dict]:
+    """metrics.json and evaluation.json of a run, which is trained or finished first if need be."""
+    folder = RunFolder.below(Path(), name)
+    config = TrainConfig(**options, name=name, resume=folder.config.exists())
+    metrics = train(config).metrics
+    file = folder.path / NUMBERS
+    if not file.exists():
+        report(folder.path, config.data_dir, samples=SAMPLES)
+    return metrics, json.loads(file.read_text(encoding="utf-8"))
+
+
+@click.command()
+@click.option("--data-dir", help="folder with mnist.npz or the IDX files")
+@click.option("--seeds", default=1, show_default=True, help="of each model: 0, 1, …")
+@click.argument("names", nargs=-1)
+def main(data_dir, seeds, names):
+    """One row for each of NAMES, or for all."""
+    print("| model | data | −ELBO | NLL, K = 5,000 | active units | parameters | minutes | seeds |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name in names or MODELS:
+        options = dict(dataset="mnist", data_dir=data_dir, **MODELS[name])
+        runs = [
+            evaluated(name if seed == 0 else f"{name}_seed_{seed}", {**options, "seed": seed})
+            for seed in range(seeds)
+        ]
+        metrics, found = runs[0]
+
+        def mean(key, runs=runs):
+            return f"{statistics.mean(found[key] for _, found in runs):.2f}"
+
+        minutes = statistics.mean(metrics["train_seconds"] for metrics, _ in runs) / 60
+        print(
+            f"| {name} | {found['data_kind']} | {mean('negative_elbo')} | {mean('nll')} "
+            f"| {found['active_units']} of {found['latent_dim']} | {metrics['parameters']:,} "
+            f"| {minutes:.1f} | {seeds} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Random numbers that are a function of what they are for."""
+
+import tensorflow as tf
+
+TRAINING, EVALUATION, IMPORTANCE, PRIOR = range(4)  # the streams of one seed
+
+
+def of_step(draw, seed: int, step, count, shape: tuple):
+    """`count` draws for a training step, others on each replica: [count, *shape].
+
+    `draw` is a stateless function of (shape, seed), such as tf.random.stateless_normal.
+    """
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    key = _fold_in(_key(seed, TRAINING), step)
+    return draw((count, *shape), _fold_in(key, tf.cast(replica, tf.int64)))
+
+
+def of_examples(draw, seed: int, stream: int, index, shape: tuple, part=0):
+    """A draw for each example `index` [batch], whatever else the batch holds: [batch, *shape].
+
+    `part` numbers the draws of one example, if it gets several.
+    """
+    key = _fold_in(_key(seed, stream), tf.cast(part, tf.int64))
+    return tf.map_fn(
+        lambda example: draw(shape, _fold_in(key, example)),
+        tf.cast(index, tf.int64),
+        fn_output_signature=tf.TensorSpec(shape, tf.float32),
+    )
+
+
+def _key(seed, stream):
+    return tf.constant([seed, stream], tf.int64)
+
+
+_fold_in = tf.random.experimental.stateless_fold_in

@@ -1,0 +1,179 @@
+"""The evaluation of a trained model: its figures as a table, as a file and in a picture."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from vae_keras import data, plotting
+from vae_keras.callbacks import duration
+from vae_keras.errors import UserError
+from vae_keras.evaluation import code_figures, convergence, evaluate, likelihood_figures
+from vae_keras.export import TRAINING, load_exported
+from vae_keras.files import whole_file, write_text
+from vae_keras.runs import existing_run, read_config
+from vae_keras.uses import probe_accuracy
+
+NUMBERS, PICTURE = "evaluation.json", "evaluation.png"
+PERCENT_STEP = 20  # of the lines on progress
+NOT_A_LIKELIHOOD = (
+    "cross-entropy of grey values: a loss, not a likelihood; compare it with grey figures alone"
+)
+
+
+def open_model(name: str):
+    """The model, the configuration and the folder of a run or an export. Raises UserError."""
+    if not (Path(name) / "saved_model.pb").is_file():
+        try:
+            run = existing_run(name)
+        except UserError:
+            pass  # an export of that name?
+        else:
+            return run.load_model(), run.read_config(), run.path
+    exported = load_exported(name)
+    if not (exported.path / TRAINING).is_file():
+        raise UserError(f"{str(exported.path)!r} has no {TRAINING}: export the run again")
+    return exported, read_config(exported.path / TRAINING), exported.path
+
+
+def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=50, **files):
+    """Evaluate the run or export `name` on its test set; write evaluation.json and evaluation.png.
+
+    `samples` are the draws for each image of the importance weighting, `naive_samples` those of
+    naive Monte Carlo, beside which it is put on the first `naive_images`. `files` are the options
+    of `free_files`. Returns what evaluation.json holds. Raises UserError.
+    """
+    model, config, folder = open_model(name)
+    if model.is_variational and (samples < 1 or naive_samples < 1 or naive_images < 1):
+        raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
+    numbers, picture = free_files(folder, **files)
+    dataset = _load(config.replace(data_dir=data_dir or config.data_dir), name)
+    start = time.perf_counter()
+    found = {
+        "model": folder.resolve().name,
+        "dataset": config.dataset,
+        "data_kind": dataset.kind,
+        "images": len(dataset.test),
+        "latent_dim": model.latent_dim,
+    }
+    if model.is_variational:
+        compared = dataset.test.take(slice(naive_images))
+        found |= {"likelihood": config.likelihood, "samples": samples}
+        found |= _averages(likelihood_figures(model, dataset.test, samples, Progress("images")))
+        found |= code_figures(model, dataset.test)
+        rows = convergence(model, compared, samples, naive_samples, Progress("naive Monte Carlo"))
+        found |= {"naive_images": len(compared), "convergence": rows}
+        _draw(found, picture)
+    elif hasattr(model, "evaluate"):
+        found |= {"unit": model.reconstruction.unit, **evaluate(model, dataset)}
+    else:
+        raise UserError(f"{name} is the export of a model without likelihood: evaluate its run")
+    if dataset.train.labels is not None and not model.takes_labels:
+        found["probe_accuracy"] = probe_accuracy(model, dataset)
+    found["seconds"] = round(time.perf_counter() - start, 1)
+    write_text(numbers, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def free_files(folder: Path, output=None, overwrite=False) -> list[Path]:
+    """Where numbers and picture go: `output` or `folder`. Raises UserError if they exist."""
+    files = [Path(output or folder) / name for name in (NUMBERS, PICTURE)]
+    for file in files:
+        if not file.parent.is_dir():
+            raise UserError(f"folder {str(file.parent)!r} does not exist: correct --output")
+        if file.exists() and not overwrite:
+            raise UserError(f"{str(file)!r} exists: choose another --output or give --overwrite")
+    return files
+
+
+class Progress:
+    """Prints how far something has come and how long it will yet take, if it takes its time."""
+
+    def __init__(self, what: str):
+        self.what, self.start, self.said = what, None, -PERCENT_STEP
+
+    def __call__(self, done: int, of: int):
+        now = time.perf_counter()
+        if (
+            self.start is None or done == self.first
+        ):  # before lies the tracing of the graph, which is not repeated
+            self.start, self.first = now, done
+            return
+        left = (now - self.start) / (done - self.first) * (of - done)
+        percent = 100 * done // of
+        if now - self.start > 2 and left > 2 and percent >= self.said + PERCENT_STEP:
+            self.said = percent
+            print(f"  {self.what}: {percent} %, {duration(left)} to go", flush=True)
+
+
+def table(found: dict) -> str:
+    """The figures of `report` as lines of text."""
+    title = (
+        f"{found['model']} on {found['images']:,} test images of {found['dataset']}, "
+        f"{found['data_kind']}"
+    )
+    if "nll" not in found:
+        known = ("model", "dataset", "data_kind", "images", "latent_dim", "unit", "seconds")
+        rows = [(name, f"{found[name]:10.3f}") for name in found if name not in known]
+        return "\n".join([title, *(f"  {name:<40}{value}" for name, value in rows)])
+
+    def nats(name):
+        return f"{found[name]:10.3f} ± {found[f'{name}_standard_error']:.3f} nats per example"
+
+    rows = {
+        "negative ELBO": nats("negative_elbo"),
+        "  reconstruction": nats("reconstruction_loss"),
+        "  KL": nats("kl_loss"),
+        f"−log p(x), {found['samples']:,} importance-weighted samples": nats("nll"),
+        "active units": f"{found['active_units']:6} of {found['latent_dim']}",
+        "aggregate posterior against the prior": f"{found['aggregate_posterior_kl']:10.3f} nats",
+    }
+    if "probe_accuracy" in found:
+        rows["linear probe on the codes"] = f"{found['probe_accuracy']:10.1%}"
+    lines = [title, *(f"  {name:<50}{value}" for name, value in rows.items())]
+    if found["data_kind"] == "grey" and found["likelihood"] == "bernoulli":
+        lines.append(f"  ({NOT_A_LIKELIHOOD})")
+    kl = sorted(found["kl_per_dimension"], reverse=True)
+    shown = " ".join(f"{value:.2f}" for value in kl[:12]) + (" …" if len(kl) > 12 else "")
+    lines.append(f"  KL of the dimensions, sorted: {shown} nats")
+    lines.append(f"  −log p(x) of the first {found['naive_images']} images by number of samples:")
+    lines.append(f"  {'samples':>12} {'importance-weighted':>22} {'naive Monte Carlo':>22}")
+    for row in found["convergence"]:
+        cells = (_estimate(row, name) for name in ("importance_weighted", "naive"))
+        lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>22}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _estimate(row: dict, name: str) -> str:
+    if name not in row:
+        return ""
+    error = row[f"{name}_error"]
+    return f"{row[name]:.2f}" if error is None else f"{row[name]:.2f} ± {error:.2f}"
+
+
+def _load(config, name) -> data.Dataset:
+    try:
+        return data.load(config)
+    except UserError as error:
+        raise UserError(f"{name} needs the data it was trained on: {error}") from error
+
+
+def _averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
+    """Mean and standard error over the images."""
+    found = {}
+    for name, values in figures.items():
+        if name == "nll_error":  # what the sampling, not the choice of images, leaves open
+            found["nll_sampling_error"] = float(np.sqrt(np.sum(values**2)) / len(values))
+            continue
+        spread = values.std(ddof=1) if len(values) > 1 else math.nan
+        found[name] = float(values.mean())
+        found[f"{name}_standard_error"] = float(spread / math.sqrt(len(values)))
+    return found
+
+
+def _draw(found, picture):
+    figure = plotting.evaluation(found["convergence"], found["kl_per_dimension"])
+    with whole_file(picture) as temporary:
+        plotting.save(figure, temporary)
