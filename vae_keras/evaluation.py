@@ -15,6 +15,7 @@ from vae_keras.objectives.divergences import kl_per_dimension
 
 DRAWS = 50  # of one example at a time: what the memory holds, whatever the number of samples
 ROWS = 1_000  # examples × draws in one pass of the decoder
+MOST_ERROR = 0.5  # nats: beyond, one draw outweighs the others; 1 if it is the only one that counts
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 
 
@@ -52,7 +53,8 @@ def convergence(model, examples, samples: int, naive_samples: int, progress=None
     the prior. Both tend to the truth, but most draws of the prior have nothing to do with x.
 
     One row {"samples": n, "importance_weighted": nats, "naive": nats} for each n, with the standard
-    errors of the sampling as `..._error`; an estimate ends at its own number of samples.
+    errors of the sampling as `..._error`, or None where a single draw has most of the weight. An
+    estimate ends at its own number of samples.
     """
     estimates = {
         "importance_weighted": (_estimator(model, examples), samples),
@@ -63,7 +65,8 @@ def convergence(model, examples, samples: int, naive_samples: int, progress=None
         for count in [*(10**k for k in range(len(str(most))) if 10**k < most), most]:
             found = _streamed(estimator, examples, count, progress if count == most else None)
             error = math.sqrt(np.sum(found["nll_error"] ** 2)) / len(examples)
-            error = error if count > 1 else None  # one draw does not tell how others would differ
+            if count == 1 or np.median(found["nll_error"]) > MOST_ERROR:
+                error = None  # one draw does not tell how others would differ
             row = rows.setdefault(count, {"samples": count})
             row |= {name: float(found["nll"].mean()), f"{name}_error": error}
     return [rows[count] for count in sorted(rows)]

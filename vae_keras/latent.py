@@ -8,8 +8,13 @@ BATCH = 128  # codes or files at a time: fast enough, and small enough for large
 
 def encode(model, examples, most=None) -> np.ndarray:
     """The codes of the first `most` examples of a split, without noise: [n, latent_dim]."""
-    batches = examples.take(slice(most)).batches()
-    return np.concatenate([np.asarray(model.code(model.prepare(batch))) for batch in batches])
+    return np.concatenate(list(code_batches(model, examples.take(slice(most)))))
+
+
+def code_batches(model, examples):
+    """The same batch by batch."""
+    for batch in examples.batches():
+        yield np.asarray(model.code(model.prepare(batch)))
 
 
 def decode(model, z) -> np.ndarray:

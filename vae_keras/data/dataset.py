@@ -18,7 +18,8 @@ class Examples:
     """One split: the `rows` of `images` that belong to it, and their labels.
 
     `images` [n, height, width, channels] is uint8 (0 to 255) or float32 (0 to 1), an array or a
-    memory map that is read batch by batch. `labels` is int [n] or None. `binarisation` says how
+    memory map that is read batch by batch. `labels` is int [n] or None, `attributes` float32 [n, k]
+    or None (1 and 0 for those that an example has or has not). `binarisation` says how
     the values were made 0 or 1 ("static"), are made so when they are read ("dynamic", "threshold"),
     or that they are as they are ("none").
     """
@@ -27,6 +28,7 @@ class Examples:
     labels: np.ndarray | None = None
     rows: np.ndarray = field(default=None)
     binarisation: str = "none"
+    attributes: np.ndarray | None = None
 
     def __post_init__(self):
         if self.rows is None:
@@ -39,6 +41,11 @@ class Examples:
     def own_labels(self) -> np.ndarray | None:
         """The labels of this split alone: int [n], or None."""
         return None if self.labels is None else self.labels[self.rows]
+
+    @property
+    def own_attributes(self) -> np.ndarray | None:
+        """The attributes of this split alone: float32 [n, k], or None."""
+        return None if self.attributes is None else self.attributes[self.rows]
 
     def take(self, selection) -> "Examples":
         """The examples at the positions (or slice) `selection` of this split."""
@@ -145,6 +152,7 @@ class Dataset:
     validation: Examples
     test: Examples
     class_names: tuple[str, ...] = ()
+    attribute_names: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -186,7 +194,14 @@ class Dataset:
         return tuple(float(f(s.images)) for f, s in ((np.min, self.train), (np.max, self.train)))
 
 
-def dataset(name, examples: Examples, test: Examples | None = None, class_names=(), test_share=0.1):
+def dataset(
+    name,
+    examples: Examples,
+    test: Examples | None = None,
+    class_names=(),
+    test_share=0.1,
+    attribute_names=(),
+):
     """Split `examples` into training and validation, and set the test apart if there is none.
 
     Validation is a tenth of what is left after the test, at most 5,000 examples.
@@ -208,4 +223,5 @@ def dataset(name, examples: Examples, test: Examples | None = None, class_names=
         validation=examples.take(np.sort(order[:held_out])),
         test=test,
         class_names=tuple(class_names),
+        attribute_names=tuple(attribute_names),
     )
