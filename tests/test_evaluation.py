@@ -16,6 +16,7 @@ from vae_keras import VAE, TrainConfig, UserError, evaluation, load_exported, tr
 from vae_keras.cli import main
 from vae_keras.data import Examples, archives
 from vae_keras.evaluation import code_figures, convergence, evaluate, likelihood_figures
+from vae_keras.models import noise
 from vae_keras.models.completion import CompletionVAE
 from vae_keras.networks import DenseNetwork
 from vae_keras.objectives.likelihoods import Gaussian
@@ -127,7 +128,7 @@ def test_naive_monte_carlo_meets_importance_weighting(which, request):
         model, examples = linear_model(), Examples(POINTS)
     else:
         run = request.getfixturevalue("digits_run")
-        model, examples = run.model, run.dataset.test.take(slice(10))
+        model, examples = run.model, run.dataset.test.take(slice(5))
     rows = convergence(model, examples, samples=500, naive_samples=5_000)
     assert [row["samples"] for row in rows] == [1, 10, 100, 500, 1_000, 5_000]
     weighted = [row["importance_weighted"] for row in rows[:4]]
@@ -179,6 +180,12 @@ def test_standard_error_of_an_average_is_that_of_its_parts(sampled_model):
     assert row["naive"] != row["importance_weighted"]
 
 
+@pytest.mark.parametrize(("sigma", "is_known"), [(0.7, True), (0.02, False)])
+def test_no_error_is_stated_where_one_draw_has_most_of_the_weight(sigma, is_known):
+    rows = convergence(linear_model(Gaussian(sigma)), Examples(POINTS), 1, 100)
+    assert [row["naive_error"] is not None for row in rows] == [False, is_known, is_known]
+
+
 def test_draws_are_a_function_of_the_seed_of_the_model():
     model, found = linear_model(), []
     for seed in (0, 0, 1):
@@ -223,9 +230,7 @@ def test_every_sample_counts_once_whatever_the_parts_it_is_drawn_in(monkeypatch)
     monkeypatch.setattr(evaluation, "DRAWS", 10)
     model, examples = linear_model(), Examples(POINTS[:5])
     batch = model.prepare({"x": POINTS[:5], "index": np.arange(5)})
-    parts = [
-        evaluation._weights(model, batch, part, evaluation.noise.IMPORTANCE) for part in range(8)
-    ]
+    parts = [evaluation._weights(model, batch, part, noise.IMPORTANCE) for part in range(8)]
     log_px = np.concatenate([part[0] for part in parts], axis=1)
     weights = np.float64(log_px + np.concatenate([part[1] for part in parts], axis=1))
     assert len(np.unique(log_px)) == log_px.size

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import platformdirs
+
 
 @contextlib.contextmanager
 def whole_file(path):
@@ -51,6 +53,11 @@ def remove_folder(path):
     grave = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     os.replace(path, grave)  # takes the place of an empty folder
     shutil.rmtree(grave)
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: VAE_KERAS_CACHE_DIR, or the system's place for it."""
+    return Path(os.environ.get("VAE_KERAS_CACHE_DIR") or platformdirs.user_cache_dir("vae_keras"))
 
 
 def write_text(path, text: str):

@@ -6,6 +6,7 @@ from pathlib import Path
 from vae_keras.data import archives
 from vae_keras.data.binarisation import binarised
 from vae_keras.data.dataset import Dataset, Examples
+from vae_keras.data.faces import COUNT, faces_dataset
 from vae_keras.data.folder import folder
 from vae_keras.errors import UserError, unknown
 
@@ -15,7 +16,9 @@ NAMED = {
     "mnist": lambda config: archives.keras_archive("mnist", _data_dir(config)),
     "fashion_mnist": lambda config: archives.keras_archive("fashion_mnist", _data_dir(config)),
     "cifar10": lambda config: archives.keras_archive("cifar10", _data_dir(config)),
+    "faces": lambda config: faces_dataset(COUNT, _image_size(config)),
 }
+SIZED = ("folder", "faces")  # what --image-size is for
 FROM_A_PATH = {
     "folder": lambda path, config: folder(path, _image_size(config), config.color_mode),
 }
@@ -32,8 +35,10 @@ def load(config) -> Dataset:
 
 def _named(config) -> Dataset:
     name = config.dataset
-    if not name.startswith("folder:") and (config.image_size or config.color_mode != "auto"):
-        raise UserError(f"--image-size and --color-mode are for folder:DIR, not for {name!r}")
+    if config.image_size and name.partition(":")[0] not in SIZED:
+        raise UserError(f"--image-size is for folder:DIR and faces, not for {name!r}")
+    if config.color_mode != "auto" and not name.startswith("folder:"):
+        raise UserError(f"--color-mode is for folder:DIR, not for {name!r}")
     if name in NAMED:
         return NAMED[name](config)
     prefix, _, rest = name.partition(":")

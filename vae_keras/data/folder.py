@@ -8,12 +8,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from PIL import Image, ImageOps
 
 from vae_keras.data.dataset import Dataset, Examples, dataset
 from vae_keras.errors import UserError
-from vae_keras.files import whole_folder, write_text
+from vae_keras.files import cache_folder, whole_folder, write_text
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 COLOR_MODES = ("auto", "grayscale", "rgb")
@@ -76,8 +75,7 @@ def _resized(path, files, image_size, color_mode) -> np.ndarray:
     """The resized images [n, height, width, channels], uint8, as a memory map of the cache."""
     state = [_state(file, path) for file in files]
     key = json.dumps([CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state])
-    root = Path(os.environ.get("VAE_KERAS_CACHE_DIR") or platformdirs.user_cache_dir("vae_keras"))
-    cache = root / "folders" / hashlib.sha256(key.encode()).hexdigest()[:24]
+    cache = cache_folder() / "folders" / hashlib.sha256(key.encode()).hexdigest()[:24]
     if not cache.is_dir():
         if color_mode == "auto":
             color_mode = "grayscale" if _all_grey(files) else "rgb"

@@ -1,0 +1,60 @@
+"""The models that ship: they load without the package, and say what they are and how good."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vae_keras import load_exported
+from vae_keras.report import open_model
+
+PRETRAINED = Path(__file__).parents[1] / "saved_models" / "pretrained"
+MODELS = sorted(path for path in PRETRAINED.iterdir() if path.is_dir())
+MOST_BYTES = 8_000_000
+
+
+def test_the_models_that_the_readme_names_ship():
+    names = {path.name for path in MODELS}
+    wanted = {"mnist_vae_2d", "mnist_vae_20d", "mnist_vae_dynamic", "mnist_cvae"}
+    assert {"digits_vae"} | wanted <= names
+    for path in MODELS:
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        assert size <= MOST_BYTES, f"{path.name}: {size:,} bytes"
+
+
+def test_every_model_runs_in_a_process_that_cannot_import_the_package():
+    script = """
+import sys
+sys.modules["vae_keras"] = sys.modules["keras"] = None  # an import of either fails
+import numpy as np, tensorflow as tf
+for path in sys.argv[1:]:
+    model = tf.saved_model.load(path)
+    inputs = model.signatures["encode"].structured_input_signature[1]
+    label = [tf.constant([3, 3])] if "label" in inputs else []
+    images = model.generate(tf.constant(2), tf.constant([0, 1]), *label)["x"]
+    code = model.encode(images, *label)
+    again = model.decode(code["z"], *label)["x"]
+    log_prob = model.log_prob(images, code["z_mean"], *label)["log_prob"]
+    assert again.shape == images.shape == (2, *inputs["x"].shape[1:])
+    assert np.abs(again - images).mean() < 0.1, path  # a model knows its own images
+    assert log_prob.shape == (2,) and np.all(np.isfinite(log_prob))
+print("done")
+"""
+    command = [sys.executable, "-c", script, *map(str, MODELS)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout == "done\n", run.stderr
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_every_model_has_a_card_a_command_and_its_figures(path):
+    card = (path / "model_card.md").read_text(encoding="utf-8")
+    assert "python train.py" in card
+    model, config, _ = open_model(str(path))
+    assert config.data_dir is None
+    assert model.latent_dim == load_exported(path).latent_dim == config.latent_dim
+    found = json.loads((path / "evaluation.json").read_text(encoding="utf-8"))
+    assert found["model"] == path.name
+    assert found["dataset"] == config.dataset
+    assert found["nll"] < found["negative_elbo"]
