@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from vae_keras import TrainConfig, train
-from vae_keras.report import NUMBERS, report
+from vae_keras.report import report
 from vae_keras.runs import RunFolder
 
 SAMPLES = 5_000
@@ -33,7 +33,7 @@ def evaluated(name: str, options: dict) -> tuple[dict, dict]:
     folder = RunFolder.below(Path(), name)
     config = TrainConfig(**options, name=name, resume=folder.config.exists())
     metrics = train(config).metrics
-    file = folder.path / NUMBERS
+    file = folder.evaluation[0]
     if not file.exists():
         report(folder.path, config.data_dir, samples=SAMPLES)
     return metrics, json.loads(file.read_text(encoding="utf-8"))

@@ -124,11 +124,12 @@ def _estimator(model, examples, proposal=noise.IMPORTANCE):
             squares = _log_add(squares, 2 * log_weight)
             reconstruction -= tf.reduce_sum(tf.where(counts, log_px, 0.0), axis=1)
         count = tf.cast(samples, tf.float32)
-        relative = tf.exp(squares - 2 * total) - 1 / count  # the variance of the mean weight
+        # the variance of the mean weight over its square, which a single weight does not tell
+        relative = (tf.exp(squares - 2 * total) - 1 / count) * count / (count - 1)
         return {
             "reconstruction_loss": reconstruction / count,
             "nll": tf.math.log(count) - total,
-            "nll_error": tf.sqrt(tf.maximum(relative, 0.0)),
+            "nll_error": tf.where(count > 1, tf.sqrt(tf.maximum(relative, 0.0)), math.nan),
         }
 
     return accumulated

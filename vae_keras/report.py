@@ -31,7 +31,8 @@ def open_model(name: str):
         except UserError:
             pass  # an export of that name?
         else:
-            return run.load_model(), run.read_config(), run.path
+            config = run.read_config()
+            return run.load_model(), config, run.path
     exported = load_exported(name)
     if not (exported.path / TRAINING).is_file():
         raise UserError(f"{str(exported.path)!r} has no {TRAINING}: export the run again")
@@ -50,6 +51,11 @@ def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=
         raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
     numbers, picture = free_files(folder, **files)
     dataset = _load(config.replace(data_dir=data_dir or config.data_dir), name)
+    if dataset.image_shape != model.image_shape:
+        raise UserError(
+            f"{name} is for images of shape {model.image_shape}, but those of {config.dataset} are "
+            f"now of {dataset.image_shape}"
+        )
     start = time.perf_counter()
     found = {
         "model": folder.resolve().name,
@@ -65,14 +71,15 @@ def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=
         found |= code_figures(model, dataset.test)
         rows = convergence(model, compared, samples, naive_samples, Progress("naive Monte Carlo"))
         found |= {"naive_images": len(compared), "convergence": rows}
-        _draw(found, picture)
     elif hasattr(model, "evaluate"):
         found |= {"unit": model.reconstruction.unit, **evaluate(model, dataset)}
     else:
         raise UserError(f"{name} is the export of a model without likelihood: evaluate its run")
-    if dataset.train.labels is not None and not model.takes_labels:
+    if dataset.has_several_labels() and not model.takes_labels:
         found["probe_accuracy"] = probe_accuracy(model, dataset)
     found["seconds"] = round(time.perf_counter() - start, 1)
+    if model.is_variational:
+        _draw(found, picture)
     write_text(numbers, json.dumps(found, indent=2) + "\n")
     return found
 
@@ -120,7 +127,9 @@ def table(found: dict) -> str:
         return "\n".join([title, *(f"  {name:<40}{value}" for name, value in rows)])
 
     def nats(name):
-        return f"{found[name]:10.3f} ± {found[f'{name}_standard_error']:.3f} nats per example"
+        error = found[f"{name}_standard_error"]
+        apart = "" if error is None else f" ± {error:.3f}"
+        return f"{found[name]:10.3f}{apart} nats per example"
 
     rows = {
         "negative ELBO": nats("negative_elbo"),
@@ -165,12 +174,17 @@ def _averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
     found = {}
     for name, values in figures.items():
         if name == "nll_error":  # what the sampling, not the choice of images, leaves open
-            found["nll_sampling_error"] = float(np.sqrt(np.sum(values**2)) / len(values))
+            found["nll_sampling_error"] = _known(math.sqrt(np.sum(values**2)) / len(values))
             continue
         spread = values.std(ddof=1) if len(values) > 1 else math.nan
         found[name] = float(values.mean())
-        found[f"{name}_standard_error"] = float(spread / math.sqrt(len(values)))
+        found[f"{name}_standard_error"] = _known(spread / math.sqrt(len(values)))
     return found
+
+
+def _known(error: float) -> float | None:
+    """The error, or None where a single value does not tell it: JSON has no NaN."""
+    return float(error) if math.isfinite(error) else None
 
 
 def _draw(found, picture):

@@ -41,6 +41,11 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def evaluation(self) -> list[Path]:
+        """The numbers and the picture of `evaluate`."""
+        return [self.path / "evaluation.json", self.path / "evaluation.png"]
+
+    @property
     def model(self) -> Path:
         return self.path / "model.keras"
 

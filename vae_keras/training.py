@@ -68,6 +68,8 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     model.prior.fit(lambda: encode(model, dataset.train))
     metrics = _metrics(model, config, dataset, state)
     say(f"drawing {folder.plots} and writing {folder.exported} …")
+    for stale in folder.evaluation:  # of the run before it was resumed
+        stale.unlink(missing_ok=True)
     model.save(folder.model)
     draw_results(model, dataset, _columns(state["history"]), folder.plots)
     export(model, folder.exported, config, metrics)

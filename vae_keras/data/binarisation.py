@@ -25,8 +25,8 @@ def binarised(dataset: Dataset, choice: str) -> Dataset:
     if dataset.image_shape[-1] != 1:
         raise UserError(
             f"--binarize {choice} needs grey images, but {dataset.name} has "
-            f"{dataset.image_shape[-1]} channels: leave it out"
-            + (", or give --color-mode grayscale" if dataset.name.startswith("folder:") else "")
+            f"{dataset.image_shape[-1]} channels: leave it out, or for a folder give "
+            "--color-mode grayscale"
         )
     if method == "static" and file:
         return _static(dataset, Path(file))
@@ -44,6 +44,8 @@ def _static(dataset, file: Path) -> Dataset:
     is_amat = file.suffix == ".amat"
     drawn = archives.amat(file) if is_amat else archives.npz(file)
     pooled = dataset.test.images is dataset.train.images  # one array, of which a part is the test
+    if not pooled and drawn.test.images is drawn.train.images:
+        raise UserError(f"{file}: has no x_test, but {dataset.name} has test images of its own")
 
     def replaced(examples, images):
         if images.shape != examples.images.shape:

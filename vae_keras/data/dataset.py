@@ -174,6 +174,14 @@ class Dataset:
             if len(np.unique(examples.own_labels)) < 2:
                 raise UserError(f"data set {self.name!r} has a single {split} label: need two")
 
+    def has_several_labels(self) -> bool:
+        """Whether `require_labels` is content."""
+        try:
+            self.require_labels()
+        except UserError:
+            return False
+        return True
+
     @property
     def kind(self) -> str:
         """Which figures it may be compared with: grey, colour, dynamic, static or threshold."""

@@ -78,9 +78,10 @@ class ContinuousBernoulli(Bernoulli):
     def mean(self, parameters):
         # the derivative of log((exp(a) − 1) / a): 1 / (1 − exp(−a)) − 1 / a, by its series near 0
         small = ops.abs(parameters) < 0.1
-        a = ops.where(small, 1.0, parameters)
+        large = ops.where(small, 1.0, ops.abs(parameters))
+        exact = 1 / large + ops.exp(-large) / ops.expm1(-large)  # for −|a|: nothing overflows
         series = 0.5 + parameters / 12 - parameters**3 / 720
-        return ops.where(small, series, 1 / -ops.expm1(-a) - 1 / a)
+        return ops.where(small, series, ops.where(parameters > 0, 1 - exact, exact))
 
     def sample(self, parameters, seed):
         # the inverse of F(x) = (exp(a·x) − 1) / (exp(a) − 1), for −|a|, and mirrored for a > 0
@@ -92,13 +93,12 @@ class ContinuousBernoulli(Bernoulli):
 
 def _log_mean_exp(a):
     """log ∫ exp(a·t) dt over [0, 1] = log((exp(a) − 1) / a), for any a."""
-    size = ops.abs(a)
-    small = size < 0.1
-    large = ops.where(small, 1.0, size)
+    small = ops.abs(a) < 0.1
+    large = ops.where(small, 1.0, ops.abs(a))
     # log((1 − exp(−|a|)) / |a|) is the value for −|a|; that for |a| is |a| more
-    exact = ops.log(-ops.expm1(-large) / large)
-    series = -size / 2 + size**2 / 24 - size**4 / 2880
-    return ops.where(small, series, exact) + ops.relu(a)
+    exact = ops.log(-ops.expm1(-large) / large) + ops.relu(a)
+    series = a / 2 + a**2 / 24 - a**4 / 2880  # |a| would have no slope at 0
+    return ops.where(small, series, exact)
 
 
 @keras.saving.register_keras_serializable("vae_keras")
