@@ -1,6 +1,7 @@
 """The command line: train, evaluate, generate, export."""
 
 import dataclasses
+import shutil
 import sys
 from pathlib import Path
 
@@ -136,11 +137,14 @@ def generate_command(model, n, seed, label, output, overwrite):
 @click.option("--output", type=Path, help="folder to write; default: saved_models/NAME")
 @click.option("--overwrite", is_flag=True, help="replace the folder if it exists")
 def export_command(run, output, overwrite):
-    """Write RUN (a folder such as runs/digits_vae) as a SavedModel."""
+    """Write RUN (a folder such as runs/digits_vae) as a SavedModel, with its evaluation if any."""
     folder = existing_run(run)
     output = _free(output or folder.exported, overwrite, folder=True)
     model, metrics = folder.load_model(), folder.read_metrics()
     export(model, output, folder.read_config(), metrics)
+    for file in folder.evaluation:
+        if file.is_file():
+            shutil.copy(file, output)
     print(output)
 
 

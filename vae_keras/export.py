@@ -28,8 +28,8 @@ def export(model, path, config, metrics: dict):
     Beside it stand `model_card.md`, the configuration it was trained with and, if the endpoints
     take labels, `labels.json` with their names in the order of their numbers.
     """
+    # The endpoints name their variables; tracking the model as well would store each one twice.
     archive = keras.export.ExportArchive()
-    archive.track(model)
     for name, (function, inputs) in model.endpoints().items():
         archive.add_endpoint(name, function, inputs)
     with whole_folder(path) as temporary:

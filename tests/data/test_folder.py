@@ -1,9 +1,12 @@
 import importlib
+import math
 import os
 
 import numpy as np
 import platformdirs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from vae_keras import TrainConfig, UserError, load
@@ -334,3 +337,184 @@ def test_missing_empty_and_image_free_folders_are_told_apart(tmp_path, cache):
         with pytest.raises(UserError, match=f"{name}.* {wrong}"):
             folder(tmp_path / name, (8, 8))
     assert not cache.exists()
+
+
+HEADER = "file,smile"
+ROWS = [f"{number:02d}.png,{number % 2}" for number in range(12)]
+
+
+def write_table(folder, lines, encoding="utf-8"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "attributes.csv").write_text("\n".join(lines) + "\n", encoding)
+
+
+def read_table(folder_path, count=12):
+    """The names and values of all examples of a folder, in the order of its files."""
+    dataset = folder(folder_path, (4, 4))
+    for split in (dataset.train, dataset.validation, dataset.test):
+        assert split.attributes.shape == (count, len(dataset.attribute_names))
+        assert split.attributes.dtype == np.float32
+        np.testing.assert_array_equal(split.own_attributes, split.attributes[split.rows])
+    return dataset.attribute_names, dataset.train.attributes
+
+
+def test_folder_without_a_table_has_no_attributes(photos):
+    fill(photos)
+    dataset = folder(photos, (4, 4))
+    assert dataset.attribute_names == ()
+    assert dataset.train.attributes is None
+
+
+def test_rows_of_the_table_belong_to_the_files_that_they_name(photos):
+    for number in range(12):
+        shade = Image.new("L", (9, 9), 20 * number)
+        save(shade, photos / f"{'ab'[number % 2]}" / f"{number:02d}.png")
+    rows = [f"{'ab'[number % 2]}/{number:02d}.png,{20 * number},0.5" for number in range(12)]
+    write_table(photos, ["file,shade,half", *reversed(rows)])
+    names, values = read_table(photos)
+    assert names == ("shade", "half")
+    dataset = folder(photos, (4, 4))
+    np.testing.assert_array_equal(values[:, 0], dataset.train.images[:, 0, 0, 0])
+    assert np.all(values[:, 1] == 0.5)
+    assert dataset.class_names == ("a", "b")
+    np.testing.assert_array_equal(dataset.train.labels, values[:, 0] // 20 % 2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (("1", "-1"), (1, 0)),
+        (("1.0", "-1.0"), (1, 0)),
+        (("-1", "-1"), (0, 0)),
+        (("1", "1"), (1, 1)),
+        (("0", "-1"), (0, -1)),
+        (("0", "1"), (0, 1)),
+        (("true", "FALSE"), (1, 0)),
+        ((" True", "0 "), (1, 0)),
+        (("2", "-1"), (2, -1)),
+        (("-0.25", "1e3"), (-0.25, 1000)),
+    ],
+)
+def test_cells_are_numbers_words_or_signs(photos, cells, expected):
+    fill(photos)
+    rows = [f"{number:02d}.png,{cells[number % 2]},7" for number in range(12)]
+    write_table(photos, ["file,some,other", *rows])
+    _, values = read_table(photos)
+    np.testing.assert_array_equal(values, [(value, 7) for value in expected] * 6)
+
+
+def test_table_as_spreadsheets_write_it_is_read(photos):
+    fill(photos, 11)
+    save(Image.new("RGB", (5, 5)), photos / "Zoë, smiling.png")
+    rows = [*ROWS[:11], '"Zoë, smiling.png",0.5', "", ",", ""]
+    write_table(photos, ["file, smile ", *rows], "utf-8-sig")
+    names, values = read_table(photos)
+    assert names == ("smile",)
+    np.testing.assert_array_equal(values[:, 0], [0, 1] * 5 + [0, 0.5])
+
+
+def test_changed_table_counts_at_once_and_reads_no_image(photos, opened):
+    fill(photos)
+    folder(photos, (4, 4), "rgb")
+    opened.clear()
+    for value in (2, 3):
+        write_table(photos, [HEADER, *(f"{number:02d}.png,{value}" for number in range(12))])
+        assert np.all(folder(photos, (4, 4), "rgb").train.attributes == value)
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "wrong"),
+    [
+        ([], "is empty"),
+        (["", "", ""], "is empty"),
+        ([HEADER], "lacks 12 of 12 images, such as '00.png'"),
+        (["name,smile", *ROWS], "starts with 'name'.* file,NAME"),
+        (["file;smile", *ROWS], "starts with 'file;smile'"),
+        (ROWS, "starts with '00.png'"),
+        (["file", *(row[:6] for row in ROWS)], "lacks the name of a column"),
+        (["file,smile,", *(row + ",1" for row in ROWS)], "lacks the name of a column"),
+        (["file,hat,hat", *(row + ",1" for row in ROWS)], "two columns called 'hat'"),
+        ([HEADER, *ROWS[:7], *ROWS[8:]], "lacks 1 of 12 images, such as '07.png'"),
+        ([HEADER, *ROWS[2:]], "lacks 2 of 12 images, such as '00.png'"),
+        ([HEADER, *ROWS, "12.png,1"], "line 14: there is no image '12.png'"),
+        ([HEADER, *ROWS[:11], "/11.png,1"], "line 13: there is no image '/11.png'"),
+        ([HEADER, *ROWS, "03.png,1"], "line 14: lists '03.png' for the second time"),
+        ([HEADER, *ROWS[:11], "03.png,1"], "line 13: lists '03.png' for the second time"),
+        ([HEADER, "00.png", *ROWS[1:]], "line 2: has 0 values for 1 columns"),
+        ([HEADER, "00.png,1,2", *ROWS[1:]], "line 2: has 2 values for 1 columns"),
+        ([HEADER, *ROWS[:11], '"11.png,1'], "not a readable table"),
+        *(
+            ([HEADER, "00.png," + cell, *ROWS[1:]], f"line 2: 'smile' is '{cell}'")
+            for cell in ("", "yes", "1x", "nan", "inf", "-inf", "1e39")
+        ),
+        ([HEADER, '00.png,"0,5"', *ROWS[1:]], "line 2: 'smile' is '0,5': it must be a number"),
+    ],
+)
+def test_wrong_table_is_named_before_anything_is_resized(photos, cache, lines, wrong):
+    fill(photos)
+    write_table(photos, lines)
+    with pytest.raises(UserError, match=wrong) as caught:
+        folder(photos, (4, 4))
+    assert str(caught.value).startswith(str(photos / "attributes.csv"))
+    assert len(str(caught.value).splitlines()) == 1
+    assert not cache.exists()
+
+
+def test_table_in_another_encoding_is_named(photos):
+    fill(photos)
+    write_table(photos, ["file,größe", *ROWS], "latin-1")
+    with pytest.raises(UserError, match=r"attributes\.csv: not a readable table .*UTF-8"):
+        folder(photos, (4, 4))
+
+
+@pytest.fixture(scope="module")
+def ten_photos(tmp_path_factory):
+    """A folder and a cache that all examples of a property share."""
+    root = tmp_path_factory.mktemp("ten")
+    fill(root / "photos", 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_KERAS_CACHE_DIR", str(root / "cache"))
+        yield root / "photos"
+
+
+NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+NAMES = st.text(st.characters(categories=["L", "N"], include_characters=" ,\"_'"), min_size=1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_every_table_of_numbers_comes_back(ten_photos, data):
+    names = data.draw(
+        st.lists(NAMES.filter(str.strip), min_size=1, max_size=4, unique_by=str.strip)
+    )
+    row = st.lists(NUMBERS, min_size=len(names), max_size=len(names))
+    values = np.array(data.draw(st.lists(row, min_size=10, max_size=10)), np.float32)
+    quoted = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+    order = data.draw(st.permutations(range(10)))
+    rows = [f"{n:02d}.png," + ",".join(repr(float(v)) for v in values[n]) for n in order]
+    write_table(ten_photos, [f"file,{quoted}", *rows])
+    found_names, found = read_table(ten_photos, 10)
+    assert found_names == tuple(name.strip() for name in names)
+    is_sign = (abs(values) == 1).all(axis=0)
+    np.testing.assert_array_equal(found[:, ~is_sign], values[:, ~is_sign])
+    np.testing.assert_array_equal(found[:, is_sign], values[:, is_sign] == 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.characters(codec="utf-8"), max_size=6), st.integers(0, 9))
+def test_cell_is_a_finite_number_or_an_error(ten_photos, cell, place):
+    rows = [f"{number:02d}.png,0.5" for number in range(10)]
+    rows[place] = f'{place:02d}.png,"{cell.replace(chr(34), 2 * chr(34))}"'
+    write_table(ten_photos, [HEADER, *rows])
+    try:
+        _, values = read_table(ten_photos, 10)
+    except UserError as error:
+        assert str(ten_photos / "attributes.csv") in str(error)
+        assert len(str(error).splitlines()) == 1
+    else:
+        words = {"true": 1.0, "false": 0.0}
+        word = cell.strip().lower()
+        expected = words[word] if word in words else float(cell)
+        assert math.isfinite(values[place, 0])
+        assert values[place, 0] == np.float32(expected)

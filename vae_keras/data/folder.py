@@ -1,11 +1,14 @@
 """A folder of images: any size and format that Pillow reads, streamed from a resized cache."""
 
 import concurrent.futures
+import csv
 import hashlib
 import json
 import os
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,6 +22,17 @@ COLOR_MODES = ("auto", "grayscale", "rgb")
 STUBS = ("BUFR", "GRIB", "HDF5", "MPEG")  # Pillow knows these formats but cannot decode them
 CHUNK = 2_000  # images between two lines of progress
 CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
+ATTRIBUTES = "attributes.csv"
+WORDS = {"true": 1.0, "false": 0.0}
+LARGEST = float(np.finfo(np.float32).max)
+Row = tuple[int, list[str]]  # the number of a line in its file, and its cells
+
+
+class Crop(NamedTuple):
+    """The part that is wanted of images that all have one size, in pixels."""
+
+    size: tuple[int, int]  # width, height
+    box: tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") -> Dataset:
@@ -27,17 +41,27 @@ def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") ->
     The folders directly below `path` are the labels, unless some images lie in none of them.
     With `color_mode` "auto" the images are grey if every one of them is.
 
+    A file attributes.csv in `path` gives the attributes: UTF-8, its first line file,NAME,NAME,…,
+    then a line for each image, whose path is relative to `path`, with numbers, true or false.
+    A column of -1 and 1 alone becomes one of 0 and 1.
+
     The resized images are kept on disk, so only the first use reads every file; from then on
     batches are read from there, and the memory does not grow with the number of images.
     """
     files = image_files(path)
-    images = _resized(path, files, image_size, color_mode)
+    attribute_names, attributes = _attributes(path, files)  # first: they are checked in a moment
+    images = resized(path, files, image_size, color_mode)
     parts = [file.relative_to(path).parts for file in files]
     class_names, labels = (), None
     if all(len(part) > 1 for part in parts):
         class_names, labels = np.unique([part[0] for part in parts], return_inverse=True)
     name = path.resolve().name or "folder"
-    return dataset(name, Examples(images, labels), class_names=[str(name) for name in class_names])
+    return dataset(
+        name,
+        Examples(images, labels, attributes=attributes),
+        class_names=[str(name) for name in class_names],
+        attribute_names=attribute_names,
+    )
 
 
 def image_files(path: Path) -> list[Path]:
@@ -71,16 +95,23 @@ def _all_grey(files) -> bool:
     return True
 
 
-def _resized(path, files, image_size, color_mode) -> np.ndarray:
-    """The resized images [n, height, width, channels], uint8, as a memory map of the cache."""
+def resized(
+    path: Path, files: list[Path], image_size, color_mode, crop: Crop | None = None
+) -> np.ndarray:
+    """The resized `files` of the folder `path`, as a memory map of the cache.
+
+    It is uint8 [n, height, width, channels]. Raises UserError for an image that cannot be read or,
+    with `crop`, is of another size.
+    """
     state = [_state(file, path) for file in files]
-    key = json.dumps([CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state])
+    made_of = [CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state]
+    key = json.dumps(made_of if crop is None else [*made_of, crop])
     cache = cache_folder() / "folders" / hashlib.sha256(key.encode()).hexdigest()[:24]
     if not cache.is_dir():
         if color_mode == "auto":
             color_mode = "grayscale" if _all_grey(files) else "rgb"
         with whole_folder(cache) as temporary:
-            _fill(temporary / "images.npy", files, image_size, color_mode)
+            _fill(temporary / "images.npy", files, image_size, color_mode, crop)
             write_text(temporary / "source.txt", f"{path.resolve()}\n")
     return np.load(cache / "images.npy", mmap_mode="r")
 
@@ -94,7 +125,7 @@ def _state(file: Path, folder: Path) -> list:
     return [str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns]
 
 
-def _fill(target: Path, files, image_size, color_mode):
+def _fill(target: Path, files, image_size, color_mode, crop):
     """Write every file, resized, to the .npy file `target`, saying first what is done."""
     shape = (len(files), *image_size, 1 if color_mode == "grayscale" else 3)
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -105,17 +136,21 @@ def _fill(target: Path, files, image_size, color_mode):
         np.lib.format.write_array_header_1_0(file, header)
         for first in range(0, len(files), CHUNK):
             chunk = files[first : first + CHUNK]
-            for pixels in pool.map(lambda f: read_pixels(f, image_size, color_mode), chunk):
+            for pixels in pool.map(lambda f: read_pixels(f, image_size, color_mode, crop), chunk):
                 file.write(pixels.tobytes())
             seconds = time.perf_counter() - start
             print(f"  {first + len(chunk):,} of {len(files):,}, {seconds:.0f} s", flush=True)
 
 
-def read_pixels(file: Path, image_size, color_mode) -> np.ndarray:
-    """The image in `file` as uint8 [height, width, channels], upright."""
+def read_pixels(file: Path, image_size, color_mode, crop: Crop | None = None) -> np.ndarray:
+    """The image in `file`, or the part of it, as uint8 [height, width, channels], upright."""
     with _opened(file) as image:
+        if crop is not None and image.size != crop.size:
+            found, wanted = ("×".join(map(str, size)) for size in (image.size, crop.size))
+            raise UserError(f"image {str(file)!r} is {found} pixels, not {wanted}: replace it")
         try:
             image.load()
+            image = image if crop is None else image.crop(crop.box)
             return as_pixels(ImageOps.exif_transpose(image), image_size, color_mode)
         except Exception as error:  # decoders raise errors of many kinds
             raise _unreadable(file, error) from error
@@ -148,3 +183,108 @@ def _opened(file: Path) -> Image.Image:
 def _unreadable(file, error) -> UserError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return UserError(f"image {str(file)!r} cannot be read ({reason}): repair or remove it")
+
+
+def _attributes(path: Path, files) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """The names [k] and values, float32 [n, k], in attributes.csv: nothing and None without it."""
+    table = path / ATTRIBUTES
+    if not table.is_file():
+        return (), None
+    rows = table_rows(table)
+    first, *header = next_cells(table, rows)
+    if first != "file":
+        raise UserError(f"{table}: starts with {first!r}: its first line must be file,NAME,NAME,…")
+    names = column_names(table, header)
+    images = [file.relative_to(path).as_posix() for file in files]
+    values = values_by_image(table, rows, images, names, _number, "a number, true or false")
+    is_sign = (np.abs(values) == 1).all(axis=0)
+    values[:, is_sign] = values[:, is_sign] > 0
+    return names, values
+
+
+def _number(cell: str) -> float:
+    """The number that a cell means. Raises KeyError(cell)."""
+    word = cell.strip().lower()
+    try:
+        number = WORDS[word] if word in WORDS else float(word)
+    except ValueError:
+        raise KeyError(cell) from None
+    if not abs(number) <= LARGEST:  # also NaN
+        raise KeyError(cell)
+    return number
+
+
+def table_rows(table: Path) -> Iterator[Row]:
+    """The lines of a .csv file, or of a text with spaces between its cells, unless they are empty.
+
+    Raises UserError for a file that is neither.
+    """
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            is_csv = table.suffix == ".csv"
+            lines = csv.reader(file, strict=True) if is_csv else map(str.split, file)
+            for number, cells in enumerate(lines, 1):
+                if any(cells):
+                    yield number, cells
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{table}: not a readable table ({error}): save it as UTF-8") from error
+
+
+def next_cells(table: Path, rows: Iterator[Row]) -> list[str]:
+    """The cells of the next row. Raises UserError if there is none."""
+    _, cells = next(rows, (0, None))
+    if cells is None:
+        raise UserError(f"{table}: is empty or ends before its header: restore or remove it")
+    return cells
+
+
+def column_names(table: Path, cells: list[str]) -> tuple[str, ...]:
+    """The names in a header. Raises UserError if one is missing or comes twice."""
+    names = tuple(cell.strip() for cell in cells)
+    if not names or not all(names):
+        raise UserError(f"{table}: its header lacks the name of a column: add it")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{table}: has two columns called {twice!r}: rename or remove one")
+    return names
+
+
+def values_by_image(
+    table: Path,
+    rows: Iterable[Row],
+    images: list[str],
+    names: tuple[str, ...],
+    value: Callable[[str], float],
+    wanted: str,
+) -> np.ndarray:
+    """The values of `images` in the columns `names`, float32 [n, k], from rows in any order.
+
+    The first cell of a row is the image; `value` gives the number that another cell means or raises
+    KeyError(cell), and `wanted` says what it takes. Raises UserError unless every image has a row.
+    """
+    positions = {image: position for position, image in enumerate(images)}
+    values = np.empty((len(images), len(names)), np.float32)
+    is_listed = np.zeros(len(images), bool)
+    for line, (image, *cells) in rows:
+        where, position = f"{table}, line {line}", positions.get(image)
+        if len(cells) != len(names):
+            columns = f"{len(cells)} values for {len(names)} columns"
+            raise UserError(f"{where}: has {columns}: give one for each")
+        if position is None:
+            raise UserError(f"{where}: there is no image {image!r}: add it or remove the line")
+        if is_listed[position]:
+            raise UserError(f"{where}: lists {image!r} for the second time: remove one line")
+        try:
+            values[position] = [*map(value, cells)]
+        except KeyError as error:
+            [cell] = error.args
+            name = names[cells.index(cell)]
+            raise UserError(f"{where}: {name!r} is {cell!r}: it must be {wanted}") from None
+        is_listed[position] = True
+    if not is_listed.all():
+        missing = np.flatnonzero(~is_listed)
+        raise UserError(
+            f"{table}: lacks {len(missing):,} of {len(images):,} images, such as "
+            f"{images[missing[0]]!r}: add a line for each"
+        )
+    return values
