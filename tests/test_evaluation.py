@@ -148,6 +148,18 @@ def test_naive_monte_carlo_meets_importance_weighting(which, request):
         assert naive[-1] == pytest.approx(exact, abs=4 * errors[1])
 
 
+def test_draws_of_both_find_what_a_posterior_in_the_wrong_place_misses():
+    model = linear_model()
+    model.encoder.get_layer("z_mean").set_weights([np.zeros((3, 2)), np.full(2, 2.0)])
+    model.encoder.get_layer("z_log_var").set_weights([np.zeros((3, 2)), np.full(2, -4.0)])
+    (row,) = convergence(model, Examples(POINTS), 5_000, 5_000)[-1:]
+    exact = exact_nll(model, POINTS).mean()
+    assert row["importance_weighted"] > exact + 0.5
+    for name in ("naive", "defensive"):
+        assert row[name] == pytest.approx(exact, abs=4 * row[f"{name}_error"])
+        assert row[f"{name}_error"] < 0.02
+
+
 @pytest.fixture(params=["near the true posterior", "the prior"])
 def sampled_model(request):
     """A linear model with a good proposal, or with the one of naive Monte Carlo."""

@@ -105,23 +105,26 @@ def loss_curves(history: dict, unit="nats per example"):
     return figure
 
 
+ESTIMATES = {
+    "importance_weighted": "draws of q(z|x)",
+    "naive": "draws of the prior",
+    "defensive": "draws of both",
+}
+
+
 def evaluation(convergence, kl_per_dimension):
-    """Two estimates of −log p(x) by their number of samples, and the KL of each code dimension.
+    """Three estimates of −log p(x) by their number of samples, and the KL of each code dimension.
 
     `convergence` are the rows of `evaluation.convergence`, `kl_per_dimension` [latent_dim] in nats.
     """
     figure = Picture(9, 3.6)
     left, right = figure.subplots(1, 2)
-    styles = {"importance_weighted": (PALETTE[0], "o-"), "naive": (PALETTE[4], "s--")}
-    labels = {
-        "importance_weighted": "importance-weighted, from q(z|x)",
-        "naive": "naive, from p(z)",
-    }
-    for name, (colour, style) in styles.items():
+    styles = ((PALETTE[0], "o-"), (PALETTE[4], "s--"), (PALETTE[2], "^-."))
+    for (name, label), (colour, style) in zip(ESTIMATES.items(), styles, strict=True):
         rows = [row for row in convergence if name in row]
         samples, values = ([row[key] for row in rows] for key in ("samples", name))
         errors = [row[f"{name}_error"] or 0 for row in rows]
-        left.errorbar(samples, values, errors, fmt=style, color=colour, label=labels[name])
+        left.errorbar(samples, values, errors, fmt=style, color=colour, label=label)
     left.set(xscale="log", xlabel="samples for each image", ylabel="estimate of −log p(x) (nats)")
     left.legend()
     left.grid(alpha=0.25)

@@ -148,10 +148,11 @@ def table(found: dict) -> str:
     shown = " ".join(f"{value:.2f}" for value in kl[:12]) + (" …" if len(kl) > 12 else "")
     lines.append(f"  KL of the dimensions, sorted: {shown} nats")
     lines.append(f"  −log p(x) of the first {found['naive_images']} images by number of samples:")
-    lines.append(f"  {'samples':>12} {'importance-weighted':>22} {'naive Monte Carlo':>22}")
+    heads = "".join(f" {plotting.ESTIMATES[name]:>24}" for name in plotting.ESTIMATES)
+    lines.append(f"  {'samples':>12}{heads}")
     for row in found["convergence"]:
-        cells = (_estimate(row, name) for name in ("importance_weighted", "naive"))
-        lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>22}" for cell in cells))
+        cells = (_estimate(row, name) for name in plotting.ESTIMATES)
+        lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>24}" for cell in cells))
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-TRAINING, EVALUATION, IMPORTANCE, PRIOR = range(4)  # the streams of one seed
+TRAINING, EVALUATION, IMPORTANCE, PRIOR, DEFENSIVE = range(5)  # the streams of one seed
 
 
 def of_step(draw, seed: int, step, count, shape: tuple):
