@@ -40,6 +40,7 @@ MOST_BYTES = 10 * 2**20  # of an uploaded file
 MOST_PIXELS = 25_000_000  # of an uploaded image: a small file may hold billions
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others may run programs
 TOO_LARGE = f"The file is larger than {MOST_BYTES // 2**20} MB: choose a smaller one."
+FAILED = "The file has not arrived: try again."
 NO_IMAGE = f"This is not an image that can be read: use {', '.join(FORMATS)}."
 SAMPLES = 4 * BATCH  # of the prior, from which one sees where codes lie
 UNUSED = 0.05  # spread of a dimension that does nothing, relative to the largest
@@ -79,6 +80,15 @@ class Explorer:
         self.features = _features(self.model)
         self.examples = example_images(self.model, data_dir)
         self._planes = {}
+
+    @property
+    def name(self) -> str:
+        return self.model.path.resolve().name
+
+    def shown_dimensions(self) -> tuple[list[int], list[int]]:
+        """Those that one sees at once, and the others."""
+        count = max(2, min(SLIDERS, self.used))
+        return self.dimensions[:count], self.dimensions[count:]
 
     def decode(self, z, label=None) -> np.ndarray:
         """The pixels of a code [latent_dim]."""
@@ -362,8 +372,8 @@ DRAG = """(event) => {
   if (event.buttons & 1)
     emit((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
 }"""
-PICK = "() => getElement({id}).$refs.qRef.pickFiles()"
-DROP = "(event) => getElement({id}).$refs.qRef.addFiles(event.dataTransfer.files)"
+PICK = "() => getElement(%d).$refs.qRef.pickFiles()"
+DROP = "(event) => getElement(%d).$refs.qRef.addFiles(event.dataTransfer.files)"
 REJECTED = "(files) => emit(files[0].failedPropValidation)"
 EVENT_SECONDS = 0.04  # between two messages of a drag
 MOST_POSTED = MOST_BYTES + 100_000  # with what a browser adds
@@ -377,10 +387,10 @@ class Page:
         self.explorer, self.model = explorer, explorer.model
         self.z, self.alphas = explorer.centre, dict.fromkeys(explorer.features, 0.0)
         self.label = 0 if self.model.takes_labels else None
-        self.ends, self.frames = {}, None
         self.sliders, self.alpha_sliders = {}, {}
+        self.plane = None
         self.rng = np.random.default_rng()
-        self.show, self.show_morph = Latest(self._show), Latest(self._show_morph)
+        self.show = Latest(self._show)
         self._lay_out()
 
     @property
@@ -388,7 +398,13 @@ class Page:
         """The code of the picture."""
         return self.explorer.with_features(self.z, self.alphas)
 
-    # What one does
+    async def decoded(self, z) -> str:
+        """The picture of a code, of the chosen class, as an address."""
+        return data_url(png(await _in_thread(self.explorer.decode, z, self.label)))
+
+    async def encoded(self, image) -> np.ndarray:
+        """The code of an image, as of the chosen class."""
+        return await _in_thread(self.explorer.encode, image, self.label)
 
     async def move_to(self, z):
         """Go to a code; the sliders follow."""
@@ -413,26 +429,10 @@ class Page:
     async def choose_label(self, label: int):
         """Go to another class with the same code."""
         self.label = label
-        if self.explorer.latent_dim == 2:
-            self.plane.props["src"] = data_url(png(await _in_thread(self.explorer.plane, label)))
         await self.show()
-        await self.show_morph()
-
-    async def choose_example(self, number: int):
-        """Encode an example, of its own class if there are classes."""
-        examples = self.explorer.examples
-        if examples.labels is not None:
-            self.label = self.label_box.value = int(examples.labels[number])
-        await self.show_image(examples.images[number])
-
-    async def show_image(self, image):
-        """Encode an image and go to its code."""
-        z = await _in_thread(self.explorer.encode, image, self.label)
-        pixels = await _in_thread(self.explorer.decode, z, self.label)
-        self.original.show(data_url(png(to_pixels(image))))
-        self.reconstruction.props["src"] = data_url(png(pixels))
-        self.image_message.text = ""
-        await self.move_to(z)
+        if self.plane:
+            await self.plane.draw()
+        await self.morph.show()
 
     async def read_code(self):
         """Go to the code that is written in the box."""
@@ -440,53 +440,16 @@ class Page:
             z = read_code(self.code_box.value, self.explorer.latent_dim)
         except UserError as error:
             self.code_message.text = str(error)
-            return
-        await self.move_to(z)
-
-    async def set_end(self, name: str, code):
-        """Morph from or to a code."""
-        pixels = await _in_thread(self.explorer.decode, code, self.label)
-        self.ends[name] = code
-        self.end_zones[name].show(data_url(png(pixels)))
-        self.morph_message.text = ""
-        await self.show_morph()
-
-    async def _set_steps(self, _):
-        await self.show_morph()
-
-    async def set_end_image(self, name: str, image):
-        """Morph from or to an image."""
-        await self.set_end(name, await _in_thread(self.explorer.encode, image, self.label))
-
-    # What is then shown
+        else:
+            await self.move_to(z)
 
     async def _show(self):
         code = self.code
-        pixels = await _in_thread(self.explorer.decode, code, self.label)
-        self.picture.props["src"] = data_url(png(pixels))
+        self.picture.props["src"] = await self.decoded(code)
         self.code_box.value = written_code(code)
         self.code_message.text = ""
-        if self.explorer.latent_dim == 2:
-            self._mark(code)
-
-    def _mark(self, code):
-        x, y = self.explorer.place_of(code)
-        self.marker.style(f"left: {100 * x:.2f}%; top: {100 * y:.2f}%")
-
-    async def _show_morph(self):
-        if len(self.ends) < 2:
-            return
-        ends, steps = (self.ends["A"], self.ends["B"]), int(self.steps.value)
-        frames = await _in_thread(self.explorer.morph, ends, steps, self.method.value, self.label)
-        self.frames = frames
-        self.strip.props["src"] = data_url(strip(frames))
-        self.film.props["src"] = data_url(film(frames), "gif")
-        self.result.classes(remove="hidden")
-
-    def _download(self, write, ending):
-        ui.download.content(write(self.frames), f"{self.model.path.name}_morph.{ending}")
-
-    # Where it stands
+        if self.plane:
+            self.plane.mark(code)
 
     def _lay_out(self):
         ui.add_head_html(f"<style>{STYLE}</style>")
@@ -495,143 +458,212 @@ class Page:
         with _box("page", "main"):
             self._lay_out_top()
             with _box("columns of-plane" if is_plane else "columns of-sliders"):
-                if is_plane:
-                    left = (self._lay_out_plane, self._lay_out_morph)
-                    right = (self._lay_out_picture, self._lay_out_image)
-                else:
-                    left = (self._lay_out_picture, self._lay_out_image)
-                    right = (self._lay_out_code, self._lay_out_morph)
-                for column in (left, right):
-                    with _box("column"):
-                        for lay_out in column:
-                            with _box("pane"):
-                                lay_out()
+                with _box("column"):
+                    if is_plane:
+                        self.plane = Plane(self)
+                        self.morph = Morph(self)
+                    else:
+                        self._lay_out_picture()
+                        self.original = Original(self)
+                with _box("column"):
+                    if is_plane:
+                        self._lay_out_picture()
+                        self.original = Original(self)
+                    else:
+                        self._lay_out_sliders()
+                        self.morph = Morph(self)
 
     def _lay_out_top(self):
         height, width, channels = self.explorer.image_shape
         size = f"{height}×{width} {'grey' if channels == 1 else 'colour'} images"
         kind = ", conditional" if self.model.takes_labels else ""
         with _box("top"):
-            _heading(self.model.path.resolve().name, 1)
-            _note(f"{size}, {self.explorer.latent_dim} numbers each{kind}")
-
-    def _lay_out_plane(self):
-        with _box("pane"):
-            _heading("The latent plane")
-            with _box("plane") as plane:
-                self.plane = _image(data_url(png(self.explorer.plane(self.label))))
-                self.plane.props["alt"] = "decoded images, each at the place of its code"
-                self.marker = _box("marker")
-                self._mark(self.code)
-            for event in ("pointerdown", "pointermove"):
-                plane.on(event, self._drag, throttle=EVENT_SECONDS, js_handler=DRAG)
-            low, high = self.explorer.low, self.explorer.high
-            across = f"z₁ from {low[0]:.3g} to {high[0]:.3g}"
-            _note(f"Click or drag. {across}, z₂ upwards likewise.")
-
-    async def _drag(self, event):
-        await self.move_to(self.explorer.code_at(*event.args))
+            _heading(self.explorer.name, 1)
+            _note(f"{size}, codes of {self.explorer.latent_dim} numbers{kind}")
 
     def _lay_out_picture(self):
-        if self.model.takes_labels:
-            names = dict(enumerate(self.explorer.class_names))
-            self.label_box = ui.select(names, value=self.label, label="Class")
-            self.label_box.props("outlined dense").on_value_change(
-                lambda event: self.choose_label(event.value)
-            )
-        pixels = self.explorer.decode(self.code, self.label)
-        self.picture = _image(data_url(png(pixels)), "shown").props("alt='decoded image'")
-        with _box("line"):
-            rng, explorer = self.rng, self.explorer
-            _button("Random", lambda: self.move_to(explorer.random_code(rng)))
-            _button("Reset", lambda: self.move_to(explorer.centre))
-        self.code_box = ui.input("Code", value=written_code(self.code))
-        self.code_box.classes("code").props("outlined dense spellcheck=false")
-        self.code_box.on("keydown.enter", self.read_code)
-        self.code_message = _message()
+        with _box("pane"):
+            if self.model.takes_labels:
+                self._lay_out_classes()
+            pixels = self.explorer.decode(self.code, self.label)
+            self.picture = _image("decoded image", "shown", data_url(png(pixels)))
+            with _box("line"):
+                _button("Random", lambda: self.move_to(self.explorer.random_code(self.rng)))
+                _button("Reset", lambda: self.move_to(self.explorer.centre))
+            if self.plane:
+                self._lay_out_dimensions(range(2))
+                self._lay_out_features()
+            self.code_box = ui.input("Code", value=written_code(self.code))
+            self.code_box.classes("code").props("outlined dense spellcheck=false")
+            self.code_box.on("keydown.enter", self.read_code)
+            self.code_message = _message()
+
+    def _lay_out_classes(self):
+        names = dict(enumerate(self.explorer.class_names))
+        self.label_box = ui.select(names, value=self.label, label="Class").props("outlined dense")
+        self.label_box.on_value_change(lambda event: self.choose_label(event.value))
 
     def _lay_out_sliders(self):
-        explorer = self.explorer
-        shown = explorer.dimensions[: max(2, min(SLIDERS, explorer.used))]
-        hidden = explorer.dimensions[len(shown) :]
-        if explorer.latent_dim > 2:
-            _heading("Code")
+        shown, hidden = self.explorer.shown_dimensions()
+        with _box("pane"):
+            _heading("The code, number by number")
+            self._lay_out_dimensions(shown)
+            if hidden:
+                what = f"{len(hidden)} more, on which the images depend less or not at all"
+                with ui.expansion(what).props("dense").classes("faint"):
+                    self._lay_out_dimensions(hidden)
+            self._lay_out_features()
+
+    def _lay_out_dimensions(self, dimensions):
+        low, high = self.explorer.low, self.explorer.high
         with _box("sliders"):
-            for dimension in shown:
-                self._lay_out_dimension(dimension)
-        if hidden:
-            what = "of less effect" if explorer.used > len(shown) else "of hardly any effect"
-            with (
-                ui.expansion(f"{len(hidden)} more, {what}").props("dense").classes("faint"),
-                _box("sliders"),
-            ):
-                for dimension in hidden:
-                    self._lay_out_dimension(dimension)
-        if explorer.features:
-            _heading("Features")
-            with _box("sliders"):
-                for name in explorer.features:
-                    moved = partial(self.add_feature, name)
-                    ends = -LARGEST_ALPHA, LARGEST_ALPHA
-                    self.alpha_sliders[name] = _slider(name, ends, 0.0, moved)
+            for dimension in dimensions:
+                name, moved = f"z{_subscript(dimension + 1)}", partial(self.move_along, dimension)
+                ends = float(low[dimension]), float(high[dimension])
+                value = float(self.z[dimension])
+                self.sliders[dimension] = _slider(name, ends, value, moved)
 
-    def _lay_out_dimension(self, dimension: int):
-        ends = float(self.explorer.low[dimension]), float(self.explorer.high[dimension])
-        moved, value = partial(self.move_along, dimension), float(self.z[dimension])
-        name = "z" + str(dimension + 1).translate(SUBSCRIPTS)
-        self.sliders[dimension] = _slider(name, ends, value, moved)
+    def _lay_out_features(self):
+        if not self.explorer.features:
+            return
+        _heading("Features")
+        with _box("sliders"):
+            for name in self.explorer.features:
+                ends, moved = (-LARGEST_ALPHA, LARGEST_ALPHA), partial(self.add_feature, name)
+                self.alpha_sliders[name] = _slider(name, ends, 0.0, moved)
 
-    def _lay_out_image(self):
+
+class Plane:
+    """The pane of a two-dimensional latent space, with a mark that one drags."""
+
+    def __init__(self, page: Page):
+        self.page, self.explorer = page, page.explorer
+        with _box("pane"):
+            _heading("The latent plane")
+            with _box("plane") as area:
+                pixels = self.explorer.plane(page.label)
+                self.picture = _image("decoded images at their codes", "", data_url(png(pixels)))
+                self.marker = _box("marker")
+            for event in ("pointerdown", "pointermove"):
+                area.on(event, self._drag, throttle=EVENT_SECONDS, js_handler=DRAG)
+            (left, bottom), (right, top) = self.explorer.low, self.explorer.high
+            across = f"z₁ goes from {left:.3g} at the left to {right:.3g}"
+            up = f"z₂ from {bottom:.3g} at the bottom to {top:.3g}"
+            _note(f"Click or drag: {across}, {up}.".replace("-", "−"))
+        self.mark(page.code)
+
+    async def draw(self):
+        """Draw the plane of the chosen class."""
+        pixels = await _in_thread(self.explorer.plane, self.page.label)
+        self.picture.props["src"] = data_url(png(pixels))
+
+    def mark(self, code):
+        """Move the mark to a code."""
+        x, y = self.explorer.place_of(code)
+        self.marker.style(f"left: {100 * x:.2f}%; top: {100 * y:.2f}%")
+
+    async def _drag(self, event):
+        await self.page.move_to(self.explorer.code_at(*event.args))
+
+
+class Original:
+    """The pane of an image that one has, and what the model makes of it."""
+
+    def __init__(self, page: Page):
+        self.page, self.examples = page, page.explorer.examples
         with _box("pane"):
             _heading("An image and its reconstruction")
             with _box("line"):
                 with _box("captioned"):
-                    self.original = Zone("Drop an image here, or click", self.explorer.image_shape)
+                    self.zone = Zone("Drop an image here, or click", page.explorer.image_shape)
                     _note("image")
                 with _box("captioned"):
                     with _box("frame"):
-                        self.reconstruction = _image("").props("alt=reconstruction")
+                        self.reconstruction = _image("reconstruction")
                     _note("reconstruction")
-            self.image_message = _message()
-            self.original.on_image(self.show_image, self.image_message)
-            if self.model.takes_labels:
+            self.zone.on_image(self.show, _message())
+            if page.model.takes_labels:
                 _note("It is encoded as of the class that is chosen above.")
-            _note(f"Or one of these, {self.explorer.examples.source}:")
+            _note(f"Or one of these, {self.examples.source}:")
             with _box("examples"):
-                for number, image in enumerate(self.explorer.examples.images):
+                for number, image in enumerate(self.examples.images):
                     with _box("example", "button") as button:
-                        _image(data_url(png(to_pixels(image)))).props(f"alt='example {number}'")
-                    button.on("click", partial(self.choose_example, number), args=[])
+                        _image(f"example {number + 1}", "", data_url(png(to_pixels(image))))
+                    button.on("click", partial(self._choose, number), args=[])
 
-    def _lay_out_morph(self):
+    async def show(self, image):
+        """Encode an image and go to its code."""
+        z = await self.page.encoded(image)
+        self.zone.show(data_url(png(to_pixels(image))))
+        self.reconstruction.props["src"] = await self.page.decoded(z)
+        await self.page.move_to(z)
+
+    async def _choose(self, number: int):
+        if self.examples.labels is not None:
+            self.page.label = self.page.label_box.value = int(self.examples.labels[number])
+        await self.show(self.examples.images[number])
+
+
+class Morph:
+    """The pane of the way between two images."""
+
+    def __init__(self, page: Page):
+        self.page, self.explorer = page, page.explorer
+        self.ends, self.frames = {}, None
+        self.show = Latest(self._show)
         with _box("pane"):
             _heading("From one image to another")
             with _box("line"):
-                self.end_zones = {name: self._lay_out_end(name) for name in "AB"}
-                with _box("options"):
-                    self.method = ui.toggle(list(morphing.METHODS), value="linear")
-                    self.method.props("no-caps dense unelevated toggle-color=primary")
-                    self.steps = _slider("steps", (3, 24), 12, self._set_steps, step=1)
-            self.morph_message = _message()
-            for name, zone in self.end_zones.items():
-                zone.on_image(partial(self.set_end_image, name), self.morph_message)
-            self.method.on_value_change(self.show_morph)
-            with _box("hidden") as self.result:
-                with _box("line"):
-                    self.film = _image("", "film").props("alt=film")
-                    self.strip = _image("", "strip").props("alt=strip")
-                with _box("line"):
-                    _button("Strip (PNG)", partial(self._download, strip, "png"))
-                    _button("Film (GIF)", partial(self._download, film, "gif"))
+                self.zones = {name: self._lay_out_end(name) for name in "AB"}
+                self._lay_out_options()
+            message = _message()
+            for name, zone in self.zones.items():
+                zone.on_image(partial(self._set_image, name), message)
+            self._lay_out_result()
+
+    async def set_end(self, name: str, code):
+        """Go from (A) or to (B) a code."""
+        self.ends[name] = code
+        self.zones[name].show(await self.page.decoded(code))
+        await self.show()
+
+    async def _set_image(self, name: str, image):
+        await self.set_end(name, await self.page.encoded(image))
+
+    async def _show(self):
+        if len(self.ends) < 2:
+            return
+        ends, steps = (self.ends["A"], self.ends["B"]), int(self.steps.value)
+        method, label = self.method.value, self.page.label
+        self.frames = await _in_thread(self.explorer.morph, ends, steps, method, label)
+        self.strip.props["src"] = data_url(strip(self.frames))
+        self.film.props["src"] = data_url(film(self.frames), "gif")
+        self.result.classes(remove="hidden")
+
+    def _download(self, write, ending: str):
+        ui.download.content(write(self.frames), f"{self.explorer.name}_morph.{ending}")
 
     def _lay_out_end(self, name: str) -> "Zone":
         with _box("captioned"):
             zone = Zone(f"{name}: drop an image here, or click", self.explorer.image_shape)
-            _button(f"Take shown as {name}", lambda: self.set_end(name, self.code))
+            _button(f"Take shown as {name}", lambda: self.set_end(name, self.page.code))
         return zone
 
+    def _lay_out_options(self):
+        with _box("options"):
+            self.method = ui.toggle(list(morphing.METHODS), value="linear")
+            self.method.props("no-caps dense unelevated toggle-color=primary spread")
+            self.method.on_value_change(self.show)
+            self.steps = _slider("steps", (3, 24), 12, lambda _: self.show(), step=1)
 
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    def _lay_out_result(self):
+        with _box("result hidden") as self.result:
+            with _box("line"):
+                self.film = _image("film", "film")
+                self.strip = _image("strip", "strip")
+            with _box("line"):
+                _button("Save strip (PNG)", partial(self._download, strip, "png"))
+                _button("Save film (GIF)", partial(self._download, film, "gif"))
 
 
 class Zone:
@@ -639,20 +671,19 @@ class Zone:
 
     def __init__(self, hint: str, image_shape):
         self.image_shape = image_shape
-        upload = ui.upload(auto_upload=True, max_file_size=MOST_BYTES).props("accept='image/*'")
-        with _box("zone", "button") as zone:
+        self.upload = ui.upload(auto_upload=True, max_file_size=MOST_BYTES)
+        self.upload.props("accept='image/*'")
+        with _box("zone", "button") as area:
             self.hint = ui.label(hint)
-            self.image = _image("", "hidden").props("alt=image")
-        zone.props["aria-label"] = hint
-        zone.on("click", js_handler=PICK.format(id=upload.id))
-        zone.on("dragover.prevent", js_handler="() => {}")
-        zone.on("drop.prevent", js_handler=DROP.format(id=upload.id))
-        self.upload = upload
+            self.image = _image("chosen image")
+        area.on("click", js_handler=PICK % self.upload.id)
+        area.on("dragover.prevent", js_handler="() => {}")
+        area.on("drop.prevent", js_handler=DROP % self.upload.id)
 
     def show(self, source: str):
         """Show an image instead of the hint."""
         self.hint.classes("hidden")
-        self.image.classes(remove="hidden").props["src"] = source
+        self.image.props["src"] = source
 
     def on_image(self, work, message):
         """Call `work` with each image that comes; say in `message` why another one is not taken."""
@@ -665,6 +696,7 @@ class Zone:
             except UserError as error:
                 message.text = str(error)
             else:
+                message.text = ""
                 await work(image)
 
         def reject(event):
@@ -672,7 +704,7 @@ class Zone:
 
         self.upload.on_upload(read)
         self.upload.on("rejected", reject, js_handler=REJECTED)
-        self.upload.on("failed", lambda: message.set_text("The upload failed: try again."), args=[])
+        self.upload.on("failed", lambda: message.set_text(FAILED), args=[])
 
 
 def _box(classes: str, tag="div"):
@@ -687,9 +719,16 @@ def _note(text: str):
     return ui.label(text).classes("faint")
 
 
-def _image(source: str, classes=""):
+def _message():
+    """Where the reason stands why something was not taken."""
+    return ui.label().classes("message").props("role=alert")
+
+
+def _image(what: str, classes="", source=None):
     image = ui.element("img").classes(classes).props("draggable=false")
-    image.props["src"] = source
+    image.props["alt"] = what
+    if source:
+        image.props["src"] = source
     return image
 
 
@@ -697,21 +736,21 @@ def _button(text: str, work):
     return ui.button(text, on_click=work).props("outline no-caps dense padding='3px 12px'")
 
 
-def _message():
-    """Where the reason stands why something was not taken."""
-    return ui.label().classes("message").props("role=alert")
-
-
 def _slider(name: str, ends, value, moved, step=0.01):
     """A slider between its name and its value; `moved` is called when the user moves it."""
     with _box("slider"):
         ui.label(name)
         slider = ui.slider(min=ends[0], max=ends[1], step=step, value=value)
-        slider.props(f"selection-color=transparent aria-label='{name}'")
-        shown = ui.label()
-        shown.bind_text_from(slider, "value", lambda value: f"{value:.2f}" if step < 1 else value)
+        slider.props["aria-label"] = name
+        slider.props("selection-color=transparent")
+        write = "{:.2f}" if step < 1 else "{}"
+        ui.label().bind_text_from(slider, "value", write.format)
     slider.on("update:model-value", lambda event: moved(event.args), throttle=EVENT_SECONDS)
     return slider
+
+
+def _subscript(number: int) -> str:
+    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 async def _in_thread(function, *arguments):
@@ -742,7 +781,7 @@ class Site:
         """A page for the model; returns its address."""
         self.pages += 1
         path = "/" if self.pages == 1 else f"/{self.pages}"
-        ui.page(path, title=explorer.model.path.resolve().name)(lambda: Page(explorer) and None)
+        ui.page(path, title=explorer.name)(lambda: Page(explorer) and None)
         return self.address + path
 
     def wait(self):
@@ -802,7 +841,7 @@ def serve(model, host=LOCALHOST, port=0, data_dir=None, browser=True):
     address = site.add(explorer)
     if host not in (LOCALHOST, "localhost", "::1"):
         print(f"warning: with --host {host} everyone who reaches this machine can open the page")
-    print(f"{explorer.model.path.resolve().name}: {address} (Ctrl-C ends it)", flush=True)
+    print(f"{explorer.name}: {address} (Ctrl-C ends it)", flush=True)
     if browser:
         webbrowser.open(address)
     try:
