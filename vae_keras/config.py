@@ -36,13 +36,13 @@ class TrainConfig:
 
     dataset: str = option(
         "digits",
-        "digits, mnist, fashion_mnist, cifar10, faces, folder:DIR, FILE.npz or an IDX image file",
+        "digits, mnist, fashion_mnist, cifar10, faces, folder:DIR, celeba:DIR, FILE.npz, an IDX file",
     )
     data_dir: str | None = option(
         None, "folder searched for archives before a download (or VAE_KERAS_DATA_DIR)"
     )
     image_size: str | None = option(
-        None, "of folder:DIR and faces: one number (64), or HEIGHTxWIDTH"
+        None, "of folder:DIR, celeba:DIR and faces: one number (64), or HEIGHTxWIDTH"
     )
     color_mode: str = option("auto", "of folder:DIR: auto, grayscale, rgb", choices=COLOR_MODES)
     binarize: str = option(

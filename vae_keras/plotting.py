@@ -146,6 +146,7 @@ def rate_distortion(rows, title=""):
     ends = np.array([max(0, best - distortion.max()), min(rate.max(), best - distortion.min())])
     line = dict(color=PALETTE[4], label=f"rate + distortion = {best:.1f}, the best −ELBO of them")
     axes.plot(ends, best - ends, "--", **line)
+    axes.margins(0.17, 0.12)  # for the names
     axes.set(xlabel="rate: KL (nats per example)", ylabel="distortion: reconstruction (nats)")
     axes.set_title(title)
     axes.grid(alpha=0.25)

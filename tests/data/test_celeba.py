@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vae_keras import UserError
+from vae_keras import TrainConfig, UserError, load
 from vae_keras.data.celeba import celeba
 from vae_keras.data.dataset import Examples, dataset
 from vae_keras.data.folder import folder
@@ -160,7 +160,7 @@ def test_second_use_reads_no_image_and_follows_changed_lists(own, monkeypatch):
 
 def test_the_same_folder_uncropped_is_kept_beside_it(unpacked):
     cropped = celeba(unpacked, (16, 16)).train.images
-    uncropped = folder(unpacked / "img_align_celeba", (16, 16)).train.images
+    uncropped = folder(unpacked / "img_align_celeba", (16, 16), "rgb").train.images
     assert cropped.shape == uncropped.shape
     assert np.abs(np.subtract(cropped, uncropped, dtype=np.int16)).mean() > 5
     np.testing.assert_array_equal(celeba(unpacked, (16, 16)).train.images, cropped)
@@ -176,10 +176,12 @@ def test_without_a_partition_the_splits_are_drawn_as_for_a_folder(own):
     np.testing.assert_array_equal(found.test.own_attributes, SIGNS[found.test.rows] == 1)
 
 
-def test_grey_image_gets_three_channels(own):
-    file = own / "img_align_celeba" / FILES[0]
-    Image.new("L", (178, 218), 90).save(file)
-    np.testing.assert_array_equal(celeba(own, (8, 8)).train.images[0], 90)
+def test_images_have_three_channels_even_if_all_are_grey(own):
+    for file in FILES:
+        Image.new("L", (178, 218), 90).save(own / "img_align_celeba" / file)
+    found = celeba(own, (8, 8))
+    assert found.image_shape == (8, 8, 3)
+    assert np.all(found.train.images == 90)
 
 
 def test_unknown_attribute_zero_counts_as_not_there(own):
@@ -363,3 +365,8 @@ def test_lists_that_lack_or_repeat_images_are_errors_in_any_order(rewritten, ord
             celeba(rewritten, (8, 8))
     else:
         np.testing.assert_array_equal(celeba(rewritten, (8, 8)).train.attributes, SIGNS == 1)
+
+
+def test_celeba_has_a_name_and_a_size(unpacked):
+    found = load(TrainConfig(dataset=f"celeba:{unpacked}", image_size="24x12"))
+    assert found.image_shape == (24, 12, 3)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vae_keras.data import archives
 from vae_keras.data.binarisation import binarised
+from vae_keras.data.celeba import celeba
 from vae_keras.data.dataset import Dataset, Examples
 from vae_keras.data.faces import COUNT, faces_dataset
 from vae_keras.data.folder import folder
@@ -18,8 +19,9 @@ NAMED = {
     "cifar10": lambda config: archives.keras_archive("cifar10", _data_dir(config)),
     "faces": lambda config: faces_dataset(COUNT, _image_size(config)),
 }
-SIZED = ("folder", "faces")  # what --image-size is for
+SIZED = ("folder", "celeba", "faces")  # what --image-size is for
 FROM_A_PATH = {
+    "celeba": lambda path, config: celeba(path, _image_size(config)),
     "folder": lambda path, config: folder(path, _image_size(config), config.color_mode),
 }
 FORMS = (*NAMED, *(f"{prefix}:DIR" for prefix in FROM_A_PATH), "FILE.npz", "an IDX file")
@@ -36,7 +38,7 @@ def load(config) -> Dataset:
 def _named(config) -> Dataset:
     name = config.dataset
     if config.image_size and name.partition(":")[0] not in SIZED:
-        raise UserError(f"--image-size is for folder:DIR and faces, not for {name!r}")
+        raise UserError(f"--image-size is for folder:DIR, celeba:DIR and faces, not for {name!r}")
     if config.color_mode != "auto" and not name.startswith("folder:"):
         raise UserError(f"--color-mode is for folder:DIR, not for {name!r}")
     if name in NAMED:
