@@ -36,7 +36,7 @@ class TrainConfig:
 
     dataset: str = option(
         "digits",
-        "digits, mnist, fashion_mnist, cifar10, faces, folder:DIR, celeba:DIR, FILE.npz, an IDX file",
+        "digits, mnist, fashion_mnist, cifar10, faces, folder:DIR, celeba:DIR, FILE.npz, IDX file",
     )
     data_dir: str | None = option(
         None, "folder searched for archives before a download (or VAE_KERAS_DATA_DIR)"

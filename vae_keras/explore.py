@@ -48,6 +48,7 @@ SLIDERS = 20  # dimensions that are shown at once
 EXAMPLES = 10
 DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # unless they are in a data folder
 LARGEST_ALPHA = 2.0
+LARGEST_CODE = 1e6
 PLANE_PIXELS = 560  # about the side of the picture of the plane
 MORPH_PIXELS = 112  # least height of a frame that is downloaded
 FRAME_SECONDS = 0.09
@@ -240,12 +241,14 @@ def read_code(text: str, latent_dim: int) -> np.ndarray:
     """The code [latent_dim] written as numbers with commas or spaces between. Raises UserError."""
     words = text.strip("[] \n").replace(",", " ").split()
     try:
-        code = np.array([float(word) for word in words], np.float32)
+        code = np.array([float(word) for word in words])
     except ValueError as error:
         raise UserError("A code is numbers with commas between.") from error
-    if code.shape != (latent_dim,) or not np.all(np.isfinite(code)):
+    if code.shape != (latent_dim,):
         raise UserError(f"A code of this model is {latent_dim} numbers, not {len(code)}.")
-    return code
+    if not np.all(np.abs(code) < LARGEST_CODE):  # nor if it is not a number
+        raise UserError(f"The numbers of a code must be smaller than {LARGEST_CODE:,.0f}.")
+    return code.astype(np.float32)
 
 
 def written_code(z) -> str:
@@ -321,16 +324,16 @@ body { background: #f6f6f8; color: #23233a; }
 .top { display: flex; align-items: baseline; gap: 14px; flex-wrap: wrap; margin-bottom: 16px; }
 .h1 { font-size: 22px; font-weight: 500; line-height: 1.3; margin: 0; }
 .faint { color: #6b6b80; font-size: 13px; line-height: 1.4; }
-.columns { display: grid; gap: 16px; align-items: start; }
-.columns.of-plane { grid-template-columns: minmax(0, 620px) minmax(0, 1fr); }
-.columns.of-sliders { grid-template-columns: 360px minmax(0, 1fr); }
-.column { display: flex; flex-direction: column; gap: 16px; min-width: 0; }
+.sides { display: grid; gap: 16px; align-items: start; }
+.sides.of-plane { grid-template-columns: minmax(0, 620px) minmax(0, 1fr); }
+.sides.of-sliders { grid-template-columns: 360px minmax(0, 1fr); }
+.side { display: grid; gap: 16px; }
 .pane { background: white; border: 1px solid #e3e3ea; border-radius: 10px; padding: 18px;
   display: flex; flex-direction: column; gap: 14px; min-width: 0; }
 .h2 { font-size: 15px; font-weight: 500; line-height: 1.3; margin: 0; }
 .line { display: flex; gap: 10px; align-items: center; flex-wrap: wrap; }
 img { display: block; image-rendering: pixelated; }
-img:not([src]), .message:empty, .hidden, .q-uploader { display: none; }
+img:not([src]), .message:empty, .page .hidden, .q-uploader { display: none; }
 .shown { width: 100%; max-width: 324px; margin: 0 auto; border-radius: 4px; background: #eee; }
 .of-plane .shown { max-width: 264px; }
 .plane { position: relative; touch-action: none; cursor: crosshair; user-select: none; }
@@ -340,8 +343,11 @@ img:not([src]), .message:empty, .hidden, .q-uploader { display: none; }
 .sliders { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr));
   gap: 2px 28px; }
 .slider { display: flex; align-items: center; gap: 12px; font-size: 13px; }
-.slider > :first-child { min-width: 30px; max-width: 110px; overflow-wrap: anywhere; }
-.slider > :last-child { min-width: 40px; text-align: right; font-variant-numeric: tabular-nums; }
+.slider > :first-child { flex: none; min-width: 26px; max-width: 110px; overflow-wrap: anywhere; }
+.slider > :last-child { flex: none; min-width: 40px; text-align: right;
+  font-variant-numeric: tabular-nums; }
+.features .slider > :first-child { min-width: 90px; }
+.q-expansion-item .q-item { padding: 0; }
 .zone { width: 112px; height: 112px; border-radius: 6px; border: 1.5px dashed #b9b9cc;
   display: flex; align-items: center; justify-content: center; cursor: pointer; overflow: hidden;
   background: #fafafc; padding: 0; color: #6b6b80; font: inherit; font-size: 12px; }
@@ -356,12 +362,14 @@ img:not([src]), .message:empty, .hidden, .q-uploader { display: none; }
   overflow: hidden; background: #eee; }
 .example:hover, .example:focus-visible { outline: 2px solid MAIN; }
 .example img { width: 100%; height: 100%; object-fit: contain; }
-.strip { max-width: 100%; max-height: 84px; border-radius: 4px; object-fit: contain; }
-.film { height: 84px; border-radius: 4px; }
+.result { display: grid; gap: 14px; }
+.frames { display: grid; grid-template-columns: 84px minmax(0, 1fr); gap: 12px;
+  align-items: center; }
+.frames img { max-width: 100%; max-height: 84px; border-radius: 4px; }
 .message { color: #b3261e; font-size: 13px; line-height: 1.4; }
 .code input { font-family: monospace; font-size: 13px; }
 @media (max-width: 860px) {
-  .columns.of-plane, .columns.of-sliders { grid-template-columns: minmax(0, 1fr); }
+  .sides.of-plane, .sides.of-sliders { grid-template-columns: minmax(0, 1fr); }
 }
 """.replace("MAIN", PALETTE[0]).replace("MARK", PALETTE[4])
 
@@ -457,15 +465,15 @@ class Page:
         is_plane = self.explorer.latent_dim == 2
         with _box("page", "main"):
             self._lay_out_top()
-            with _box("columns of-plane" if is_plane else "columns of-sliders"):
-                with _box("column"):
+            with _box("sides of-plane" if is_plane else "sides of-sliders"):
+                with _box("side"):
                     if is_plane:
                         self.plane = Plane(self)
                         self.morph = Morph(self)
                     else:
                         self._lay_out_picture()
                         self.original = Original(self)
-                with _box("column"):
+                with _box("side"):
                     if is_plane:
                         self._lay_out_picture()
                         self.original = Original(self)
@@ -527,7 +535,7 @@ class Page:
         if not self.explorer.features:
             return
         _heading("Features")
-        with _box("sliders"):
+        with _box("features sliders"):
             for name in self.explorer.features:
                 ends, moved = (-LARGEST_ALPHA, LARGEST_ALPHA), partial(self.add_feature, name)
                 self.alpha_sliders[name] = _slider(name, ends, 0.0, moved)
@@ -549,7 +557,7 @@ class Plane:
             (left, bottom), (right, top) = self.explorer.low, self.explorer.high
             across = f"z₁ goes from {left:.3g} at the left to {right:.3g}"
             up = f"z₂ from {bottom:.3g} at the bottom to {top:.3g}"
-            _note(f"Click or drag: {across}, {up}.".replace("-", "−"))
+            _note(_signed(f"Click or drag: {across}, {up}."))
         self.mark(page.code)
 
     async def draw(self):
@@ -658,9 +666,8 @@ class Morph:
 
     def _lay_out_result(self):
         with _box("result hidden") as self.result:
-            with _box("line"):
-                self.film = _image("film", "film")
-                self.strip = _image("strip", "strip")
+            with _box("frames"):
+                self.film, self.strip = _image("film"), _image("strip")
             with _box("line"):
                 _button("Save strip (PNG)", partial(self._download, strip, "png"))
                 _button("Save film (GIF)", partial(self._download, film, "gif"))
@@ -743,10 +750,14 @@ def _slider(name: str, ends, value, moved, step=0.01):
         slider = ui.slider(min=ends[0], max=ends[1], step=step, value=value)
         slider.props["aria-label"] = name
         slider.props("selection-color=transparent")
-        write = "{:.2f}" if step < 1 else "{}"
-        ui.label().bind_text_from(slider, "value", write.format)
+        write = "{:.2f}" if step < 1 else "{:.0f}"
+        ui.label().bind_text_from(slider, "value", lambda value: _signed(write.format(value)))
     slider.on("update:model-value", lambda event: moved(event.args), throttle=EVENT_SECONDS)
     return slider
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def _subscript(number: int) -> str:
