@@ -33,8 +33,8 @@ def weights(path):
 def test_training_lowers_the_loss_on_digits(digits_run):
     rows = history(digits_run.folder.path)
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
-    assert rows[-1]["val_loss"] < rows[0]["val_loss"] - 1.5
-    assert digits_run.metrics["test_loss"] < 27.5
+    assert rows[-1]["val_loss"] < rows[0]["val_loss"] - 1  # it starts at the mean image
+    assert digits_run.metrics["test_loss"] < 26.5
 
 
 def test_run_leaves_what_the_readme_says(digits_run):
@@ -211,10 +211,10 @@ def test_colour_folder_trains_with_the_gaussian_likelihood(tmp_path, monkeypatch
             pixels[:, half] = rng.integers(100, 255, 3)
             Image.fromarray(pixels).save(tmp_path / "images" / label / f"{number}.png")
     config = TrainConfig(
-        dataset=f"folder:{tmp_path / 'images'}", image_size="45x37", epochs=2, output_dir=tmp_path
+        dataset=f"folder:{tmp_path / 'images'}", image_size="45x37", epochs=5, output_dir=tmp_path
     )
     run = train(config, verbose=0)
     assert run.config.likelihood == "gaussian"
     assert run.dataset.class_names == ("left", "right")
     assert run.model.image_shape == (45, 37, 3)
-    assert run.history["loss"][1] < run.history["loss"][0]
+    assert run.history["loss"][-1] < run.history["loss"][0]

@@ -239,5 +239,18 @@ def anomaly_command(held_out, **options):
     print(f"AUROC {area:.3f} on the test set, {held_out!r} against the rest (0.5 is chance)")
 
 
+@commands.command(name="explore")
+@click.argument("model")
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="default: a free one")
+@click.option("--data-dir", help="folder with the model's data set, for examples")
+@click.option("--browser/--no-browser", default=True, help="open it; else only print the address")
+def explore_command(model, **options):
+    """Look around in the latent space of MODEL, an export or its name, in the browser."""
+    from vae_keras.explore import serve  # NiceGUI is an extra, and slow to import
+
+    serve(model, **options)
+
+
 commands.add_command(study)
 commands.add_command(sweep_command)

@@ -325,7 +325,7 @@ body { background: #f6f6f8; color: #23233a; }
 .h1 { font-size: 22px; font-weight: 500; line-height: 1.3; margin: 0; }
 .faint { color: #6b6b80; font-size: 13px; line-height: 1.4; }
 .sides { display: grid; gap: 16px; align-items: start; }
-.sides.of-plane { grid-template-columns: minmax(0, 620px) minmax(0, 1fr); }
+.sides.of-plane { grid-template-columns: minmax(0, 5fr) minmax(0, 4fr); }
 .sides.of-sliders { grid-template-columns: 360px minmax(0, 1fr); }
 .side { display: grid; gap: 16px; }
 .pane { background: white; border: 1px solid #e3e3ea; border-radius: 10px; padding: 18px;
@@ -340,7 +340,7 @@ img:not([src]), .message:empty, .page .hidden, .q-uploader { display: none; }
 .plane img { width: 100%; border-radius: 4px; pointer-events: none; }
 .marker { position: absolute; width: 18px; height: 18px; margin: -9px; border-radius: 50%;
   border: 2px solid white; background: MARK; box-shadow: 0 0 4px #000; pointer-events: none; }
-.sliders { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr));
+.sliders { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(250px, 100%), 1fr));
   gap: 2px 28px; }
 .slider { display: flex; align-items: center; gap: 12px; font-size: 13px; }
 .slider > :first-child { flex: none; min-width: 26px; max-width: 110px; overflow-wrap: anywhere; }
@@ -370,6 +370,8 @@ img:not([src]), .message:empty, .page .hidden, .q-uploader { display: none; }
 .code input { font-family: monospace; font-size: 13px; }
 @media (max-width: 860px) {
   .sides.of-plane, .sides.of-sliders { grid-template-columns: minmax(0, 1fr); }
+  .side { display: contents; }
+  .last { order: 1; }
 }
 """.replace("MAIN", PALETTE[0]).replace("MARK", PALETTE[4])
 
@@ -385,7 +387,7 @@ DROP = "(event) => getElement(%d).$refs.qRef.addFiles(event.dataTransfer.files)"
 REJECTED = "(files) => emit(files[0].failedPropValidation)"
 EVENT_SECONDS = 0.04  # between two messages of a drag
 MOST_POSTED = MOST_BYTES + 100_000  # with what a browser adds
-CONTENT_POLICY = "default-src 'self' data: blob: ws: 'unsafe-inline' 'unsafe-eval'"
+CONTENT_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 
 class Page:
@@ -485,9 +487,10 @@ class Page:
         height, width, channels = self.explorer.image_shape
         size = f"{height}×{width} {'grey' if channels == 1 else 'colour'} images"
         kind = ", conditional" if self.model.takes_labels else ""
+        count = self.explorer.latent_dim
         with _box("top"):
             _heading(self.explorer.name, 1)
-            _note(f"{size}, codes of {self.explorer.latent_dim} numbers{kind}")
+            _note(f"{size}, codes of {count} number{'s' if count > 1 else ''}{kind}")
 
     def _lay_out_picture(self):
         with _box("pane"):
@@ -619,7 +622,7 @@ class Morph:
         self.page, self.explorer = page, page.explorer
         self.ends, self.frames = {}, None
         self.show = Latest(self._show)
-        with _box("pane"):
+        with _box("pane last"):
             _heading("From one image to another")
             with _box("line"):
                 self.zones = {name: self._lay_out_end(name) for name in "AB"}
@@ -792,7 +795,11 @@ class Site:
         """A page for the model; returns its address."""
         self.pages += 1
         path = "/" if self.pages == 1 else f"/{self.pages}"
-        ui.page(path, title=explorer.name)(lambda: Page(explorer) and None)
+
+        @ui.page(path, title=explorer.name)
+        def show():
+            Page(explorer)
+
         return self.address + path
 
     def wait(self):
@@ -819,6 +826,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _in_url(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # all addresses: one that a browser can ask for
+        return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
@@ -832,7 +841,8 @@ def _web_application(host: str) -> FastAPI:
         if request.method == "POST" and not (size.isdecimal() and int(size) <= MOST_POSTED):
             return Response(TOO_LARGE, status_code=413)
         response = await go_on(request)
-        response.headers["Content-Security-Policy"] = CONTENT_POLICY
+        own_socket = f"ws://{request.headers.get('host', '')}"
+        response.headers["Content-Security-Policy"] = f"{CONTENT_POLICY} {own_socket}"
         return response
 
     if host in (LOCALHOST, "localhost"):  # no other site may pretend to have this address
