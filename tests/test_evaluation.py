@@ -20,7 +20,8 @@ from vae_keras.models import noise
 from vae_keras.models.completion import CompletionVAE
 from vae_keras.networks import DenseNetwork
 from vae_keras.objectives.likelihoods import Gaussian
-from vae_keras.report import open_model, report
+from vae_keras.report import report
+from vae_keras.trained import open_trained
 
 FAST = dict(samples=20, naive_samples=100, naive_images=5)
 OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in FAST.items()]
@@ -242,8 +243,12 @@ def test_every_sample_counts_once_whatever_the_parts_it_is_drawn_in(monkeypatch)
     monkeypatch.setattr(evaluation, "DRAWS", 10)
     model, examples = linear_model(), Examples(POINTS[:5])
     batch = model.prepare({"x": POINTS[:5], "index": np.arange(5)})
-    parts = [evaluation._weights(model, batch, part, noise.IMPORTANCE) for part in range(8)]
-    log_px = np.concatenate([part[0] for part in parts], axis=1)
+    heads = [head[:, None] for head in model.posterior(batch)]
+    parts = [
+        evaluation._codes(model, batch.index, *heads, part, noise.IMPORTANCE) for part in range(8)
+    ]
+    draws = np.concatenate([part[0] for part in parts], axis=1).swapaxes(0, 1)
+    log_px = np.stack([model.log_likelihood(batch, z) for z in draws], axis=1)
     weights = np.float64(log_px + np.concatenate([part[1] for part in parts], axis=1))
     assert len(np.unique(log_px)) == log_px.size
     for count in (1, 10, 73):
@@ -636,7 +641,7 @@ def test_data_that_are_gone_are_named_and_nothing_is_written(tmp_path, capsys, m
         Image.fromarray(pixels).save(tmp_path / f"photos/{number}.png")
     options = dict(dataset="folder:photos", image_size="6", units="8", epochs=1, name="p")
     train(TrainConfig(**options), verbose=0)
-    assert open_model("p")[2].as_posix() == "runs/p"
+    assert open_trained("p").folder.as_posix() == "runs/p"
     shutil.rmtree(tmp_path / "photos")
     before = contents(tmp_path)
     for name in ("runs/p", "saved_models/p"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vae_keras import load_exported
-from vae_keras.report import open_model
+from vae_keras.trained import open_trained
 
 PRETRAINED = Path(__file__).parents[1] / "saved_models" / "pretrained"
 MODELS = sorted(path for path in PRETRAINED.iterdir() if path.is_dir())
@@ -51,7 +51,8 @@ print("done")
 def test_every_model_has_a_card_a_command_and_its_figures(path):
     card = (path / "model_card.md").read_text(encoding="utf-8")
     assert "python train.py" in card
-    model, config, _ = open_model(str(path))
+    trained = open_trained(str(path))
+    model, config = trained.model, trained.config
     assert config.data_dir is None
     assert model.latent_dim == load_exported(path).latent_dim == config.latent_dim
     found = json.loads((path / "evaluation.json").read_text(encoding="utf-8"))

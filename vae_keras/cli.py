@@ -1,7 +1,6 @@
 """The command line: train, evaluate, generate, export."""
 
 import dataclasses
-import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from vae_keras import data, plotting, uses
 from vae_keras.config import TrainConfig, config_class, type_of
 from vae_keras.errors import UserError
 from vae_keras.export import export, load_exported
-from vae_keras.files import whole_file
+from vae_keras.files import refuse_to_replace
+from vae_keras.latent_commands import feature, free_picture, morph, traverse, write_picture
 from vae_keras.report import report, table
 from vae_keras.runs import existing_run, run_to_resume
 from vae_keras.studies import study
@@ -19,7 +19,6 @@ from vae_keras.sweep import sweep_command
 from vae_keras.training import train
 
 EXIT_BAD_INPUT = 2
-PICTURE_ENDINGS = (".png", ".jpg", ".pdf", ".svg")
 
 
 def main(arguments=None):
@@ -121,15 +120,10 @@ def evaluate_command(model, **options):
 def generate_command(model, n, seed, label, output, overwrite):
     """Draw new images from MODEL, an export such as saved_models/digits_vae, or its name."""
     exported = load_exported(model)
-    output = _free(output or Path(f"{exported.path.name}_samples.png"), overwrite)
-    if output.suffix.lower() not in PICTURE_ENDINGS:
-        raise UserError(f"--output {str(output)!r} must end in one of {', '.join(PICTURE_ENDINGS)}")
-    figure = plotting.image_grid(
-        exported.generate(n, seed, label), title=f"{exported.path.name}, {n} samples"
-    )
-    with whole_file(output) as temporary:
-        plotting.save(figure, temporary)
-    print(output)
+    name = exported.path.resolve().name
+    output = free_picture(output or Path(f"{name}_samples.png"), overwrite)
+    images = exported.generate(n, seed, label)
+    write_picture(plotting.image_grid(images, title=f"{name}, {n} samples"), output)
 
 
 @commands.command(name="export")
@@ -141,10 +135,8 @@ def export_command(run, output, overwrite):
     folder = existing_run(run)
     output = _free(output or folder.exported, overwrite, folder=True)
     model, metrics = folder.load_model(), folder.read_metrics()
-    export(model, output, folder.read_config(), metrics)
-    for file in folder.evaluation:
-        if file.is_file():
-            shutil.copy(file, output)
+    evaluation = [file for file in folder.evaluation if file.is_file()]
+    export(model, output, folder.read_config(), metrics, evaluation)
     print(output)
 
 
@@ -152,8 +144,7 @@ def _free(path: Path, overwrite: bool, folder=False) -> Path:
     """The path, if something may be written there."""
     if not folder and not path.parent.is_dir():
         raise UserError(f"--output {str(path)!r}: folder {str(path.parent)!r} does not exist")
-    if path.exists() and not overwrite:
-        raise UserError(f"{str(path)!r} exists: choose another --output or give --overwrite")
+    refuse_to_replace(path, overwrite)
     if path.exists() and path.is_dir() != folder:
         raise UserError(f"--output {str(path)!r} is {'not ' if folder else ''}a folder")
     return path
@@ -178,11 +169,19 @@ def compress_command(model, folder, output, overwrite):
     print(f"  restored: mean squared error {error:.5f} of values in [0, 1], PSNR {ratio:.2f} dB")
 
 
+def _into_folder(command):
+    """The options of a command that writes PNG files."""
+    output = click.option("--output", type=Path, required=True, help="folder to write PNG files to")
+    overwrite = click.option(
+        "--overwrite", is_flag=True, help="write to a folder that exists, over its files"
+    )
+    return output(overwrite(command))
+
+
 @commands.command(name="restore")
 @click.argument("model")
 @click.argument("file", type=Path)
-@click.option("--output", type=Path, required=True, help="folder to write PNG files to")
-@click.option("--overwrite", is_flag=True, help="write to a folder that exists, over its files")
+@_into_folder
 def restore_command(model, file, output, overwrite):
     """Decode FILE, which compress wrote with the same MODEL, to PNG files."""
     _free(output, overwrite, folder=True)
@@ -193,8 +192,7 @@ def restore_command(model, file, output, overwrite):
 @commands.command(name="denoise")
 @click.argument("model")
 @click.argument("folder", type=Path)
-@click.option("--output", type=Path, required=True, help="folder to write PNG files to")
-@click.option("--overwrite", is_flag=True, help="write to a folder that exists, over its files")
+@_into_folder
 def denoise_command(model, folder, output, overwrite):
     """Reconstruct the images in FOLDER by MODEL, best the export of a denoising model."""
     _free(output, overwrite, folder=True)
@@ -252,5 +250,5 @@ def explore_command(model, **options):
     serve(model, **options)
 
 
-commands.add_command(study)
-commands.add_command(sweep_command)
+for _command in (study, sweep_command, morph, traverse, feature):
+    commands.add_command(_command)

@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from vae_keras.errors import UserError
+from vae_keras.latent import posterior
 from vae_keras.models import noise
 from vae_keras.models.autoencoder import Batch
-from vae_keras.objectives.divergences import kl_per_dimension
+from vae_keras.objectives.divergences import kl_per_dimension, kl_to_standard_normal
 
 DRAWS = 50  # of one example at a time: what the memory holds, whatever the number of samples
 ROWS = 1_000  # examples × draws in one pass of the decoder
@@ -41,7 +42,7 @@ def likelihood_figures(model, examples, samples: int, progress=None) -> dict[str
     memory does not grow with their number. `progress(done, all)` is called as it goes on.
     """
     found = _streamed(_estimator(model, examples), examples, samples, progress)
-    kl = np.concatenate([kl_per_dimension(*h).numpy().sum(-1) for h in _heads(model, examples)])
+    kl = kl_to_standard_normal(*posterior(model, examples)).numpy()
     elbo = found["reconstruction_loss"] + kl
     return {"negative_elbo": elbo, "kl_loss": kl, **found}
 
@@ -84,7 +85,8 @@ def code_figures(model, examples) -> dict:
     with mean and covariance of the codes of all examples together: 0 if these are those of the
     prior, which does not say that the shape is.
     """
-    z_mean, z_log_var = (np.concatenate(parts) for parts in zip(*_heads(model, examples)))
+    z_mean, z_log_var = posterior(model, examples)
+    kl = kl_per_dimension(z_mean, z_log_var).numpy().mean(axis=0)
     z_mean, z_log_var = z_mean.astype(np.float64), z_log_var.astype(np.float64)
     mean = z_mean.mean(axis=0)
     covariance = np.atleast_2d(np.cov(z_mean, rowvar=False, bias=True))
@@ -93,20 +95,14 @@ def code_figures(model, examples) -> dict:
     distance = 0.5 * (np.trace(covariance) + mean @ mean - len(mean) - log_det)
     return {
         "active_units": int(np.sum(z_mean.var(axis=0) > ACTIVE_VARIANCE)),
-        "kl_per_dimension": mean_kl_per_dimension(model, examples).tolist(),
+        "kl_per_dimension": kl.tolist(),
         "aggregate_posterior_kl": float(distance),
     }
 
 
 def mean_kl_per_dimension(model, examples) -> np.ndarray:
     """KL[q(z|x) ‖ N(0, I)] of each dimension of the code, averaged: [latent_dim], in nats."""
-    return np.concatenate([kl_per_dimension(*heads) for heads in _heads(model, examples)]).mean(0)
-
-
-def _heads(model, examples):
-    """`z_mean` and `z_log_var` of the examples, batch by batch."""
-    batches = map(model.prepare, examples.batches())
-    return [tuple(head.numpy() for head in model.posterior(batch)) for batch in batches]
+    return kl_per_dimension(*posterior(model, examples)).numpy().mean(axis=0)
 
 
 def _estimator(model, examples, proposal=noise.IMPORTANCE):
@@ -118,10 +114,14 @@ def _estimator(model, examples, proposal=noise.IMPORTANCE):
     @tf.function(input_signature=[examples.batches().element_spec, tf.TensorSpec((), tf.int32)])
     def accumulated(data, samples):
         batch = model.prepare(data)
+        heads = [head[:, None] for head in model.posterior(batch)]
+        repeated = Batch(*(None if p is None else tf.repeat(p, DRAWS, axis=0) for p in batch))
         nothing = tf.zeros(tf.shape(batch.index))
         total, squares, reconstruction = nothing - math.inf, nothing - math.inf, nothing
         for part in tf.range(-(-samples // DRAWS)):
-            log_px, log_ratio = _weights(model, batch, part, proposal)  # [batch, DRAWS]
+            z, log_ratio = _codes(model, batch.index, *heads, part, proposal)
+            log_px = model.log_likelihood(repeated, tf.reshape(z, (-1, model.latent_dim)))
+            log_px = tf.reshape(log_px, (-1, DRAWS))
             counts = part * DRAWS + tf.range(DRAWS) < samples
             log_weight = tf.where(counts, log_px + log_ratio, -math.inf)
             total = _log_add(total, log_weight)
@@ -151,12 +151,11 @@ def _streamed(estimator, examples, samples: int, progress) -> dict[str, np.ndarr
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
-def _weights(model, batch: Batch, part, proposal: int):
-    """log p(x|z) and log p(z) − log of the proposal's density at DRAWS codes: [batch, DRAWS]."""
-    z_mean, z_log_var = (head[:, None] for head in model.posterior(batch))
+def _codes(model, index, z_mean, z_log_var, part, proposal: int):
+    """DRAWS codes [batch, DRAWS, latent_dim] and log p(z) − log of the proposal's density there."""
     size = model.latent_dim + (proposal == noise.DEFENSIVE)  # one more number tosses the coin
     drawn = noise.of_examples(
-        tf.random.stateless_normal, model.seed, proposal, batch.index, (DRAWS, size), part
+        tf.random.stateless_normal, model.seed, proposal, index, (DRAWS, size), part
     )
     epsilon = drawn[..., : model.latent_dim]
     z = z_mean + tf.exp(0.5 * z_log_var) * epsilon
@@ -172,10 +171,7 @@ def _weights(model, batch: Batch, part, proposal: int):
         noise.PRIOR: log_prior,
         noise.DEFENSIVE: tf.reduce_logsumexp([log_prior, log_posterior], axis=0) - math.log(2),
     }[proposal]
-    log_ratio = log_prior - log_density
-    repeated = Batch(*(None if p is None else tf.repeat(p, DRAWS, axis=0) for p in batch))
-    log_px = model.log_likelihood(repeated, tf.reshape(z, (-1, model.latent_dim)))
-    return tf.reshape(log_px, (-1, DRAWS)), log_ratio
+    return z, log_prior - log_density
 
 
 def _log_add(total, values):

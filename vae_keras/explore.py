@@ -25,7 +25,7 @@ from vae_keras.export import TRAINING, ExportedModel, load_exported
 from vae_keras.latent import BATCH
 from vae_keras.plotting import PALETTE
 from vae_keras.runs import read_config
-from vae_keras.uses import COLOR_MODES
+from vae_keras.uses import COLOR_MODES, to_image, to_pixels
 
 try:
     import uvicorn
@@ -208,11 +208,6 @@ def _test_images(model, data_dir) -> ExampleImages | None:
     return ExampleImages(images, source, labels if model.takes_labels else None)
 
 
-def to_pixels(images) -> np.ndarray:
-    """Images in [0, 1] -> uint8 of the same shape."""
-    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
-
-
 def read_image(content: bytes, image_shape) -> np.ndarray:
     """An uploaded file as float32 `image_shape` in [0, 1], cropped and resized. Raises UserError.
 
@@ -254,11 +249,6 @@ def read_code(text: str, latent_dim: int) -> np.ndarray:
 def written_code(z) -> str:
     """The reverse of `read_code`, to three digits."""
     return ", ".join(f"{value:.3f}" for value in z)
-
-
-def to_image(pixels) -> Image.Image:
-    """Pixels uint8 [height, width, channels] as a Pillow image."""
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def png(pixels) -> bytes:

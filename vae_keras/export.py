@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import keras
@@ -19,14 +20,16 @@ from vae_keras.models.autoencoder import Batch
 SAVED_MODELS = Path("saved_models")
 LABELS = "labels.json"
 TRAINING = "training.json"  # the configuration it was trained with
+FEATURES, FEATURES_PICTURE = "features.json", "features.png"  # if it has feature vectors
 PRETRAINED = SAVED_MODELS / "pretrained"
 
 
-def export(model, path, config, metrics: dict):
+def export(model, path, config, metrics: dict, beside=()):
     """Write `model` as a SavedModel with its endpoints, whole or not at all.
 
     Beside it stand `model_card.md`, the configuration it was trained with and, if the endpoints
-    take labels, `labels.json` with their names in the order of their numbers.
+    take labels, `labels.json` with their names in the order of their numbers; and copies of the
+    files `beside`.
     """
     # The endpoints name their variables; tracking the model as well would store each one twice.
     archive = keras.export.ExportArchive()
@@ -37,6 +40,8 @@ def export(model, path, config, metrics: dict):
             archive.write_out(temporary, verbose=False)
         write_text(temporary / "model_card.md", model_card(model, config, metrics))
         write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
+        for file in beside:
+            shutil.copy(file, temporary)
         if model.takes_labels:
             write_text(temporary / LABELS, json.dumps(metrics["class_names"]) + "\n")
 

@@ -12,6 +12,7 @@ from vae_keras.latent import code_batches
 
 FEWEST = 10  # examples with and without an attribute
 TOLERANCE = 0.01  # of the direction's movement in a batch, relative to its length
+SMALLEST = 1e-12  # length of a vector to divide by
 
 
 @dataclass(frozen=True)
@@ -32,73 +33,127 @@ class FeatureVector:
         """The codes `z` [..., latent_dim] with `alpha` times the attribute."""
         return np.asarray(z) + alpha * self.vector
 
+    def story(self) -> str:
+        """How it was found, in a line."""
+        without, with_ = self.counts
+        text = f"{self.name}: {self.method} of {with_:,} images with it and {without:,} without"
+        if self.movement:
+            text += f"; the last of {len(self.movement) + 1} batches moved it by "
+            text += f"{self.movement[-1]:.1%}"
+        return text
+
 
 class Means:
-    """Sums of codes with and without an attribute: its vector is the difference of their means."""
+    """Sums of codes with and without each attribute: the vectors are the differences of the means.
 
-    def __init__(self, column: int):
-        self.column, self.sums, self.counts = column, np.zeros((2, 1)), np.zeros(2, int)
+    `columns` are those of the attributes that are sought, `thresholds` the values above which an
+    example has them.
+    """
+
+    def __init__(self, columns, thresholds):
+        self.columns, self.thresholds = columns, thresholds
+        self.sums, self.counts = 0.0, np.zeros((2, len(columns)), int)
 
     def update(self, codes, attributes):
-        has = attributes[:, self.column] > 0.5
-        groups = (codes[~has], codes[has])
-        self.sums = self.sums + np.stack([group.sum(axis=0, dtype=np.float64) for group in groups])
-        self.counts += [len(group) for group in groups]
+        """Add a batch of codes [n, latent_dim] and all its attributes [n, k]."""
+        has = attributes[:, self.columns] > self.thresholds
+        groups = np.stack([~has, has])
+        self.sums = self.sums + np.swapaxes(groups, 1, 2).astype(np.float64) @ codes
+        self.counts += groups.sum(axis=1)
 
-    def vector(self):
-        without, with_ = self.sums / np.maximum(self.counts, 1)[:, None]
+    def vectors(self) -> np.ndarray:
+        """[attributes, latent_dim]"""
+        without, with_ = self.sums / np.maximum(self.counts, 1)[..., None]
         return with_ - without
 
 
 class Regression(Means):
-    """The coefficient of the attribute in a linear regression of the codes on all attributes.
+    """The coefficients of the attributes in a linear regression of the codes on all attributes.
 
-    What the other attributes explain is theirs: an attribute that often comes with this one does
+    What the other attributes explain is theirs: an attribute that often comes with another one does
     not get into its vector. Streamed as the sums of the normal equations.
     """
 
-    def __init__(self, column: int):
-        super().__init__(column)
+    def __init__(self, columns, thresholds):
+        super().__init__(columns, thresholds)
         self.square = self.product = 0.0
 
     def update(self, codes, attributes):
         super().update(codes, attributes)
         design = np.column_stack([np.ones(len(codes)), attributes]).astype(np.float64)
+        design[:, 1 + self.columns] = attributes[:, self.columns] > self.thresholds
         self.square = self.square + design.T @ design
         self.product = self.product + design.T @ codes
 
-    def vector(self):
-        return np.linalg.lstsq(self.square, self.product, rcond=1e-9)[0][1 + self.column]
+    def vectors(self):
+        return np.linalg.lstsq(self.square, self.product, rcond=1e-9)[0][1 + self.columns]
 
 
 METHODS = {"means": Means, "regression": Regression}
 
 
-def feature_vector(model, examples, names, attribute: str, method="means", tolerance=TOLERANCE):
-    """The vector of an attribute, from the means of the codes of `examples`, batch by batch.
+def feature_vectors(
+    model, examples, names, attributes, method="means", tolerance=TOLERANCE
+) -> dict[str, FeatureVector]:
+    """The vectors of `attributes`, from the codes of `examples`, batch by batch.
 
-    It stops when a batch moves the vector by less than `tolerance` times its length, three times
-    in a row. `names` are those of the columns of `examples.attributes`. Raises UserError for an
-    attribute that is unknown, or that too few examples have or lack.
+    It stops when a batch moves none of them by `tolerance` times its length or more, three times in
+    a row. `names` are those of the columns of `examples.attributes`; an example has an attribute of
+    more values than two if it lies above its median. Raises UserError for an attribute that is
+    unknown, or that too few examples have or lack.
     """
-    if attribute not in names:
-        raise unknown("attribute", attribute, names)
     if method not in METHODS:
         raise unknown("method", method, METHODS)
-    column = list(names).index(attribute)
-    _check_counts(attribute, examples.own_attributes[:, column] > 0.5)
-    sums, before, movement, first = METHODS[method](column), None, [], 0
+    if examples.attributes is None:
+        raise UserError("the examples have no attributes: use faces, celeba:DIR or attributes.csv")
+    values = examples.own_attributes
+    columns = np.array([_column(names, attribute) for attribute in attributes])
+    thresholds = np.array([_threshold(values[:, column]) for column in columns], values.dtype)
+    for attribute, column, threshold in zip(attributes, columns, thresholds):
+        _check_counts(attribute, values[:, column] > threshold)
+    sums, before, movements, first = METHODS[method](columns, thresholds), None, [], 0
     for codes in code_batches(model, examples):
-        sums.update(codes, examples.own_attributes[first : first + len(codes)])
+        sums.update(codes, values[first : first + len(codes)])
         first += len(codes)
-        vector = sums.vector()
+        vectors = sums.vectors()
         if before is not None:
-            movement.append(float(np.linalg.norm(vector - before) / np.linalg.norm(vector)))
-        before = vector
-        if len(movement) >= 3 and max(movement[-3:]) < tolerance and sums.counts.min() >= FEWEST:
+            moved = np.linalg.norm(vectors - before, axis=1)
+            movements.append(moved / np.maximum(np.linalg.norm(vectors, axis=1), SMALLEST))
+        before = vectors
+        has_settled = len(movements) >= 3 and np.max(movements[-3:]) < tolerance
+        if has_settled and sums.counts.min() >= FEWEST:
             break
-    counts = tuple(int(count) for count in sums.counts)
-    return FeatureVector(attribute, vector.astype(np.float32), method, counts, movement)
+    return {
+        attribute: FeatureVector(
+            attribute,
+            vectors[k].astype(np.float32),
+            method,
+            tuple(sums.counts[:, k].tolist()),
+            [float(moved[k]) for moved in movements],
+        )
+        for k, attribute in enumerate(attributes)
+    }
+
+
+def feature_vector(model, examples, names, attribute: str, *how, **options) -> FeatureVector:
+    """The same for one attribute."""
+    return feature_vectors(model, examples, names, [attribute], *how, **options)[attribute]
+
+
+def binary(values, names) -> list[str]:
+    """The names of the attributes [n, k] that are 0 or 1 and not the same for all."""
+    is_binary = np.all((values == 0) | (values == 1), axis=0) & (np.ptp(values, axis=0) > 0)
+    return [name for name, found in zip(names, is_binary) if found]
+
+
+def _column(names, attribute: str) -> int:
+    if attribute not in names:
+        raise unknown("attribute", attribute, names)
+    return list(names).index(attribute)
+
+
+def _threshold(values) -> float:
+    return 0.5 if np.all((values == 0) | (values == 1)) else np.median(values)
 
 
 def pair_difference(model, name: str, without, with_) -> FeatureVector:

@@ -6,7 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import platformdirs
+
+from vae_keras.errors import UserError
 
 
 @contextlib.contextmanager
@@ -58,6 +61,21 @@ def remove_folder(path):
 def cache_folder() -> Path:
     """Where what can be made again is kept: VAE_KERAS_CACHE_DIR, or the system's place for it."""
     return Path(os.environ.get("VAE_KERAS_CACHE_DIR") or platformdirs.user_cache_dir("vae_keras"))
+
+
+def refuse_to_replace(path, overwrite: bool):
+    """Raise UserError if something is at `path` that `overwrite` does not allow to be replaced."""
+    if Path(path).exists() and not overwrite:
+        raise UserError(f"{str(path)!r} exists: choose another --output or give --overwrite")
+
+
+@contextlib.contextmanager
+def new_pixels(path, shape):
+    """Yield a new .npy file of uint8 `shape`, open behind its header: the bytes are to follow."""
+    with open(path, "wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        yield file
 
 
 def write_text(path, text: str):

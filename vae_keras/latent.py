@@ -1,7 +1,11 @@
 """What one does with a latent space."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.stats
+
+from vae_keras.objectives.divergences import kl_per_dimension
 
 BATCH = 128  # codes or files at a time: fast enough, and small enough for large images
 
@@ -15,6 +19,13 @@ def code_batches(model, examples):
     """The same batch by batch."""
     for batch in examples.batches():
         yield np.asarray(model.code(model.prepare(batch)))
+
+
+def posterior(model, examples) -> tuple[np.ndarray, np.ndarray]:
+    """`z_mean` and `z_log_var` of q(z|x) for every example: [n, latent_dim] each."""
+    batches = (model.posterior(model.prepare(batch)) for batch in examples.batches())
+    z_mean, z_log_var = (np.concatenate(head) for head in zip(*batches, strict=True))
+    return z_mean, z_log_var
 
 
 def decode(model, z) -> np.ndarray:
@@ -36,4 +47,43 @@ def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray
     codes[:, dimensions[0]] = across.ravel()
     if latent_dim > 1:
         codes[:, dimensions[1]] = up.ravel()
+    return codes
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where the codes of an exported model lie, dimension by dimension: [latent_dim] each.
+
+    Around `centre`, `width` is a standard deviation; `use` says how much a dimension tells of the
+    images: its KL in nats if the model is variational, else the variance of its codes.
+    """
+
+    centre: np.ndarray
+    width: np.ndarray
+    use: np.ndarray
+    unit: str
+
+    def quantiles(self, steps: int) -> np.ndarray:
+        """Codes at the midpoints of intervals of equal probability: [steps, latent_dim]."""
+        standard = scipy.stats.norm.ppf((np.arange(steps) + 0.5) / steps)[:, None]
+        return (self.centre + standard * self.width).astype(np.float32)
+
+
+def spread(exported, count=4 * BATCH, seed=0) -> Spread:
+    """The spread of the codes of `count` images that an exported model draws itself."""
+    labels = np.arange(count) % len(exported.class_names) if exported.takes_labels else None
+    images = exported.generate(count, seed, labels)
+    batch = exported.prepare({"x": images, "label": labels, "index": np.arange(count)})
+    if exported.is_variational:
+        use = kl_per_dimension(*exported.posterior(batch)).numpy().mean(axis=0)
+        size = exported.latent_dim
+        return Spread(np.zeros(size, np.float32), np.ones(size, np.float32), use, "nats")
+    codes = exported.code(batch).numpy()
+    return Spread(codes.mean(axis=0), codes.std(axis=0), codes.var(axis=0), "variance")
+
+
+def traversal(z, dimension: int, values) -> np.ndarray:
+    """The code `z` [latent_dim] with each of `values` in one dimension: [values, latent_dim]."""
+    codes = np.repeat(np.asarray(z, np.float32)[None], len(values), axis=0)
+    codes[:, dimension] = values
     return codes

@@ -1,4 +1,4 @@
-"""The pictures at the end of a run."""
+"""Images to pixels and files: the pictures at the end of a run, and films."""
 
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from vae_keras import plotting
 from vae_keras.latent import encode, prior_grid
 
 MOST_FRAMES = 60
+FRAME_PIXELS = 112  # least height of a frame of a film
+FRAME_MILLISECONDS = 90
 GRID_SIDE = 20
 
 
@@ -37,6 +39,28 @@ def manifold(model, dataset):
     across, up = grid[:GRID_SIDE, used[0]], grid[::GRID_SIDE, used[-1]]
     names = [f"z{n + 1} (quantiles of the prior)" for n in used]
     return plotting.manifold(model.decode(grid), (across, up), (*names, ""), "decoded grid")
+
+
+def to_pixels(images) -> np.ndarray:
+    """Images in [0, 1] -> uint8 of the same shape."""
+    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+
+
+def to_image(pixels) -> Image.Image:
+    """Pixels uint8 [height, width, channels] as a Pillow image."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def film(frames, target):
+    """Write a GIF that goes through pixels [n, height, width, channels] and back, for ever.
+
+    `target` is a path or an open file.
+    """
+    times = -(-FRAME_PIXELS // frames.shape[1])  # small images are enlarged
+    frames = frames.repeat(times, axis=1).repeat(times, axis=2)
+    images = [to_image(frame) for frame in np.concatenate([frames, frames[-2:0:-1]])]
+    options = dict(format="GIF", save_all=True, loop=0, duration=FRAME_MILLISECONDS)
+    images[0].save(target, append_images=images[1:], **options)
 
 
 def latent_gif(folder: Path):

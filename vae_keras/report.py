@@ -7,36 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_keras import data, plotting
+from vae_keras import plotting
 from vae_keras.callbacks import duration
 from vae_keras.errors import UserError
 from vae_keras.evaluation import code_figures, convergence, evaluate, likelihood_figures
-from vae_keras.export import TRAINING, load_exported
-from vae_keras.files import whole_file, write_text
-from vae_keras.runs import existing_run, read_config
+from vae_keras.files import refuse_to_replace, whole_file, write_text
+from vae_keras.runs import EVALUATION
+from vae_keras.trained import open_trained
 from vae_keras.uses import probe_accuracy
 
-NUMBERS, PICTURE = "evaluation.json", "evaluation.png"
 PERCENT_STEP = 20  # of the lines on progress
 NOT_A_LIKELIHOOD = (
     "cross-entropy of grey values: a loss, not a likelihood; compare it with grey figures alone"
 )
-
-
-def open_model(name: str):
-    """The model, the configuration and the folder of a run or an export. Raises UserError."""
-    if not (Path(name) / "saved_model.pb").is_file():
-        try:
-            run = existing_run(name)
-        except UserError:
-            pass  # an export of that name?
-        else:
-            config = run.read_config()
-            return run.load_model(), config, run.path
-    exported = load_exported(name)
-    if not (exported.path / TRAINING).is_file():
-        raise UserError(f"{str(exported.path)!r} has no {TRAINING}: export the run again")
-    return exported, read_config(exported.path / TRAINING), exported.path
 
 
 def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=50, **files):
@@ -46,19 +29,15 @@ def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=
     naive Monte Carlo, beside which it is put on the first `naive_images`. `files` are the options
     of `free_files`. Returns what evaluation.json holds. Raises UserError.
     """
-    model, config, folder = open_model(name)
+    trained = open_trained(name)
+    model, config, folder = trained.model, trained.config, trained.folder
     if model.is_variational and (samples < 1 or naive_samples < 1 or naive_images < 1):
         raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
     numbers, picture = free_files(folder, **files)
-    dataset = _load(config.replace(data_dir=data_dir or config.data_dir), name)
-    if dataset.image_shape != model.image_shape:
-        raise UserError(
-            f"{name} is for images of shape {model.image_shape}, but those of {config.dataset} are "
-            f"now of {dataset.image_shape}"
-        )
+    dataset = trained.dataset(data_dir)
     start = time.perf_counter()
     found = {
-        "model": folder.resolve().name,
+        "model": trained.name,
         "dataset": config.dataset,
         "data_kind": dataset.kind,
         "images": len(dataset.test),
@@ -86,12 +65,11 @@ def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=
 
 def free_files(folder: Path, output=None, overwrite=False) -> list[Path]:
     """Where numbers and picture go: `output` or `folder`. Raises UserError if they exist."""
-    files = [Path(output or folder) / name for name in (NUMBERS, PICTURE)]
+    files = [Path(output or folder) / name for name in EVALUATION]
     for file in files:
         if not file.parent.is_dir():
             raise UserError(f"folder {str(file.parent)!r} does not exist: correct --output")
-        if file.exists() and not overwrite:
-            raise UserError(f"{str(file)!r} exists: choose another --output or give --overwrite")
+        refuse_to_replace(file, overwrite)
     return files
 
 
@@ -161,13 +139,6 @@ def _estimate(row: dict, name: str) -> str:
         return ""
     error = row[f"{name}_error"]
     return f"{row[name]:.2f}" if error is None else f"{row[name]:.2f} ± {error:.2f}"
-
-
-def _load(config, name) -> data.Dataset:
-    try:
-        return data.load(config)
-    except UserError as error:
-        raise UserError(f"{name} needs the data it was trained on: {error}") from error
 
 
 def _averages(figures: dict[str, np.ndarray]) -> dict[str, float]:

@@ -12,6 +12,8 @@ from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
 from vae_keras.files import remove_folder, write_text
 
+EVALUATION = ("evaluation.json", "evaluation.png")  # what `evaluate` leaves
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -43,7 +45,7 @@ class RunFolder:
     @property
     def evaluation(self) -> list[Path]:
         """The numbers and the picture of `evaluate`."""
-        return [self.path / "evaluation.json", self.path / "evaluation.png"]
+        return [self.path / name for name in EVALUATION]
 
     @property
     def model(self) -> Path:

@@ -21,11 +21,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from vae_keras import callbacks, data, plotting
+from vae_keras import callbacks, data, latent, plotting
 from vae_keras.config import TrainConfig
-from vae_keras.errors import UserError
 from vae_keras.evaluation import evaluate
-from vae_keras.files import whole_file, write_text
+from vae_keras.files import refuse_to_replace, whole_file, write_text
 from vae_keras.latent import decode, encode
 from vae_keras.models import VAE
 from vae_keras.models.priors import StandardNormal
@@ -64,8 +63,7 @@ def free_files(folder: Path, study: str, overwrite=False) -> list[Path]:
     """The picture and the file of numbers of a study. Raises UserError if they exist."""
     files = [folder / f"{study}.png", folder / f"{study}.json"]
     for file in files:
-        if file.exists() and not overwrite:
-            raise UserError(f"{str(file)!r} exists: choose another --output or give --overwrite")
+        refuse_to_replace(file, overwrite)
     return files
 
 
@@ -196,9 +194,7 @@ def terms(configured, dataset):
 
 def posterior(model, examples) -> dict[str, np.ndarray]:
     """`z_mean`, `sigma` and one sample `z` of q(z|x) for every example: [n, latent_dim] each."""
-    batches = examples.batches()
-    heads = zip(*(model.head_outputs(model.prepare(batch).x) for batch in batches), strict=True)
-    z_mean, z_log_var = (np.concatenate(outputs) for outputs in heads)
+    z_mean, z_log_var = latent.posterior(model, examples)
     sigma = np.exp(0.5 * z_log_var)
     noise = np.random.default_rng(model.seed).standard_normal(z_mean.shape, np.float32)
     return {"z_mean": z_mean, "sigma": sigma, "z": z_mean + sigma * noise}

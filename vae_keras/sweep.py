@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from vae_keras import data, plotting
-from vae_keras.config import TrainConfig
+from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
 from vae_keras.evaluation import code_figures, evaluate
-from vae_keras.files import whole_file, write_text
+from vae_keras.files import refuse_to_replace, whole_file, write_text
 from vae_keras.studies import trained
 
 BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -25,8 +25,7 @@ def sweep(output, betas=BETAS, overwrite=False, **options) -> list[dict]:
     numbers, picture = (Path(output).with_suffix(ending) for ending in (".json", ".png"))
     if numbers.is_dir() or not numbers.parent.is_dir():
         raise UserError(f"--output {str(output)!r} must be a file name in a folder that exists")
-    if picture.exists() and not overwrite:
-        raise UserError(f"{str(picture)!r} exists: choose another --output or give --overwrite")
+    refuse_to_replace(picture, overwrite)
     dataset = data.load(TrainConfig(**options))
     configs = [TrainConfig(**options, beta=beta).resolved(dataset) for beta in betas]
     asked = json.loads(configs[0].replace(beta=1.0).to_json())
@@ -63,7 +62,7 @@ def _rows_so_far(numbers: Path, asked: dict) -> list[dict]:
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{numbers} is damaged: delete it, or choose another --output") from error
     for name in asked:
-        if config.get(name) != asked[name] and name not in ("data_dir", "output_dir"):
+        if config.get(name) != asked[name] and name not in NOT_OF_THE_RUN:
             raise UserError(
                 f"{numbers} is of a sweep with {name.replace('_', ' ')} {config.get(name)}, not "
                 f"{asked[name]}: choose another --output, or delete it"

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -29,6 +28,7 @@ from vae_keras.files import whole_file, whole_folder
 from vae_keras.latent import BATCH, encode
 from vae_keras.models import model_class
 from vae_keras.models.regularised import fitted_pca, flat, psnr
+from vae_keras.pictures import to_image, to_pixels
 from vae_keras.training import train
 
 CODE = np.dtype("<f2")  # how a code is stored: half precision
@@ -56,11 +56,11 @@ def compress(model, folder, output) -> dict[str, float]:
         whole_file(output) as temporary,
         _code_file(temporary, names, exported.latent_dim) as member,
     ):
-        for pixels in _read_images(files, exported.image_shape):
+        for pixels in _read_pixels(files, exported.image_shape):
             images = _to_floats(pixels)
             codes = _stored(exported.encode(images))
             member.write(codes.tobytes())
-            restored = _to_floats(_to_pixels(exported.decode(codes)))
+            restored = _to_floats(to_pixels(exported.decode(codes)))
             sums += len(images) * np.array(
                 [np.mean((images - restored) ** 2), psnr(images, restored)]
             )
@@ -99,23 +99,26 @@ def denoise(model, folder, output) -> int:
     files = image_files(folder)
     batches = (
         exported.reconstruct(_to_floats(pixels))
-        for pixels in _read_images(files, exported.image_shape)
+        for pixels in _read_pixels(files, exported.image_shape)
     )
     _write_images(output, _names(files, folder), batches)
     return len(files)
 
 
-def load_for_images(model, *endpoints) -> ExportedModel:
-    """The export `model` (path or name), if it can do `endpoints` with images alone."""
+def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
+    """The export `model` (path or name), if it can do `endpoints` with images, and no label.
+
+    With `with_labels` it may be a conditional one.
+    """
     exported = load_exported(model)
     for endpoint in endpoints:
         if endpoint not in exported.endpoints:
             raise UserError(f"model {str(model)!r} has no endpoint {endpoint!r}: use another one")
-        if "label" in exported.model.signatures[endpoint].structured_input_signature[1]:
-            raise UserError(
-                f"model {str(model)!r} is conditional and would need a label for each image: "
-                "use one without labels"
-            )
+    if exported.takes_labels and not with_labels:
+        raise UserError(
+            f"model {str(model)!r} is conditional and would need a label for each image: use one "
+            "without labels"
+        )
     if exported.image_shape[-1] not in COLOR_MODES:
         raise UserError(
             f"model {str(model)!r} is of {exported.image_shape[-1]} channels: images have 1 or 3"
@@ -123,11 +126,16 @@ def load_for_images(model, *endpoints) -> ExportedModel:
     return exported
 
 
+def read_images(files, image_shape) -> np.ndarray:
+    """The images in `files`, cropped and resized: float32 [n, *image_shape] in [0, 1]."""
+    return np.concatenate([_to_floats(pixels) for pixels in _read_pixels(files, image_shape)])
+
+
 def _names(files, folder: Path) -> list[str]:
     return [file.relative_to(folder).as_posix() for file in files]
 
 
-def _read_images(files, image_shape):
+def _read_pixels(files, image_shape):
     """The images in `files`, resized, in batches: uint8 [batch, *image_shape]."""
     *size, channels = image_shape
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding Python's lock
@@ -139,12 +147,12 @@ def _read_images(files, image_shape):
 
 def _write_images(output, names, batches):
     """Write images [batch, height, width, channels] in [0, 1] below `output`, all or none."""
-    images = itertools.chain.from_iterable(map(_to_pixels, batches))
+    images = itertools.chain.from_iterable(map(to_pixels, batches))
     with _into_folder(Path(output)) as temporary:
         for name, image in zip(_png_names(names), images, strict=True):
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
+            to_image(image).save(path)
 
 
 @contextlib.contextmanager
@@ -171,10 +179,6 @@ def _png_names(names) -> list[str]:
 
 def _to_floats(pixels) -> np.ndarray:
     return pixels / np.float32(255)
-
-
-def _to_pixels(images) -> np.ndarray:
-    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
 
 
 # The file of codes

@@ -9,16 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from vae_keras.data.dataset import Dataset, Examples, dataset
-from vae_keras.data.folder import (
-    Crop,
-    Row,
-    column_names,
-    image_files,
-    next_cells,
-    resized,
-    table_rows,
-    values_by_image,
-)
+from vae_keras.data.folder import Crop, image_files, resized
+from vae_keras.data.tables import Row, column_names, next_cells, table_rows, values_by_image
 from vae_keras.errors import UserError
 
 NAME = "celeba"

@@ -18,7 +18,7 @@ from vae_keras.data.dataset import Dataset, Examples, dataset
 from vae_keras.data.face_drawing import CHUNK, check_size, draw
 from vae_keras.data.face_factors import attributes, flipped, sample
 from vae_keras.errors import UserError
-from vae_keras.files import cache_folder, whole_file
+from vae_keras.files import cache_folder, new_pixels, whole_file
 
 __all__ = ["attributes", "draw", "faces", "faces_dataset", "flipped", "sample"]
 
@@ -60,10 +60,8 @@ def faces(image_size: int, count: int = COUNT, seed: int = SEED) -> tuple[np.nda
 
 def _fill(target: Path, factors, size):
     """Draw the faces to the .npy file `target`, saying how long it takes if it takes long."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(factors), size, size, 3)}
     start = time.perf_counter()
-    with open(target, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+    with new_pixels(target, (len(factors), size, size, 3)) as file:
         for first in range(0, len(factors), CHUNK):
             file.write(draw(factors[first : first + CHUNK], size).tobytes())
             seconds = (time.perf_counter() - start) * len(factors) / CHUNK

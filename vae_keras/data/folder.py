@@ -1,12 +1,10 @@
 """A folder of images: any size and format that Pillow reads, streamed from a resized cache."""
 
 import concurrent.futures
-import csv
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +12,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from vae_keras.data.dataset import Dataset, Examples, dataset
+from vae_keras.data.tables import column_names, next_cells, table_rows, values_by_image
 from vae_keras.errors import UserError
-from vae_keras.files import cache_folder, whole_folder, write_text
+from vae_keras.files import cache_folder, new_pixels, whole_folder, write_text
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 COLOR_MODES = ("auto", "grayscale", "rgb")
@@ -25,7 +24,6 @@ CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
 ATTRIBUTES = "attributes.csv"
 WORDS = {"true": 1.0, "false": 0.0}
 LARGEST = float(np.finfo(np.float32).max)
-Row = tuple[int, list[str]]  # the number of a line in its file, and its cells
 
 
 class Crop(NamedTuple):
@@ -128,12 +126,10 @@ def _state(file: Path, folder: Path) -> list:
 def _fill(target: Path, files, image_size, color_mode, crop):
     """Write every file, resized, to the .npy file `target`, saying first what is done."""
     shape = (len(files), *image_size, 1 if color_mode == "grayscale" else 3)
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     print(f"resizing {len(files):,} images to {'×'.join(map(str, shape[1:]))}, once:", flush=True)
     start = time.perf_counter()
     workers = os.cpu_count() or 1  # Pillow decodes and resizes without holding Python's lock
-    with open(target, "wb") as file, concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        np.lib.format.write_array_header_1_0(file, header)
+    with new_pixels(target, shape) as file, concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for first in range(0, len(files), CHUNK):
             chunk = files[first : first + CHUNK]
             for pixels in pool.map(lambda f: read_pixels(f, image_size, color_mode, crop), chunk):
@@ -212,79 +208,3 @@ def _number(cell: str) -> float:
     if not abs(number) <= LARGEST:  # also NaN
         raise KeyError(cell)
     return number
-
-
-def table_rows(table: Path) -> Iterator[Row]:
-    """The lines of a .csv file, or of a text with spaces between its cells, unless they are empty.
-
-    Raises UserError for a file that is neither.
-    """
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            is_csv = table.suffix == ".csv"
-            lines = csv.reader(file, strict=True) if is_csv else map(str.split, file)
-            for number, cells in enumerate(lines, 1):
-                if any(cells):
-                    yield number, cells
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table}: not a readable table ({error}): save it as UTF-8") from error
-
-
-def next_cells(table: Path, rows: Iterator[Row]) -> list[str]:
-    """The cells of the next row. Raises UserError if there is none."""
-    _, cells = next(rows, (0, None))
-    if cells is None:
-        raise UserError(f"{table}: is empty or ends before its header: restore or remove it")
-    return cells
-
-
-def column_names(table: Path, cells: list[str]) -> tuple[str, ...]:
-    """The names in a header. Raises UserError if one is missing or comes twice."""
-    names = tuple(cell.strip() for cell in cells)
-    if not names or not all(names):
-        raise UserError(f"{table}: its header lacks the name of a column: add it")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UserError(f"{table}: has two columns called {twice!r}: rename or remove one")
-    return names
-
-
-def values_by_image(
-    table: Path,
-    rows: Iterable[Row],
-    images: list[str],
-    names: tuple[str, ...],
-    value: Callable[[str], float],
-    wanted: str,
-) -> np.ndarray:
-    """The values of `images` in the columns `names`, float32 [n, k], from rows in any order.
-
-    The first cell of a row is the image; `value` gives the number that another cell means or raises
-    KeyError(cell), and `wanted` says what it takes. Raises UserError unless every image has a row.
-    """
-    positions = {image: position for position, image in enumerate(images)}
-    values = np.empty((len(images), len(names)), np.float32)
-    is_listed = np.zeros(len(images), bool)
-    for line, (image, *cells) in rows:
-        where, position = f"{table}, line {line}", positions.get(image)
-        if len(cells) != len(names):
-            columns = f"{len(cells)} values for {len(names)} columns"
-            raise UserError(f"{where}: has {columns}: give one for each")
-        if position is None:
-            raise UserError(f"{where}: there is no image {image!r}: add it or remove the line")
-        if is_listed[position]:
-            raise UserError(f"{where}: lists {image!r} for the second time: remove one line")
-        try:
-            values[position] = [*map(value, cells)]
-        except KeyError as error:
-            [cell] = error.args
-            name = names[cells.index(cell)]
-            raise UserError(f"{where}: {name!r} is {cell!r}: it must be {wanted}") from None
-        is_listed[position] = True
-    if not is_listed.all():
-        missing = np.flatnonzero(~is_listed)
-        raise UserError(
-            f"{table}: lacks {len(missing):,} of {len(images):,} images, such as "
-            f"{images[missing[0]]!r}: add a line for each"
-        )
-    return values

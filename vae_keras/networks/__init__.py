@@ -1,11 +1,10 @@
 """Encoders and decoders without any loss."""
 
-import inspect
-
-from vae_keras.errors import UserError, unknown
+from vae_keras.errors import unknown
 from vae_keras.networks.conv import ConvNetwork
 from vae_keras.networks.dense import DenseNetwork, LinearNetwork
 from vae_keras.networks.network import Network
+from vae_keras.options import check_accepted
 
 NETWORKS = {"dense": DenseNetwork, "conv": ConvNetwork, "linear": LinearNetwork}
 
@@ -19,7 +18,5 @@ def network(name_or_network, **options):
         return name_or_network
     if name_or_network not in NETWORKS:
         raise unknown("network", name_or_network, NETWORKS)
-    accepted = inspect.signature(NETWORKS[name_or_network]).parameters
-    for option in options.keys() - accepted.keys():
-        raise UserError(f"network {name_or_network!r} has no {option}: leave --{option} out")
+    check_accepted("network", name_or_network, NETWORKS[name_or_network], options.keys())
     return NETWORKS[name_or_network](**options)

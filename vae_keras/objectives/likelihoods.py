@@ -5,7 +5,6 @@ channel, and turns these parameters into log-probabilities, a mean and samples. 
 logits or unbounded means: a probability is never formed to be logged again.
 """
 
-import inspect
 import math
 
 import keras
@@ -19,6 +18,7 @@ from vae_keras.objectives.reconstruction import (
     SquaredError,
     sum_over_features,
 )
+from vae_keras.options import check_accepted
 
 
 class Likelihood(Reconstruction):
@@ -207,8 +207,7 @@ def likelihood(name: str, **options) -> Likelihood:
     """The likelihood called `name`. Raises UserError if it is unknown or lacks an option."""
     if name not in LIKELIHOODS:
         raise unknown("likelihood", name, LIKELIHOODS)
-    for option in options.keys() - inspect.signature(LIKELIHOODS[name]).parameters.keys():
-        raise UserError(f"likelihood {name!r} has no {option}: leave --{option} out")
+    check_accepted("likelihood", name, LIKELIHOODS[name], options.keys())
     return LIKELIHOODS[name](name=name, **options)
 
 
