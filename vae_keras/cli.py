@@ -6,12 +6,19 @@ from pathlib import Path
 
 import click
 
-from vae_keras import data, plotting, uses
+from vae_keras import data, plotting, sequences, uses
 from vae_keras.config import TrainConfig, config_class, type_of
+from vae_keras.edits import edits_command
 from vae_keras.errors import UserError
 from vae_keras.export import export, load_exported
-from vae_keras.files import refuse_to_replace
-from vae_keras.latent_commands import feature, free_picture, morph, traverse, write_picture
+from vae_keras.files import free_output
+from vae_keras.latent_commands import (
+    PICTURES,
+    feature,
+    morph,
+    traverse,
+    write_picture,
+)
 from vae_keras.report import report, table
 from vae_keras.runs import existing_run, run_to_resume
 from vae_keras.studies import study
@@ -110,20 +117,31 @@ def evaluate_command(model, **options):
 
 @commands.command(name="generate")
 @click.argument("model")
-@click.option("--n", type=click.IntRange(1, 10_000), default=64, show_default=True, help="images")
+@click.option("--n", type=click.IntRange(1, 10_000), default=64, show_default=True, help="examples")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--label", type=int, help="class to draw, for a conditional model; default: each in turn"
 )
-@click.option("--output", type=Path, help="picture to write; default: MODEL_samples.png")
-@click.option("--overwrite", is_flag=True, help="replace the picture if it exists")
-def generate_command(model, n, seed, label, output, overwrite):
-    """Draw new images from MODEL, an export such as saved_models/digits_vae, or its name."""
+@click.option(
+    "--temperature", type=click.FloatRange(0), default=1.0, help="of tokens; 0: likeliest"
+)
+@click.option("--output", type=Path, help="to write; default: MODEL_samples")
+@click.option("--overwrite", is_flag=True, help="replace the file if it exists")
+def generate_command(model, n, seed, label, temperature, output, overwrite):
+    """Draw new examples from MODEL, an export such as saved_models/digits_vae, or its name.
+
+    Images become a picture, melodies a .mid file or a picture, sentences a .txt file.
+    """
     exported = load_exported(model)
-    name = exported.path.resolve().name
-    output = free_picture(output or Path(f"{name}_samples.png"), overwrite)
-    images = exported.generate(n, seed, label)
-    write_picture(plotting.image_grid(images, title=f"{name}, {n} samples"), output)
+    name, words = exported.path.resolve().name, exported.vocabulary
+    endings = sequences.endings(words) if words else PICTURES
+    output = free_output(output or Path(f"{name}_samples{endings[0]}"), overwrite, endings)
+    examples = exported.generate(n, seed, label, temperature)
+    if words:
+        sequences.save(examples, words, output, f"{name}, {n} samples")
+        print(output)
+    else:
+        write_picture(plotting.image_grid(examples, title=f"{name}, {n} samples"), output)
 
 
 @commands.command(name="export")
@@ -133,21 +151,11 @@ def generate_command(model, n, seed, label, output, overwrite):
 def export_command(run, output, overwrite):
     """Write RUN (a folder such as runs/digits_vae) as a SavedModel, with its evaluation if any."""
     folder = existing_run(run)
-    output = _free(output or folder.exported, overwrite, folder=True)
+    output = free_output(output or folder.exported, overwrite, folder=True)
     model, metrics = folder.load_model(), folder.read_metrics()
     evaluation = [file for file in folder.evaluation if file.is_file()]
     export(model, output, folder.read_config(), metrics, evaluation)
     print(output)
-
-
-def _free(path: Path, overwrite: bool, folder=False) -> Path:
-    """The path, if something may be written there."""
-    if not folder and not path.parent.is_dir():
-        raise UserError(f"--output {str(path)!r}: folder {str(path.parent)!r} does not exist")
-    refuse_to_replace(path, overwrite)
-    if path.exists() and path.is_dir() != folder:
-        raise UserError(f"--output {str(path)!r} is {'not ' if folder else ''}a folder")
-    return path
 
 
 @commands.command(name="compress")
@@ -157,7 +165,7 @@ def _free(path: Path, overwrite: bool, folder=False) -> Path:
 @click.option("--overwrite", is_flag=True, help="replace the file if it exists")
 def compress_command(model, folder, output, overwrite):
     """Encode the images in FOLDER to float16 codes by MODEL, an export or its name."""
-    _free(output, overwrite)
+    free_output(output, overwrite)
     print(f"encoding the images in {folder} by {model} …", flush=True)
     found = uses.compress(model, folder, output)
     sizes = {name: found[f"{name}_bytes"] for name in ("original", "pixel", "code", "archive")}
@@ -184,7 +192,7 @@ def _into_folder(command):
 @_into_folder
 def restore_command(model, file, output, overwrite):
     """Decode FILE, which compress wrote with the same MODEL, to PNG files."""
-    _free(output, overwrite, folder=True)
+    free_output(output, overwrite, folder=True)
     print(f"decoding {file} by {model} …", flush=True)
     print(f"{output}: {uses.restore(model, file, output):,} images")
 
@@ -195,7 +203,7 @@ def restore_command(model, file, output, overwrite):
 @_into_folder
 def denoise_command(model, folder, output, overwrite):
     """Reconstruct the images in FOLDER by MODEL, best the export of a denoising model."""
-    _free(output, overwrite, folder=True)
+    free_output(output, overwrite, folder=True)
     print(f"reconstructing the images in {folder} by {model} …", flush=True)
     print(f"{output}: {uses.denoise(model, folder, output):,} images")
 
@@ -250,5 +258,6 @@ def explore_command(model, **options):
     serve(model, **options)
 
 
+study.add_command(edits_command)
 for _command in (study, sweep_command, morph, traverse, feature):
     commands.add_command(_command)

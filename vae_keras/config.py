@@ -23,7 +23,8 @@ from vae_keras.networks import network as network_called
 from vae_keras.options import option
 
 ACTIVATIONS = ("gelu", "relu", "tanh", "silu", "elu", "leaky_relu")
-NOT_OF_THE_RUN = ("data_dir", "output_dir", "resume", "overwrite")  # may differ when it resumes
+# may differ when it resumes
+NOT_OF_THE_RUN = ("data_dir", "output_dir", "tensorboard", "resume", "overwrite")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,8 @@ class TrainConfig:
 
     dataset: str = option(
         "digits",
-        "digits, mnist, fashion_mnist, cifar10, faces, folder:DIR, celeba:DIR, FILE.npz, IDX file",
+        "digits, mnist, fashion_mnist, cifar10, faces, faces:COUNT, folder:DIR, celeba:DIR, "
+        "FILE.npz, IDX file; melodies, midi:DIR; sentences, text:FILE",
     )
     data_dir: str | None = option(
         None, "folder searched for archives before a download (or VAE_KERAS_DATA_DIR)"
@@ -71,6 +73,9 @@ class TrainConfig:
     seed: int = option(0, "of weights, noise and order of the data", at_least=0, at_most=2**31 - 1)
     name: str | None = option(None, "of the run; default: data set and model, numbered if taken")
     output_dir: str = option(".", "folder of runs/ and saved_models/")
+    tensorboard: bool = option(
+        False, "also write runs/NAME/tensorboard/ (needs the extra tensorboard)"
+    )
     resume: bool = option(False, "go on from the last checkpoint of the run")
     overwrite: bool = option(False, "replace a run of the same name")
 
@@ -144,9 +149,11 @@ RECIPES = {
     "sparse": dict(network="linear", sparsity_weight=0.1),
     "vae": dict(likelihood="bernoulli"),
     "conditional": dict(likelihood="bernoulli"),
+    "sequence": dict(network="lstm", batch_size=128, steps=10_000, learning_rate=1e-3),
     "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
     "digits linear": dict(learning_rate=5e-2),
     "colour": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
+    "faces": dict(network="resnet", batch_size=64, steps=6_400, learning_rate=2e-3),
     "colour vae": dict(likelihood="gaussian"),
     "colour conditional": dict(likelihood="gaussian"),
 }
@@ -158,6 +165,7 @@ def recipe_of(dataset: str, model: str, kind: str, latent_dim: int) -> dict[str,
     A code of more than WIDE dimensions has the entry "wide MODEL".
     """
     wide = f"wide {model}" if latent_dim > WIDE else ""
+    dataset = dataset.partition(":")[0]
     keys = ("any", wide, kind, model, f"{kind} {model}", dataset, f"{dataset} {model}")
     return functools.reduce(lambda found, key: {**found, **RECIPES.get(key, {})}, keys, {})
 

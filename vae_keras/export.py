@@ -20,6 +20,7 @@ from vae_keras.models.autoencoder import Batch
 SAVED_MODELS = Path("saved_models")
 LABELS = "labels.json"
 TRAINING = "training.json"  # the configuration it was trained with
+VOCABULARY = "assets/vocabulary.txt"  # of a model of sequences: the words of the tokens 0, 1, …
 FEATURES, FEATURES_PICTURE = "features.json", "features.png"  # if it has feature vectors
 PRETRAINED = SAVED_MODELS / "pretrained"
 
@@ -28,8 +29,8 @@ def export(model, path, config, metrics: dict, beside=()):
     """Write `model` as a SavedModel with its endpoints, whole or not at all.
 
     Beside it stand `model_card.md`, the configuration it was trained with and, if the endpoints
-    take labels, `labels.json` with their names in the order of their numbers; and copies of the
-    files `beside`.
+    take labels, `labels.json` with their names in the order of their numbers; if they take tokens,
+    the words of these, one a line; and copies of the files `beside`.
     """
     # The endpoints name their variables; tracking the model as well would store each one twice.
     archive = keras.export.ExportArchive()
@@ -42,6 +43,9 @@ def export(model, path, config, metrics: dict, beside=()):
         write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
         for file in beside:
             shutil.copy(file, temporary)
+        if model.vocabulary:
+            (temporary / VOCABULARY).parent.mkdir(exist_ok=True)
+            write_text(temporary / VOCABULARY, "".join(f"{word}\n" for word in model.vocabulary))
         if model.takes_labels:
             write_text(temporary / LABELS, json.dumps(metrics["class_names"]) + "\n")
 
@@ -95,6 +99,10 @@ class ExportedModel:
         self.class_names = ()
         if (self.path / LABELS).is_file():
             self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
+        self.vocabulary = ()
+        if (self.path / VOCABULARY).is_file():
+            words = (self.path / VOCABULARY).read_text(encoding="utf-8")
+            self.vocabulary = tuple(words.split("\n")[:-1])
 
     def _input(self, endpoint, name) -> tf.TensorSpec:
         return self.model.signatures[endpoint].structured_input_signature[1][name]
@@ -124,16 +132,16 @@ class ExportedModel:
         """[batch, latent_dim] -> [batch, *image_shape]."""
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
-    def generate(self, n: int, seed=0, label=None):
+    def generate(self, n: int, seed=0, label=None, temperature=1.0):
         """`n` new examples, the same for the same seed (a number or a pair): [n, *image_shape].
 
-        A conditional model draws every class in turn unless `label` says otherwise.
+        A conditional model draws every class in turn unless `label` says otherwise; `temperature`
+        is for tokens.
         """
         if self.takes_labels and label is None:
             label = np.arange(n) % len(self.class_names)
-        return self.call("generate", n=n, seed=np.broadcast_to(seed, 2), **self._labels(label, n))[
-            "x"
-        ]
+        more = {"temperature": temperature} if self.vocabulary else self._labels(label, n)
+        return self.call("generate", n=n, seed=np.broadcast_to(seed, 2), **more)["x"]
 
     def log_prob(self, x, z, label=None):
         """log p(x|z) in nats: [batch]."""

@@ -46,17 +46,16 @@ class FeatureVector:
 class Means:
     """Sums of codes with and without each attribute: the vectors are the differences of the means.
 
-    `columns` are those of the attributes that are sought, `thresholds` the values above which an
-    example has them.
+    `columns` are those of the attributes that are sought.
     """
 
-    def __init__(self, columns, thresholds):
-        self.columns, self.thresholds = columns, thresholds
+    def __init__(self, columns):
+        self.columns = columns
         self.sums, self.counts = 0.0, np.zeros((2, len(columns)), int)
 
-    def update(self, codes, attributes):
-        """Add a batch of codes [n, latent_dim] and all its attributes [n, k]."""
-        has = attributes[:, self.columns] > self.thresholds
+    def update(self, codes, design):
+        """Add a batch of codes [n, latent_dim] and its rows [n, k] of `_design`."""
+        has = design[:, self.columns] > 0
         groups = np.stack([~has, has])
         self.sums = self.sums + np.swapaxes(groups, 1, 2).astype(np.float64) @ codes
         self.counts += groups.sum(axis=1)
@@ -74,14 +73,13 @@ class Regression(Means):
     not get into its vector. Streamed as the sums of the normal equations.
     """
 
-    def __init__(self, columns, thresholds):
-        super().__init__(columns, thresholds)
+    def __init__(self, columns):
+        super().__init__(columns)
         self.square = self.product = 0.0
 
-    def update(self, codes, attributes):
-        super().update(codes, attributes)
-        design = np.column_stack([np.ones(len(codes)), attributes]).astype(np.float64)
-        design[:, 1 + self.columns] = attributes[:, self.columns] > self.thresholds
+    def update(self, codes, design):
+        super().update(codes, design)
+        design = np.column_stack([np.ones(len(codes)), design])
         self.square = self.square + design.T @ design
         self.product = self.product + design.T @ codes
 
@@ -95,25 +93,25 @@ METHODS = {"means": Means, "regression": Regression}
 def feature_vectors(
     model, examples, names, attributes, method="means", tolerance=TOLERANCE
 ) -> dict[str, FeatureVector]:
-    """The vectors of `attributes`, from the codes of `examples`, batch by batch.
+    """The vectors of `attributes`, from the codes of `examples`, batch by batch in random order.
 
     It stops when a batch moves none of them by `tolerance` times its length or more, three times in
     a row. `names` are those of the columns of `examples.attributes`; an example has an attribute of
-    more values than two if it lies above its median. Raises UserError for an attribute that is
-    unknown, or that too few examples have or lack.
+    more values than two if it lies above its median, or at the largest value if that is the median.
+    Raises UserError for an attribute that is unknown, or that too few examples have or lack.
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
-    if examples.attributes is None:
-        raise UserError("the examples have no attributes: use faces, celeba:DIR or attributes.csv")
-    values = examples.own_attributes
+    examples = examples.take(np.random.default_rng(0).permutation(len(examples)))
+    values = _values(examples)
     columns = np.array([_column(names, attribute) for attribute in attributes])
-    thresholds = np.array([_threshold(values[:, column]) for column in columns], values.dtype)
-    for attribute, column, threshold in zip(attributes, columns, thresholds):
-        _check_counts(attribute, values[:, column] > threshold)
-    sums, before, movements, first = METHODS[method](columns, thresholds), None, [], 0
+    has = np.stack([_has(values[:, column]) for column in columns], axis=1)
+    for attribute, of_all in zip(attributes, has.T):
+        _check_counts(attribute, of_all)
+    design = _design(values, columns, has)
+    sums, before, movements, first = METHODS[method](columns), None, [], 0
     for codes in code_batches(model, examples):
-        sums.update(codes, values[first : first + len(codes)])
+        sums.update(codes, design[first : first + len(codes)])
         first += len(codes)
         vectors = sums.vectors()
         if before is not None:
@@ -140,10 +138,29 @@ def feature_vector(model, examples, names, attribute: str, *how, **options) -> F
     return feature_vectors(model, examples, names, [attribute], *how, **options)[attribute]
 
 
-def binary(values, names) -> list[str]:
-    """The names of the attributes [n, k] that are 0 or 1 and not the same for all."""
-    is_binary = np.all((values == 0) | (values == 1), axis=0) & (np.ptp(values, axis=0) > 0)
-    return [name for name, found in zip(names, is_binary) if found]
+def binary(examples, names) -> list[str]:
+    """The names of the attributes that are 0 or 1 and that enough examples have and lack.
+
+    Raises UserError if there is none.
+    """
+    values = _values(examples)
+    has = (values == 1).sum(axis=0)
+    is_binary = np.all((values == 0) | (values == 1), axis=0)
+    is_enough = (has >= FEWEST) & (len(values) - has >= FEWEST)
+    found = [name for name, fits in zip(names, is_binary & is_enough) if fits]
+    if not found:
+        raise UserError(
+            f"no attribute is 0 or 1, had and lacked by {FEWEST} examples: name one of "
+            f"{', '.join(names)}"
+        )
+    return found
+
+
+def _values(examples) -> np.ndarray:
+    """The attributes of a split, [n, k]. Raises UserError without any."""
+    if examples.attributes is None:
+        raise UserError("the examples have no attributes: use faces, celeba:DIR or attributes.csv")
+    return examples.own_attributes
 
 
 def _column(names, attribute: str) -> int:
@@ -152,8 +169,24 @@ def _column(names, attribute: str) -> int:
     return list(names).index(attribute)
 
 
-def _threshold(values) -> float:
-    return 0.5 if np.all((values == 0) | (values == 1)) else np.median(values)
+def _has(values) -> np.ndarray:
+    """Which of the values [n] of an attribute mean that an example has it."""
+    if np.all((values == 0) | (values == 1)):
+        return values == 1
+    below_largest = values[values < values.max()].max(initial=values.min())
+    return values > min(np.median(values), below_largest)
+
+
+def _design(values, columns, has) -> np.ndarray:
+    """Attributes [n, k], those in `columns` replaced by `has`, around their means in a range of 1.
+
+    So the constant of a regression takes no part in attributes that always add up to 1, such as
+    colours of hair, and no attribute gets lost beside another of large numbers.
+    """
+    design = values.astype(np.float64)
+    design[:, columns] = has
+    ranges = np.ptp(design, axis=0)
+    return (design - design.mean(axis=0)) / np.where(ranges > 0, ranges, 1)
 
 
 def pair_difference(model, name: str, without, with_) -> FeatureVector:
@@ -202,7 +235,7 @@ def load(path, latent_dim: int | None = None) -> dict[str, FeatureVector]:
     for feature in found.values():
         if latent_dim is not None and feature.vector.shape != (latent_dim,):
             raise UserError(
-                f"{path}: {feature.name!r} is of {feature.vector.shape[-1]} dimensions, but the "
+                f"{path}: {feature.name!r} is of {feature.vector.size} dimensions, but the "
                 f"model has {latent_dim}"
             )
     return found

@@ -69,6 +69,21 @@ def refuse_to_replace(path, overwrite: bool):
         raise UserError(f"{str(path)!r} exists: choose another --output or give --overwrite")
 
 
+def free_output(path: Path, overwrite: bool, endings=(), folder=False) -> Path:
+    """The path, if a file (or folder) may be written there, of one of `endings` if there are any.
+
+    Raises UserError.
+    """
+    if endings and path.suffix.lower() not in endings:
+        raise UserError(f"--output {str(path)!r} must end in one of {', '.join(endings)}")
+    if not folder and not path.parent.is_dir():
+        raise UserError(f"--output {str(path)!r}: folder {str(path.parent)!r} does not exist")
+    refuse_to_replace(path, overwrite)
+    if path.exists() and path.is_dir() != folder:
+        raise UserError(f"--output {str(path)!r} is {'not ' if folder else ''}a folder")
+    return path
+
+
 @contextlib.contextmanager
 def new_pixels(path, shape):
     """Yield a new .npy file of uint8 `shape`, open behind its header: the bytes are to follow."""

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from vae_keras import features, morphing, plotting
+from vae_keras import features, morphing, plotting, sequences
 from vae_keras.errors import UserError
-from vae_keras.export import FEATURES, FEATURES_PICTURE
-from vae_keras.files import refuse_to_replace, whole_file
+from vae_keras.export import FEATURES, FEATURES_PICTURE, load_exported
+from vae_keras.files import free_output, whole_file
 from vae_keras.latent import spread, traversal
 from vae_keras.pictures import film
 from vae_keras.trained import open_trained
@@ -18,18 +18,6 @@ from vae_keras.uses import load_for_images, read_images, to_pixels
 PICTURES = (".png", ".jpg", ".pdf", ".svg")
 ALPHAS = np.linspace(-2, 2, 9)  # of a feature vector in its picture
 SQUARE = 10  # images in a row between four corners
-
-
-def free_picture(path: Path, overwrite: bool, endings=PICTURES) -> Path:
-    """The path, if a picture may be written there. Raises UserError."""
-    if path.suffix.lower() not in endings:
-        raise UserError(f"--output {str(path)!r} must end in one of {', '.join(endings)}")
-    if not path.parent.is_dir():
-        raise UserError(f"--output {str(path)!r}: folder {str(path.parent)!r} does not exist")
-    refuse_to_replace(path, overwrite)
-    if path.is_dir():
-        raise UserError(f"--output {str(path)!r} is a folder")
-    return path
 
 
 def write_picture(figure, path: Path):
@@ -57,42 +45,61 @@ def _to_a_picture(ending: str):
 
 @click.command()
 @click.argument("model")
-@click.argument("images", nargs=-1, type=Path)
+@click.argument("ends", nargs=-1)
 @click.option("--method", type=click.Choice(list(morphing.METHODS)), default="linear")
 @click.option("--steps", type=click.IntRange(2, 100), default=10, show_default=True)
 @click.option("--square", is_flag=True, help="between four corners, 10 × 10 images")
-@_to_a_picture("morph.png")
-def morph(model, images, method, steps, square, seed, label, output, overwrite):
-    """Go from image to image through the latent space of MODEL, an export or its name.
+@_to_a_picture("morph")
+def morph(model, ends, method, steps, square, seed, label, output, overwrite):
+    """Go from one to another through the latent space of MODEL, an export or its name.
 
-    IMAGES are two files or more; without any the model draws its own. A film if OUTPUT is a .gif.
+    ENDS are two image files or more, .mid files or sentences, as the model is for; without any it
+    draws its own. Images become a picture, or a film if OUTPUT is a .gif.
     """
-    exported = load_for_images(model, "encode", "decode", "generate", with_labels=True)
+    exported = load_exported(model)
+    is_of_images = not exported.vocabulary
     name = exported.path.resolve().name
-    endings = PICTURES if square else (*PICTURES, ".gif")
-    output = free_picture(output or Path(f"{name}_morph.png"), overwrite, endings)
-    if images and (len(images) < 2 or (square and len(images) != 4)):
+    if square and not is_of_images:
+        raise UserError(f"--square is for images, and {name} is for sequences")
+    if ends and (len(ends) < 2 or (square and len(ends) != 4)):
         raise UserError(
-            f"{len(images)} images: give {'four' if square else 'two or more'}, or none"
+            f"{len(ends)} to morph: give {'four' if square else 'two or more'}, or none"
         )
-    if images:
-        ends = read_images(images, exported.image_shape)
+    if is_of_images:
+        exported = load_for_images(exported, "encode", "decode", "generate", with_labels=True)
+        endings = PICTURES if square else (*PICTURES, ".gif")
     else:
-        ends = exported.generate(4 if square else 2, seed, label)
-    codes = exported.encode(ends, label)
-    if output.suffix.lower() == ".gif":
-        frames = exported.decode(morphing.path(codes, steps, method), label)
+        endings = sequences.endings(exported.vocabulary)
+    output = free_output(output or Path(f"{name}_morph{endings[0]}"), overwrite, endings)
+    codes = exported.encode(_ends(exported, ends, 4 if square else 2, seed, label), label)
+    if square:
+        between, steps = morphing.between_corners(codes, SQUARE, method), SQUARE
+    elif output.suffix.lower() in PICTURES and is_of_images:
+        legs = itertools.pairwise(codes)  # a row for each, with both its ends
+        between = np.concatenate([morphing.path(leg, steps, method) for leg in legs])
+    else:
+        between = morphing.path(codes, steps, method)
+    frames, title = exported.decode(between, label), f"{name}: {method} morphing"
+    if not is_of_images:
+        sequences.save(frames, exported.vocabulary, output, title)
+        print(output)
+    elif output.suffix.lower() == ".gif":
         with whole_file(output) as temporary:
             film(to_pixels(frames), temporary)
         print(output)
-        return
-    if square:
-        between, steps = morphing.between_corners(codes, SQUARE, method), SQUARE
     else:
-        legs = itertools.pairwise(codes)
-        between = np.concatenate([morphing.path(leg, steps, method) for leg in legs])
-    frames = exported.decode(between, label)
-    write_picture(plotting.image_grid(frames, steps, f"{name}: {method} morphing"), output)
+        write_picture(plotting.image_grid(frames, steps, title), output)
+
+
+def _ends(exported, ends, count: int, seed: int, label):
+    """What is morphed: the examples that `ends` name, or so many that the model draws."""
+    if not ends:
+        return exported.generate(count, seed, label)
+    if exported.vocabulary:
+        return np.stack(
+            [sequences.read(one, exported.vocabulary, exported.image_shape[0]) for one in ends]
+        )
+    return read_images([Path(one) for one in ends], exported.image_shape)
 
 
 @click.command()
@@ -105,7 +112,7 @@ def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
     """Move along each dimension of the code of MODEL, those that it uses most first."""
     exported = load_for_images(model, "encode", "decode", "generate", with_labels=True)
     name = exported.path.resolve().name
-    output = free_picture(output or Path(f"{name}_traversal.png"), overwrite)
+    output = free_output(output or Path(f"{name}_traversal.png"), overwrite, PICTURES)
     codes = spread(exported, seed=seed)
     start = codes.centre
     if image is not None:
@@ -123,7 +130,7 @@ def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
 @click.option("--method", type=click.Choice(list(features.METHODS)), default="regression")
 @click.option(
     "--tolerance",
-    type=float,
+    type=click.FloatRange(0),
     default=features.TOLERANCE,
     show_default=True,
     help="stop when no batch moves a vector by more than this share of its length",
@@ -134,40 +141,49 @@ def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
 def feature(model, attributes, method, tolerance, pair, data_dir, overwrite):
     """Find the directions that add ATTRIBUTES to images of MODEL, an export or its name.
 
-    Without ATTRIBUTES, all that its data say yes or no to. They are added to MODEL/features.json,
-    which the page of `explore` shows as sliders, and drawn in MODEL/features.png.
+    Without ATTRIBUTES, all that its data say yes or no to, of enough images. They are added to
+    MODEL/features.json, which the page of `explore` shows as sliders, and drawn in
+    MODEL/features.png.
     """
     exported = load_for_images(model, "encode", "decode")
     file = exported.path / FEATURES
     known = features.load(file, exported.latent_dim) if file.is_file() else {}
-    for name in () if overwrite else attributes:
-        _refuse_known(name, known, file)
+    if pair and len(attributes) != 1:
+        raise UserError(f"--pair is of one attribute, not {len(attributes)}: name one")
+    if not pair:
+        dataset = open_trained(str(exported.path)).dataset(data_dir)
+        names = dataset.attribute_names
+        attributes = attributes or features.binary(dataset.train, names)
+    _refuse_known(() if overwrite else attributes, known, file)
     if pair:
-        if len(attributes) != 1:
-            raise UserError(f"--pair is of one attribute, not {len(attributes)}: name one")
         images = read_images(pair, exported.image_shape)
         found = {attributes[0]: features.pair_difference(exported, attributes[0], *images)}
     else:
-        dataset = open_trained(str(exported.path)).dataset(data_dir)
-        names = dataset.attribute_names
-        attributes = attributes or features.binary(dataset.train.own_attributes, names)
+        images = dataset.test.take(slice(1)).arrays()[0]
         print(f"encoding {len(dataset.train):,} images at the most …", flush=True)
         found = features.feature_vectors(
             exported, dataset.train, names, attributes, method, tolerance
         )
-        images = dataset.test.take(slice(1)).arrays()[0]
     for vector in found.values():
         print(vector.story())
-    all_ = {**known, **found}
-    features.save(list(all_.values()), file)
-    z = exported.encode(images[:1])[0]
-    rows = {name: exported.decode(vector.add(z, ALPHAS[:, None])) for name, vector in all_.items()}
-    title = f"α from {ALPHAS[0]:g} to {ALPHAS[-1]:g} times each feature vector"
-    with whole_file(exported.path / FEATURES_PICTURE) as temporary:
-        plotting.save(plotting.image_rows(rows, title), temporary)
+    vectors = {**known, **found}
+    features.save(list(vectors.values()), file)
+    _draw_features(exported, vectors, images[0])
     print(file)
 
 
-def _refuse_known(name, known, file):
-    if name in known:
-        raise UserError(f"{file} has {name!r} already: give --overwrite to replace it")
+def _refuse_known(names, known, file):
+    for name in names:
+        if name in known:
+            raise UserError(f"{file} has {name!r} already: give --overwrite to replace it")
+
+
+def _draw_features(exported, vectors, image):
+    """Draw what the multiples of each feature vector make of an image."""
+    z = exported.encode(image[None])[0]
+    rows = {
+        name: exported.decode(vector.add(z, ALPHAS[:, None])) for name, vector in vectors.items()
+    }
+    title = f"α from {ALPHAS[0]:g} to {ALPHAS[-1]:g} times each feature vector"
+    with whole_file(exported.path / FEATURES_PICTURE) as temporary:
+        plotting.save(plotting.image_rows(rows, title), temporary)

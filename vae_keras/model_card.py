@@ -5,7 +5,7 @@ from vae_keras.config import TrainConfig
 
 def model_card(model, config: TrainConfig, metrics: dict) -> str:
     """A model card in Markdown: what the model is, how good, and how to use it."""
-    height, width, channels = model.image_shape
+    what = "images" if not model.vocabulary else "sequences of tokens"
     options = {k: v for k, v in config.as_dict().items() if v is not None}
     figures = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
     examples = metrics["examples"]
@@ -13,13 +13,13 @@ def model_card(model, config: TrainConfig, metrics: dict) -> str:
 
 {type(model).__name__} trained on {config.dataset} with seed {config.seed}:
 {examples["train"]:,} training, {examples["validation"]:,} validation and {examples["test"]:,} test
-images of {height}×{width}×{channels}, {metrics["data_kind"]} values. Made again by
+{what} of {"×".join(map(str, model.image_shape))}, {metrics["data_kind"]}. Made again by
 
     {metrics["command"]}
 
 ## Figures
 
-Losses are in {metrics["unit"]} per example, averaged over the test images.
+Losses are in {metrics["unit"]} per example, averaged over the test {what}.
 
 | figure | value |
 |---|---|
@@ -37,7 +37,7 @@ Only TensorFlow is needed:
 |---|---|---|
 {_endpoints(model)}
 
-`serving_default` is `reconstruct`. Images are float32 in [0, 1].
+`serving_default` is `reconstruct`. {IMAGES if not model.vocabulary else TOKENS}
 
 ## Options
 
@@ -46,6 +46,8 @@ Made with {", ".join(f"{name} {version}" for name, version in metrics["versions"
 """
 
 
+IMAGES = "Images are float32 in [0, 1]."
+TOKENS = "Tokens are int32; `assets/vocabulary.txt` has their words, a line each, from 0 on."
 LEFT_OUT = ("data_dir", "output_dir", "name", "resume", "overwrite")
 OUTPUTS = {
     "reconstruct": "`reconstruction`",
@@ -59,11 +61,26 @@ def usage(name: str, model) -> str:
     """Five lines of plain TensorFlow."""
     shape = ", ".join(map(str, model.image_shape))
     label = f", tf.range(16) % {model.classes}" if model.takes_labels else ""
+    if model.vocabulary:
+        return _usage_of_sequences(name, model)
     return f"""import tensorflow as tf
 model = tf.saved_model.load("saved_models/{name}")
 images = model.generate(tf.constant(16), tf.constant([0, 1]){label})["x"]  # [16, {shape}]
 z = model.encode(images{label})["z"]  # [16, {model.latent_dim}]
 again = model.decode(z{label})["x"]  # [16, {shape}]"""
+
+
+def _usage_of_sequences(name: str, model) -> str:
+    steps = model.image_shape[0]
+    return f"""import tensorflow as tf
+folder = "saved_models/{name}"
+model = tf.saved_model.load(folder)
+words = open(f"{{folder}}/assets/vocabulary.txt", encoding="utf-8").read().split("\\n")
+temperature = tf.constant(1.0)
+tokens = model.generate(tf.constant(16), tf.constant([0, 1]), temperature)["x"]  # [16, {steps}]
+print(*(words[token] for token in tokens[0].numpy()))
+z = model.encode(tokens)["z"]  # [16, {model.latent_dim}]
+again = model.decode(z)["x"]  # [16, {steps}], the likeliest tokens"""
 
 
 def _rows(figures: dict) -> str:

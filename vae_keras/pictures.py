@@ -5,29 +5,47 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vae_keras import plotting
+from vae_keras import morphing, plotting, sequences
 from vae_keras.latent import encode, prior_grid
 
 MOST_FRAMES = 60
 FRAME_PIXELS = 112  # least height of a frame of a film
 FRAME_MILLISECONDS = 90
 GRID_SIDE = 20
+SAMPLES, SEQUENCES = 64, 16  # that are drawn, and written if they are sequences
 
 
 def draw_results(model, dataset, history: dict, folder: Path):
     """Samples, reconstructions, manifold, loss curves and the GIF of the latent plots."""
-    samples = model.generate(64, (model.seed, 0))
-    figures = {
-        "samples": plotting.image_grid(samples, title="decoded samples of the prior"),
-        "loss_curves": plotting.loss_curves(history, model.reconstruction.unit),
-    }
+    figures = {"loss_curves": plotting.loss_curves(history, model.reconstruction.unit)}
+    samples = model.generate(SAMPLES, (model.seed, 0))
+    if model.vocabulary:
+        write_sequences(model, dataset, samples[:SEQUENCES], folder)
+    else:
+        figures["samples"] = plotting.image_grid(samples, title="decoded samples of the prior")
     for name, rows in model.exhibits(dataset).items():
         figures[name] = plotting.image_rows(rows, name.replace("_", " "))
-    if not model.takes_labels:  # it would be another one for each label
+    if not model.takes_labels and not model.vocabulary:  # it would be another one for each label
         figures["manifold"] = manifold(model, dataset)
     for name, figure in figures.items():
         plotting.save(figure, folder / f"{name}.png")
     latent_gif(folder)
+
+
+def write_sequences(model, dataset, samples, folder: Path):
+    """Samples, reconstructions and a way between two test sequences, as files of their kind."""
+    x, _ = dataset.test.take(slice(SEQUENCES // 2)).arrays()
+    pairs = np.stack([x, model(x)], axis=1).reshape(-1, *x.shape[1:])
+    ends = np.asarray(model.encode(x[:2]))
+    way = model.decode(morphing.path(ends, SEQUENCES // 2))
+    shown = {
+        "samples": (samples, "samples of the prior"),
+        "reconstructions": (pairs, "each test sequence, and its reconstruction"),
+        "morph": (way, "from one test sequence to another"),
+    }
+    for name, (tokens, title) in shown.items():
+        for ending in sequences.endings(model.vocabulary):
+            sequences.save(tokens, model.vocabulary, folder / f"{name}{ending}", title)
 
 
 def manifold(model, dataset):
@@ -56,11 +74,16 @@ def film(frames, target):
 
     `target` is a path or an open file.
     """
-    times = -(-FRAME_PIXELS // frames.shape[1])  # small images are enlarged
-    frames = frames.repeat(times, axis=1).repeat(times, axis=2)
-    images = [to_image(frame) for frame in np.concatenate([frames, frames[-2:0:-1]])]
+    there_and_back = np.concatenate([frames, frames[-2:0:-1]])
+    images = [to_image(frame) for frame in enlarged(there_and_back)]
     options = dict(format="GIF", save_all=True, loop=0, duration=FRAME_MILLISECONDS)
     images[0].save(target, append_images=images[1:], **options)
+
+
+def enlarged(images) -> np.ndarray:
+    """Images [n, height, width, channels] with every pixel repeated, if they are small."""
+    times = -(-FRAME_PIXELS // images.shape[1])
+    return images.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def latent_gif(folder: Path):

@@ -60,6 +60,35 @@ def image_grid(images, columns=None, title=""):
     return figure
 
 
+def image_grids(panels: dict):
+    """Square grids of images side by side: {title: [n, height, width, channels]}."""
+    figure = Picture(2.6 * len(panels), 3)
+    for axes, (title, images) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        _show(axes, _tiled(images, math.isqrt(len(images))), title)
+        axes.set_axis_off()
+    return figure
+
+
+def piano_rolls(melodies, title="", columns=4, names=None):
+    """Melodies, lists of notes (pitch, start, length in sixteenths), in rows of `columns`."""
+    rows = math.ceil(len(melodies) / columns)
+    figure = Picture(10, 0.6 + 1.25 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, notes in zip(panels.flat, melodies):
+        for pitch, start, length in notes:
+            axes.broken_barh([(start, length - 0.15)], (pitch - 0.45, 0.9), color=PALETTE[0])
+        axes.set_xticks(range(0, 33, 8))
+        axes.grid(alpha=0.25)
+    for axes in panels.flat[len(melodies) :]:
+        axes.set_axis_off()
+    for axes, name in zip(panels.flat, names or ()):
+        axes.set_title(name, size="medium")
+    figure.suptitle(title)
+    figure.supxlabel("sixteenths", size="medium")
+    figure.supylabel("MIDI pitch", size="medium")
+    return figure
+
+
 def image_rows(rows: dict, title=""):
     """Rows of images, as many in each, with a name in front: {name: [n, height, width, channels]}.
 
@@ -151,6 +180,48 @@ def rate_distortion(rows, title=""):
     axes.set_title(title)
     axes.grid(alpha=0.25)
     axes.legend()
+    return figure
+
+
+def leakage(matrices: dict, names):
+    """What else changes with each attribute: {model: share of faces [changed by, seen to change]}.
+
+    `names` are those of the attributes.
+    """
+    names = [name.replace("_", " ") for name in names]
+    figure = Picture(1.6 + 4.1 * len(matrices), 4.9)
+    panels = figure.subplots(1, len(matrices), squeeze=False, sharey=True)[0]
+    for axes, (title, matrix) in zip(panels, matrices.items(), strict=True):
+        axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), share in np.ndenumerate(matrix):
+            colour = "white" if share > 0.5 else "black"
+            text = dict(ha="center", va="center", color=colour, size="small")
+            axes.text(column, row, f"{100 * share:.1f}", **text)
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
+        axes.set_yticks(range(len(names)), names)
+        axes.set(title=title, xlabel="seen to change (% of faces)")
+    panels[0].set_ylabel("edited")
+    return figure
+
+
+def morphing(confidence: dict, rows: dict):
+    """How sure a classifier is on the way from face to face, and one way of each kind.
+
+    `confidence` {kind: [steps]} from 0 to 1, `rows` {kind: [steps, height, width, channels]}.
+    """
+    figure = Picture(8, 3 + 0.75 * len(rows))
+    above, below = figure.subfigures(2, 1, height_ratios=(3, 0.75 * len(rows)))
+    axes = above.subplots()
+    styles = zip("o s ^ D v".split(), (PALETTE[4], PALETTE[0], PALETTE[2], PALETTE[3], PALETTE[8]))
+    for (name, values), (marker, colour) in zip(confidence.items(), styles):
+        alpha = np.linspace(0, 1, len(values))
+        axes.plot(alpha, values, marker=marker, color=colour, label=name)
+    axes.set(xlabel="α, from one face to the other", ylabel="classifier's confidence")
+    axes.grid(alpha=0.25)
+    axes.legend()
+    axes = below.subplots()
+    _show(axes, _tiled_rows(rows), "")
+    _name_rows(axes, rows)
     return figure
 
 

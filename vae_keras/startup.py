@@ -28,7 +28,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if "TF_CPP_MIN_LOG_LEVEL" in os.environ:  # the user has said how much to show
     import tensorflow
 else:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # read once, at the first message
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # read once; what fails raises an exception anyway
     with _standard_error_held_back():
         import tensorflow
 

@@ -1,4 +1,4 @@
-"""Three studies: why autoencoders do not generate, what each term does, what each loss penalises.
+"""Four studies: why autoencoders do not generate; what each term, each loss, each size does.
 
 Each trains the models it compares, measures them, and draws one picture. A study takes
 `configured`, which makes a TrainConfig of the options that its models do not share, and the data
@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 
 from vae_keras import callbacks, data, latent, plotting
 from vae_keras.config import TrainConfig
-from vae_keras.evaluation import evaluate
+from vae_keras.evaluation import code_figures, evaluate
 from vae_keras.files import refuse_to_replace, whole_file, write_text
 from vae_keras.latent import decode, encode
 from vae_keras.models import VAE
@@ -36,6 +36,7 @@ SAMPLES = 10_000  # of the prior, for figures
 MOST_FOR_CLASSIFIER = 20_000  # training images
 MOST_POINTS = 3_000  # in a scatter
 SHOWN = 36  # decoded samples in a picture
+SIZES = (2, 5, 10, 20)  # of codes
 HALF_LEVEL = 1 / 510  # half a grey level of 256
 
 
@@ -281,6 +282,21 @@ def logit(p):
     return ops.log(p) - ops.log1p(-p)
 
 
+# How many dimensions
+
+
+def sizes(configured, dataset):
+    """Train VAEs with codes of 2, 5, 10 and 20 dimensions, and draw samples of each."""
+    found, panels = {}, {}
+    for size in SIZES:
+        model = trained(configured(latent_dim=size), dataset)
+        use = code_figures(model, dataset.test)
+        found[f"{size}-D"] = {**evaluate(model, dataset), "active_units": use["active_units"]}
+        title = f"{size} dimensions, {use['active_units']} active"
+        panels[title] = np.asarray(model.generate(SHOWN, (model.seed, 0)))
+    return found, plotting.image_grids(panels)
+
+
 # What the studies share
 
 
@@ -319,7 +335,7 @@ def spread(values):
     return values[evenly(len(values), MOST_POINTS)]
 
 
-STUDIES = {"generation": generation, "terms": terms, "losses": losses}
+STUDIES = {"generation": generation, "terms": terms, "losses": losses, "sizes": sizes}
 
 
 # Command line

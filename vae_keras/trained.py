@@ -45,7 +45,8 @@ def open_trained(name: str) -> Trained:
         except UserError:
             pass  # an export of that name?
         else:
-            return Trained(run.load_model(), run.read_config(), run.path)
+            config = run.read_config()  # before the model: it is what is easier to mend
+            return Trained(run.load_model(), config, run.path)
     exported = load_exported(name)
     if not (exported.path / TRAINING).is_file():
         raise UserError(f"{str(exported.path)!r} has no {TRAINING}: export the run again")

@@ -44,6 +44,7 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     `fit`; with 0 nothing is printed. Raises UserError, and has then written nothing.
     """
     folder = run_to_resume(config) if config.resume else new_run(config)
+    board = _tensorboard(folder) if config.tensorboard else None
     stored = folder.read_config() if config.resume else None
     if stored is not None:
         config = config.replace(**_open_choices(config, stored))
@@ -55,14 +56,17 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     state = _restore(model, folder.last_checkpoint() if config.resume else None)
 
     say = print if verbose else (lambda *_: None)
-    if state["epoch"] >= config.epochs and folder.metrics.is_file() and folder.exported.is_dir():
+    finished = folder.metrics.is_file() and folder.exported.is_dir()
+    if state["epoch"] >= config.epochs and finished and (not board or board.is_complete()):
         say(f"{folder.path} is complete ({state['epoch']} epochs); for more, raise --epochs")
         history = _columns(state["history"])
         return Run(folder, config, dataset, model, history, folder.read_metrics())
     folder.create(config)
     say(plan(config, dataset, model, state["epoch"]))
+    if board:
+        board.begin(dataset, state["history"])
     if state["epoch"] < config.epochs:
-        state = _fit(model, config, dataset, folder, state, verbose)
+        state = _fit(model, config, dataset, folder, state, verbose, board)
     if config.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     model.prior.fit(lambda: encode(model, dataset.train))
@@ -75,6 +79,9 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     export(model, folder.exported, config, metrics)
     write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
     say(summary(folder, dataset, metrics))
+    if board:
+        board.write_projector(model)
+        say(f"to look at it: tensorboard --samples_per_plugin images=1000 --logdir {board.folder}")
     return Run(folder, config, dataset, model, _columns(state["history"]), metrics)
 
 
@@ -129,7 +136,14 @@ def _restore(model, checkpoint: Path | None) -> dict:
     return json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
 
 
-def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose) -> dict:
+def _tensorboard(folder: RunFolder):
+    """What writes for TensorBoard. Raises UserError if that is not installed."""
+    from vae_keras.tensorboard import TensorBoard  # an extra
+
+    return TensorBoard(folder.path / "tensorboard", folder.plots)
+
+
+def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board) -> dict:
     """Train from the position of `state` to the last epoch; return the new state."""
     if verbose == "auto":  # outside a terminal or notebook the bar would print a line a step
         verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
@@ -149,6 +163,7 @@ def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose) -> dic
             # The weights that are validated are those that the run will end with.
             *([keras.callbacks.SwapEMAWeights()] if config.ema else []),
             callbacks.LatentPlot(dataset.train, dataset.class_names, folder.plots),
+            *([board] if board else []),  # behind the plot, which it shows
             history,
             checkpoint,
             *([callbacks.CollapseWarning(dataset.validation)] if warns else []),

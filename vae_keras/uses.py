@@ -106,22 +106,25 @@ def denoise(model, folder, output) -> int:
 
 
 def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
-    """The export `model` (path or name), if it can do `endpoints` with images, and no label.
+    """The export `model`, or of that path or name, if it can do `endpoints` with images alone.
 
     With `with_labels` it may be a conditional one.
     """
-    exported = load_exported(model)
+    exported = model if isinstance(model, ExportedModel) else load_exported(model)
+    name = str(exported.path)
     for endpoint in endpoints:
         if endpoint not in exported.endpoints:
-            raise UserError(f"model {str(model)!r} has no endpoint {endpoint!r}: use another one")
+            raise UserError(f"model {name!r} has no endpoint {endpoint!r}: use another one")
+    if exported.vocabulary:
+        raise UserError(f"model {name!r} is of sequences: use one of images")
     if exported.takes_labels and not with_labels:
         raise UserError(
-            f"model {str(model)!r} is conditional and would need a label for each image: use one "
+            f"model {name!r} is conditional and would need a label for each image: use one "
             "without labels"
         )
     if exported.image_shape[-1] not in COLOR_MODES:
         raise UserError(
-            f"model {str(model)!r} is of {exported.image_shape[-1]} channels: images have 1 or 3"
+            f"model {name!r} is of {exported.image_shape[-1]} channels: images have 1 or 3"
         )
     return exported
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from vae_keras import UserError
+from vae_keras import TrainConfig, UserError, data
 from vae_keras.data.face_drawing import draw
 from vae_keras.data.face_factors import (
     BINARY,
@@ -14,6 +14,7 @@ from vae_keras.data.face_factors import (
     FACTORS,
     attributes,
     flipped,
+    other_details,
     sample,
 )
 from vae_keras.data.faces import faces
@@ -27,7 +28,7 @@ REGIONS = {  # top, bottom, left, right, as shares of the picture, for heads tha
     "beard": (0.50, 0.95, 0.15, 0.85),  # from the ears down
     "moustache": (0.60, 0.80, 0.30, 0.70),  # between nose and mouth
     "long_hair": (0.35, 1.00, 0.05, 0.95),  # from the ears down
-    "blush": (0.54, 0.72, 0.20, 0.80),  # the cheeks
+    "blush": (0.52, 0.75, 0.15, 0.85),  # the cheeks
 }
 
 
@@ -132,6 +133,31 @@ def test_flipping_changes_one_column_and_twice_none(factors, attribute):
     assert (attributes(other)[1] != table).sum() == len(factors)
     np.testing.assert_array_equal(flipped(other, attribute), before)
     np.testing.assert_array_equal(factors, before)
+
+
+@pytest.mark.parametrize("attribute", BINARY)
+def test_other_details_are_those_of_the_attribute_alone(factors, attribute):
+    details = {"hat": ["hat_kind", "hat_hue"], "glasses": ["lens", "frame"]}.get(attribute, [])
+    before = factors.copy()
+    one, other = (other_details(factors, attribute, seed) for seed in (1, 2))
+    for name in FACTORS.names:
+        if name not in details:
+            np.testing.assert_array_equal(one[name], factors[name])
+            continue
+        share = 1 / len(CATEGORICAL[name]) if name in CATEGORICAL else 0  # that stay by chance
+        for others in (factors, other):
+            assert np.mean(one[name] == others[name]) == pytest.approx(share, abs=0.05)
+    np.testing.assert_array_equal(other_details(factors, attribute, 1), one)
+    np.testing.assert_array_equal(factors, before)
+
+
+def test_other_details_are_seen_on_those_that_have_the_attribute_alone():
+    for attribute, is_seen in (("hat", True), ("glasses", True), ("smile", False)):
+        wearing = upright(30, **{attribute: True})
+        changes = difference(draw(wearing, 32), draw(other_details(wearing, attribute, 9), 32))
+        assert (changes.max(axis=(1, 2)) > 5).mean() == pytest.approx(float(is_seen), abs=0.3)
+        bare = flipped(wearing, attribute)
+        np.testing.assert_array_equal(draw(bare, 32), draw(other_details(bare, attribute, 9), 32))
 
 
 # --- Pictures ---
@@ -301,6 +327,37 @@ def test_only_a_long_drawing_is_announced(capsys, monkeypatch):
     assert capsys.readouterr().out == ""
 
 
+# --- As a data set ---
+
+
+def configured(name, **options):
+    return data.load(TrainConfig(dataset=name, **options))
+
+
+def test_as_many_faces_as_the_name_says(cache):
+    found = configured("faces:30", image_size="17")
+    assert [file.name for file in cache.iterdir()] == [f"{MODULE.VERSION}-17-30-0.npy"]
+    assert found.name == "faces" and found.image_shape == (17, 17, 3)
+    splits = found.train, found.validation, found.test
+    rows = np.concatenate([split.rows for split in splits])
+    np.testing.assert_array_equal(np.sort(rows), np.arange(30))
+    factors = sample(30)
+    names, table = attributes(factors)
+    assert found.attribute_names == tuple(names)
+    assert found.class_names == ("no glasses", "glasses")
+    for split in splits:
+        np.testing.assert_array_equal(split.pixels(slice(None)), draw(factors[split.rows], 17))
+        np.testing.assert_array_equal(split.own_attributes, table[split.rows])
+        np.testing.assert_array_equal(split.own_labels, factors["glasses"][split.rows])
+
+
+def test_the_name_alone_means_the_usual_number(monkeypatch):
+    assert data.COUNT == 20_000
+    monkeypatch.setattr(data, "COUNT", 12)
+    found = configured("faces", image_size="16")
+    assert len(found.train.images) == 12
+
+
 # --- Mistakes ---
 
 
@@ -315,6 +372,17 @@ def test_only_a_long_drawing_is_announced(capsys, monkeypatch):
         (lambda: faces(16, count=0), ["0", "at least 1"]),
         (lambda: sample(0), ["0", "at least 1"]),
         (lambda: sample(-3), ["-3", "at least 1"]),
+        (lambda: configured("faces:x"), ["'x'", "from 10 to 10,000,000"]),
+        (lambda: configured("faces:5"), ["'5'", "from 10 to 10,000,000"]),
+        (lambda: configured("faces:9"), ["'9'", "from 10 to 10,000,000"]),
+        (lambda: configured("faces:-20"), ["'-20'", "from 10 to 10,000,000"]),
+        (lambda: configured("faces:10000001"), ["'10000001'", "from 10 to 10,000,000"]),
+        (lambda: configured("faces:1e3"), ["'1e3'", "from 10 to 10,000,000"]),
+        (lambda: configured("faces:"), ["'faces:'", "write faces:COUNT"]),
+        (lambda: configured("face:20"), ["'face:20'", "did you mean 'faces"]),
+        (lambda: configured("faces:20", image_size="20x30"), ["20x30", "faces are square"]),
+        (lambda: configured("faces:20", image_size="8"), ["8", "16 to 128"]),
+        (lambda: configured("faces:20", color_mode="rgb"), ["--color-mode", "folder:DIR"]),
     ],
 )
 def test_mistakes_are_told_in_one_line(cache, call, words):

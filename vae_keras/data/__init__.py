@@ -7,8 +7,12 @@ from vae_keras.data import archives
 from vae_keras.data.binarisation import binarised
 from vae_keras.data.celeba import celeba
 from vae_keras.data.dataset import Dataset, Examples
-from vae_keras.data.faces import COUNT, faces_dataset
+from vae_keras.data.faces import COUNT, FEWEST, MOST, faces_dataset
 from vae_keras.data.folder import folder
+from vae_keras.data.melodies import melodies
+from vae_keras.data.midi import midi_folder
+from vae_keras.data.sentences import sentences, text_file
+from vae_keras.data.sequences import melody_dataset, sentence_dataset
 from vae_keras.errors import UserError, unknown
 
 LARGEST_SIDE = 4_096
@@ -18,13 +22,26 @@ NAMED = {
     "fashion_mnist": lambda config: archives.keras_archive("fashion_mnist", _data_dir(config)),
     "cifar10": lambda config: archives.keras_archive("cifar10", _data_dir(config)),
     "faces": lambda config: faces_dataset(COUNT, _image_size(config)),
+    "melodies": lambda config: melody_dataset("melodies", melodies()),
+    "sentences": lambda config: sentence_dataset(sentences()),
 }
 SIZED = ("folder", "celeba", "faces")  # what --image-size is for
-FROM_A_PATH = {
-    "celeba": lambda path, config: celeba(path, _image_size(config)),
-    "folder": lambda path, config: folder(path, _image_size(config), config.color_mode),
+WITH_REST = {  # NAME:REST, and what the rest is
+    "celeba": ("DIR", lambda rest, config: celeba(Path(rest), _image_size(config))),
+    "folder": (
+        "DIR",
+        lambda rest, config: folder(Path(rest), _image_size(config), config.color_mode),
+    ),
+    "midi": ("DIR", lambda rest, config: melody_dataset(rest, midi_folder(Path(rest)))),
+    "text": ("FILE", lambda rest, config: sentence_dataset(text_file(Path(rest)))),
+    "faces": ("COUNT", lambda rest, config: faces_dataset(_count(rest), _image_size(config))),
 }
-FORMS = (*NAMED, *(f"{prefix}:DIR" for prefix in FROM_A_PATH), "FILE.npz", "an IDX file")
+FORMS = (
+    *NAMED,
+    *(f"{prefix}:{rest}" for prefix, (rest, _) in WITH_REST.items()),
+    "FILE.npz",
+    "an IDX file",
+)
 
 
 def load(config) -> Dataset:
@@ -44,10 +61,11 @@ def _named(config) -> Dataset:
     if name in NAMED:
         return NAMED[name](config)
     prefix, _, rest = name.partition(":")
-    if prefix in FROM_A_PATH:
+    if prefix in WITH_REST:
+        what, load_it = WITH_REST[prefix]
         if not rest:
-            raise UserError(f"data set {name!r} names no folder: write {prefix}:DIR")
-        return FROM_A_PATH[prefix](Path(rest), config)
+            raise UserError(f"data set {name!r} names no {what}: write {prefix}:{what}")
+        return load_it(rest, config)
     path = Path(name)
     if name and path.is_dir():
         raise UserError(f"data set {name!r} is a folder: write folder:{name} for its images")
@@ -61,6 +79,12 @@ def _named(config) -> Dataset:
 def _data_dir(config) -> Path | None:
     folder = config.data_dir or os.environ.get("VAE_KERAS_DATA_DIR")
     return Path(folder) if folder else None
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not FEWEST <= int(text) <= MOST:
+        raise UserError(f"count of faces {text!r} must be a number from {FEWEST} to {MOST:,}")
+    return int(text)
 
 
 def _image_size(config) -> tuple[int, int]:

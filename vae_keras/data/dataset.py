@@ -1,6 +1,7 @@
 """What every data set is: three splits of examples that give `tf.data` pipelines."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,6 +23,9 @@ class Examples:
     or None (1 and 0 for those that an example has or has not). `binarisation` says how
     the values were made 0 or 1 ("static"), are made so when they are read ("dynamic", "threshold"),
     or that they are as they are ("none").
+
+    Sequences of tokens are int32 [n, steps] in the place of images. `augmentation` changes values
+    when they are read for training: a function of (values, key), key as in `pixels`.
     """
 
     images: np.ndarray
@@ -29,6 +33,7 @@ class Examples:
     rows: np.ndarray = field(default=None)
     binarisation: str = "none"
     attributes: np.ndarray | None = None
+    augmentation: Callable | None = None
 
     def __post_init__(self):
         if self.rows is None:
@@ -62,6 +67,8 @@ class Examples:
         """
         rows = self.rows[index]
         images = np.asarray(self.images[rows])
+        if self.augmentation is not None and key is not None:
+            images = self.augmentation(images, key).astype(images.dtype)
         if self.binarisation == "threshold":
             return _white(images >= (128 if images.dtype == np.uint8 else 0.5))
         if self.binarisation != "dynamic":
@@ -153,6 +160,8 @@ class Dataset:
     test: Examples
     class_names: tuple[str, ...] = ()
     attribute_names: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()  # of tokens, if they are sequences
+    end: int | None = None  # the token that ends a sequence, if there is one
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -184,9 +193,11 @@ class Dataset:
 
     @property
     def kind(self) -> str:
-        """Which figures it may be compared with: grey, colour, dynamic, static or threshold."""
+        """What its figures compare with: grey, colour, dynamic, static, threshold or tokens."""
         if self.train.binarisation != "none":
             return self.train.binarisation
+        if self.vocabulary:
+            return "tokens"
         return "grey" if self.image_shape[-1] == 1 else "colour"
 
     def mean_image(self, most=10_000) -> np.ndarray:

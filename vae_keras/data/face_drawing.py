@@ -405,13 +405,13 @@ def _head(m):
 
 def _blush(m):
     x, y = m.width * 0.62, CENTRE - 0.31 * m.height
-    red = 0.5 + 0.3 * m.factor("skin_tone")  # dark skin needs more of it
+    red = 0.62 + 0.15 * m.factor("skin_tone")  # dark skin needs more of it
     color, shown = (1 - red) * m.skin + red * RED, m.has("blush")
 
     def cheeks(scale):
-        return _pair(_ellipse(x, y, 0.15 * scale, 0.115 * scale, 20))
+        return _pair(_ellipse(x, y, 0.19 * scale, 0.15 * scale, 20))
 
-    yield from _soft(cheeks, color, 0.75, shown, levels=5, smallest=0.3)
+    yield from _soft(cheeks, color, 0.9, shown, levels=5, smallest=0.3)
 
 
 def _nose(m):

@@ -49,7 +49,8 @@ CONTINUOUS = {  # from, to
     "shirt_hue": (0, 1),
     "hat_hue": (0, 1),
 }
-DETAILS = ("hat_kind", "hat_hue", "lens", "frame")  # seen only with a hat or glasses
+DETAILS_OF = {"hat": ("hat_kind", "hat_hue"), "glasses": ("lens", "frame")}  # seen with them alone
+DETAILS = tuple(name for names in DETAILS_OF.values() for name in names)
 FACTORS = np.dtype(
     [(name, np.bool_) for name in BINARY]
     + [(name, np.uint8) for name in CATEGORICAL]
@@ -88,6 +89,14 @@ def flipped(factors: np.ndarray, attribute: str) -> np.ndarray:
         raise unknown("attribute", attribute, BINARY)
     factors = factors.copy()
     factors[attribute] = ~factors[attribute]
+    return factors
+
+
+def other_details(factors: np.ndarray, attribute: str, seed: int) -> np.ndarray:
+    """The same faces with what is seen only together with an attribute drawn anew."""
+    factors, others = factors.copy(), sample(len(factors), seed)
+    for name in DETAILS_OF.get(attribute, ()):
+        factors[name] = others[name]
     return factors
 
 

@@ -9,6 +9,7 @@ from vae_keras.models.regularised import (
     LinearAutoencoder,
     SparseAutoencoder,
 )
+from vae_keras.models.sequence import SequenceVAE
 from vae_keras.models.vae import VAE
 
 MODELS = {
@@ -19,6 +20,7 @@ MODELS = {
     "contractive": ContractiveAutoencoder,
     "vae": VAE,
     "conditional": ConditionalVAE,
+    "sequence": SequenceVAE,
 }
 
 

@@ -2,16 +2,17 @@
 
 import tensorflow as tf
 
-TRAINING, EVALUATION, IMPORTANCE, PRIOR, DEFENSIVE = range(5)  # the streams of one seed
+TRAINING, EVALUATION, IMPORTANCE, PRIOR, DEFENSIVE, OWN, MIXING, DROPPING = range(8)
+# are the streams of one seed; the last three those of what a decoder of sequences is told
 
 
-def of_step(draw, seed: int, step, count, shape: tuple):
+def of_step(draw, seed: int, step, count, shape: tuple, stream=TRAINING):
     """`count` draws for a training step, others on each replica: [count, *shape].
 
     `draw` is a stateless function of (shape, seed), such as tf.random.stateless_normal.
     """
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    key = _fold_in(_key(seed, TRAINING), step)
+    key = _fold_in(_key(seed, stream), step)
     return draw((count, *shape), _fold_in(key, tf.cast(replica, tf.int64)))
 
 

@@ -58,7 +58,7 @@ class Offset(layers.Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAEOptions:
+class BoundOptions:
     beta: float = option(1.0, "weight of one of the two terms", at_least=0)
     beta_on: str = option(
         "kl", "the term that beta weighs: kl, or reconstruction", choices=("kl", "reconstruction")
@@ -68,6 +68,37 @@ class VAEOptions:
     free_bits: float = option(
         0.0, "nats of KL that each code dimension may use without paying", at_least=0
     )
+
+    def effective_beta(self) -> float:
+        """The weight of the KL term relative to that of the reconstruction term."""
+        if self.beta_on == "kl":
+            return self.beta
+        return 1 / self.beta if self.beta else math.inf
+
+    def of_the_bound(self, steps_per_epoch: int) -> dict:
+        """The arguments of `VAE` that say how the bound is weighed. Raises UserError."""
+        epochs, cycles = self.beta_warmup * self.beta_cycles, self.beta_cycles
+        if cycles > 1 and not self.beta_warmup:
+            raise UserError(
+                f"--beta-cycles {cycles} repeats a warm-up that there is not: give its epochs with "
+                "--beta-warmup"
+            )
+        if epochs > self.epochs:
+            raise UserError(
+                f"the warm-up of beta takes {epochs} epochs, but the run has {self.epochs}: lower "
+                "--beta-warmup or --beta-cycles, or raise --epochs"
+            )
+        return dict(
+            beta=self.beta,
+            beta_on=self.beta_on,
+            beta_warmup_steps=self.beta_warmup * steps_per_epoch,
+            beta_cycle_steps=self.epochs * steps_per_epoch // cycles if cycles > 1 else 0,
+            free_bits=self.free_bits,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAEOptions(BoundOptions):
     likelihood: str | None = option(
         None,
         "p(x|z): " + ", ".join(LIKELIHOODS) + " (default: bernoulli for grey, gaussian for colour)",
@@ -76,12 +107,6 @@ class VAEOptions:
     sigma: float | str | None = option(
         None, "of the gaussian likelihood: a number, 'learned' (its default) or 'optimal'"
     )
-
-    def effective_beta(self) -> float:
-        """The weight of the KL term relative to that of the reconstruction term."""
-        if self.beta_on == "kl":
-            return self.beta
-        return 1 / self.beta if self.beta else math.inf
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -126,17 +151,11 @@ class VAE(Autoencoder):
 
     @classmethod
     def from_options(cls, options, dataset, steps_per_epoch, **common) -> "VAE":
-        _check_schedule(options)
         chosen = {} if options.sigma is None else {"sigma": options.sigma}
-        cycles = options.beta_cycles
         model = cls(
             dataset.image_shape,
             likelihood=likelihood_called(options.likelihood, **chosen),
-            beta=options.beta,
-            beta_on=options.beta_on,
-            beta_warmup_steps=options.beta_warmup * steps_per_epoch,
-            beta_cycle_steps=options.epochs * steps_per_epoch // cycles if cycles > 1 else 0,
-            free_bits=options.free_bits,
+            **options.of_the_bound(steps_per_epoch),
             **common,
         )
         model.offset.offset.assign(model.reconstruction.initial(dataset.mean_image()))
@@ -199,17 +218,3 @@ class VAE(Autoencoder):
     def log_likelihood(self, batch: Batch, z):
         """log p(x|z) of each example at its code `z` [batch, latent_dim], in nats: [batch]."""
         return -self.reconstruction_loss(batch, self.parameters(z, batch.condition))
-
-
-def _check_schedule(options):
-    epochs = options.beta_warmup * options.beta_cycles
-    if options.beta_cycles > 1 and not options.beta_warmup:
-        raise UserError(
-            f"--beta-cycles {options.beta_cycles} repeats a warm-up that there is not: "
-            "give its epochs with --beta-warmup"
-        )
-    if epochs > options.epochs:
-        raise UserError(
-            f"the warm-up of beta takes {epochs} epochs, but the run has {options.epochs}: lower "
-            "--beta-warmup or --beta-cycles, or raise --epochs"
-        )

@@ -4,9 +4,17 @@ from vae_keras.errors import unknown
 from vae_keras.networks.conv import ConvNetwork
 from vae_keras.networks.dense import DenseNetwork, LinearNetwork
 from vae_keras.networks.network import Network
+from vae_keras.networks.recurrent import RecurrentNetwork
+from vae_keras.networks.residual import ResidualNetwork
 from vae_keras.options import check_accepted
 
-NETWORKS = {"dense": DenseNetwork, "conv": ConvNetwork, "linear": LinearNetwork}
+NETWORKS = {
+    "dense": DenseNetwork,
+    "conv": ConvNetwork,
+    "resnet": ResidualNetwork,
+    "lstm": RecurrentNetwork,
+    "linear": LinearNetwork,
+}
 
 
 def network(name_or_network, **options):

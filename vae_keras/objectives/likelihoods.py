@@ -194,6 +194,29 @@ class DiscretizedLogistic(Likelihood):
         return ops.round(ops.clip(x, 0, 1) * 255) / 255
 
 
+@keras.saving.register_keras_serializable("vae_keras")
+class Categorical(Likelihood):
+    """Tokens of a sequence, with the decoder's output as logits; the padding counts nowhere.
+
+    x is int [batch, steps], `parameters` are [batch, steps, vocabulary].
+    """
+
+    padding = 0
+
+    def log_prob(self, x, parameters, mask=None):
+        negative = ops.sparse_categorical_crossentropy(x, parameters, from_logits=True)
+        return -ops.sum(ops.where(x == self.padding, 0.0, negative), axis=-1)
+
+    def mean(self, parameters):
+        """The likeliest tokens."""
+        return ops.argmax(parameters, axis=-1)
+
+    def sample(self, parameters, seed):
+        flat = ops.reshape(parameters, (-1, ops.shape(parameters)[-1]))
+        tokens = tf.random.stateless_categorical(flat, 1, seed, tf.int32)
+        return ops.reshape(tokens, ops.shape(parameters)[:-1])
+
+
 LIKELIHOODS = {
     "bernoulli": Bernoulli,
     "continuous_bernoulli": ContinuousBernoulli,

@@ -1,0 +1,68 @@
+"""Images to start from: test images of the model's data set, or some of its own."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from vae_keras import data
+from vae_keras.data.faces import SEED, draw, sample
+from vae_keras.errors import UserError
+from vae_keras.export import TRAINING, ExportedModel
+from vae_keras.runs import read_config
+
+COUNT = 10
+DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # unless they are in a data folder
+
+
+@dataclass(frozen=True)
+class ExampleImages:
+    """Images [n, *image_shape] in [0, 1], where they are from, and their labels or None."""
+
+    images: np.ndarray
+    source: str
+    labels: np.ndarray | None = None
+
+
+def example_images(model: ExportedModel, data_dir=None) -> ExampleImages:
+    """A few test images of the model's data set; images of its own if that is not at hand.
+
+    Raises UserError if it is not in the `data_dir` that is given.
+    """
+    try:
+        found = _test_images(model, data_dir)
+    except UserError:
+        if data_dir:  # it was asked for
+            raise
+        found = None
+    if found is not None and found.images.shape[1:] == model.image_shape:
+        return found
+    labels = np.arange(COUNT) % len(model.class_names) if model.takes_labels else None
+    return ExampleImages(model.generate(COUNT, 1, labels), "drawn by the model", labels)
+
+
+def _test_images(model, data_dir) -> ExampleImages | None:
+    """The first test images of each label, or the first ones. Nothing is downloaded for them."""
+    if not (model.path / TRAINING).is_file():
+        return None
+    config = read_config(model.path / TRAINING)
+    config = config.replace(data_dir=data_dir or config.data_dir)
+    has_folder = config.data_dir or os.environ.get("VAE_KERAS_DATA_DIR")
+    if config.dataset in DOWNLOADED and not has_folder:
+        return None
+    if config.dataset.partition(":")[0] == "faces":  # all of them would have to be drawn
+        unseen = draw(sample(COUNT, seed=SEED + 1), model.image_shape[0])
+        return ExampleImages(unseen / np.float32(255), "faces that it has not seen")
+    dataset = data.load(config)
+    chosen = slice(COUNT) if dataset.test.labels is None else _in_turn(dataset.test.own_labels)
+    images, labels = dataset.test.take(chosen).arrays()
+    source = f"test images of {dataset.name}"
+    return ExampleImages(images, source, labels if model.takes_labels else None)
+
+
+def _in_turn(labels) -> np.ndarray:
+    """Positions of the first of each label, then of the second of each, …"""
+    order = np.argsort(labels, kind="stable")
+    _, first, group = np.unique(labels[order], return_index=True, return_inverse=True)
+    rank = np.arange(len(order)) - first[group]  # among those of the same label
+    return order[np.argsort(rank, kind="stable")[:COUNT]]

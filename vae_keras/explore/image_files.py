@@ -1,0 +1,66 @@
+"""Image files to and from the browser."""
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vae_keras import pictures
+from vae_keras.data.folder import as_pixels
+from vae_keras.errors import UserError
+from vae_keras.uses import COLOR_MODES
+
+MOST_BYTES = 10 * 2**20  # of an uploaded file
+MOST_PIXELS = 25_000_000  # of an uploaded image: a small file may hold billions
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others may run programs
+TOO_LARGE = f"The file is larger than {MOST_BYTES // 2**20} MB: choose a smaller one."
+NO_IMAGE = f"This is not an image that can be read: use {', '.join(FORMATS)}."
+
+
+def read_image(content: bytes, image_shape) -> np.ndarray:
+    """An uploaded file as float32 `image_shape` in [0, 1], cropped and resized. Raises UserError.
+
+    Its size is read before its pixels are, so that a small file cannot fill the memory.
+    """
+    if len(content) > MOST_BYTES:
+        raise UserError(TOO_LARGE)
+    *size, channels = image_shape
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return as_pixels(upright, size, COLOR_MODES[channels]) / np.float32(255)
+    except Image.DecompressionBombError as error:
+        most = MOST_PIXELS // 1_000_000
+        raise UserError(f"The image has more than {most} million pixels: shrink it.") from error
+    except UnidentifiedImageError as error:
+        raise UserError(NO_IMAGE) from error
+    except Exception as error:  # decoders raise errors of many kinds
+        raise UserError("The image is damaged and cannot be read: use another one.") from error
+
+
+def png(pixels) -> bytes:
+    """The PNG file of pixels [height, width, channels]."""
+    content = io.BytesIO()
+    pictures.to_image(pixels).save(content, format="PNG", compress_level=1)
+    return content.getvalue()
+
+
+def strip(frames) -> bytes:
+    """A PNG file of all frames [n, height, width, channels] in a row, enlarged as in `film`."""
+    return png(np.concatenate(list(pictures.enlarged(frames)), axis=1))
+
+
+def film(frames) -> bytes:
+    """A GIF file that goes through the frames and back, for ever."""
+    content = io.BytesIO()
+    pictures.film(frames, content)
+    return content.getvalue()
+
+
+def data_url(content: bytes, kind="png") -> str:
+    """An image file as an address that holds it all: the browser asks for nothing more."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,81 @@
+"""Residual blocks on patches of the image: much for little computing, on a CPU above all."""
+
+import keras
+from keras import layers
+
+from vae_keras.networks.network import Network
+
+LARGE = 28  # pixels at the shorter side, from which on patches are of 4×4 pixels, and else of 2×2
+SMALLEST = 8  # side to which the patches are halved
+
+
+@keras.saving.register_keras_serializable("vae_keras")
+class ResidualNetwork(Network):
+    """One convolution to patches, others that halve them to at most 8×8, and residual blocks there.
+
+    Near the pixels a convolution has few channels and many places, which a CPU does slowly; so
+    there is but one, of a stride as wide as its kernel. `neck` channels lead to the dense layer,
+    which would have most of the weights otherwise. The decoder mirrors the encoder and crops what
+    an odd size leaves over.
+    """
+
+    name = "resnet"
+
+    def __init__(
+        self, filters=64, max_filters=128, blocks=1, neck=32, features=256, activation="gelu"
+    ):
+        self.filters, self.max_filters, self.blocks = filters, max_filters, blocks
+        self.neck, self.features, self.activation = neck, features, activation
+
+    def get_config(self):
+        names = ("filters", "max_filters", "blocks", "neck", "features", "activation")
+        return {name: getattr(self, name) for name in names}
+
+    def encoder(self, input_shape) -> keras.Model:
+        """[batch, height, width, channels] -> features [batch, features]."""
+        patch, widths = self._scales(input_shape)
+        x = inputs = keras.Input(input_shape)
+        for scale, width in enumerate(widths):
+            kernel, stride = (4, 2) if scale else (patch, patch)
+            x = self._convolved(layers.Conv2D, x, width, kernel, stride)
+        x = self._convolved(layers.Conv2D, self._residual(x, widths[-1]), self.neck, 1, 1)
+        x = layers.Dense(self.features, activation=self.activation)(layers.Flatten()(x))
+        return keras.Model(inputs, x, name="encoder_features")
+
+    def decoder(self, code_size: int, output_shape) -> keras.Model:
+        """[batch, code_size] -> [batch, height, width, channels], unbounded."""
+        height, width, channels = output_shape
+        patch, widths = self._scales(output_shape)
+        scale = patch * 2 ** (len(widths) - 1)
+        rows, columns = -(-height // scale), -(-width // scale)  # rounded up
+        inputs = keras.Input((code_size,))
+        x = layers.Dense(self.features, activation=self.activation)(inputs)
+        x = layers.Dense(rows * columns * self.neck, activation=self.activation)(x)
+        x = layers.Reshape((rows, columns, self.neck))(x)
+        x = self._convolved(layers.Conv2D, x, widths[-1], 1, 1)
+        x = self._residual(x, widths[-1])
+        for filters in reversed(widths[:-1]):
+            x = self._convolved(layers.Conv2DTranspose, x, filters, 4, 2)
+        x = layers.Conv2DTranspose(channels, patch, patch)(x)
+        cropping = ((0, rows * scale - height), (0, columns * scale - width))
+        return keras.Model(inputs, layers.Cropping2D(cropping)(x), name="decoder")
+
+    def _convolved(self, layer, x, filters, kernel, stride):
+        options = dict(strides=stride, padding="same", activation=self.activation)
+        return layer(filters, kernel, **options)(x)
+
+    def _residual(self, x, width):
+        for _ in range(self.blocks):
+            change = self._convolved(layers.Conv2D, x, width, 3, 1)
+            x = layers.Add()([x, self._convolved(layers.Conv2D, change, width, 1, 1)])
+        return x
+
+    def _scales(self, image_shape) -> tuple[int, list[int]]:
+        """The side of a patch, and the filters of each scale: 64×64 -> 4, [64, 128]."""
+        side = min(image_shape[:2])
+        patch = 4 if side >= LARGE else 2
+        side, widths = -(-side // patch), [self.filters]
+        while side > SMALLEST:
+            side = -(-side // 2)
+            widths.append(min(2 * widths[-1], self.max_filters))
+        return patch, widths

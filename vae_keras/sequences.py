@@ -1,0 +1,59 @@
+"""What one reads, sees and hears of sequences of tokens: melodies or sentences."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vae_keras import plotting
+from vae_keras.data import melody_tokens
+from vae_keras.data.melody_tokens import to_notes
+from vae_keras.data.midi import read_midi, write_midi
+from vae_keras.data.vocabulary import Vocabulary
+from vae_keras.files import whole_file, write_text
+
+MUSIC, WORDS = (".mid", ".png"), (".txt",)  # files that are written of each
+
+
+def is_music(vocabulary) -> bool:
+    """Whether the tokens are those of melodies."""
+    return tuple(vocabulary) == melody_tokens.NAMES
+
+
+def endings(vocabulary) -> tuple[str, ...]:
+    """The endings of files that `save` can write for these tokens, the usual one first."""
+    return MUSIC if is_music(vocabulary) else WORDS
+
+
+def save(tokens, vocabulary, path: Path, title=""):
+    """Write sequences [n, steps], whole or not at all: a .mid, a picture, a text a line each."""
+    tokens = np.asarray(tokens)
+    if path.suffix.lower() == ".mid":
+        write_midi(tokens, path)
+    elif path.suffix.lower() == ".png":
+        with whole_file(path) as temporary:
+            plotting.save(plotting.piano_rolls([to_notes(one) for one in tokens], title), temporary)
+    else:
+        write_text(path, "".join(f"{line}\n" for line in texts(tokens, vocabulary)))
+
+
+def texts(tokens, vocabulary) -> list[str]:
+    """Sequences [n, steps] to read: sentences, or the names of the notes of melodies."""
+    tokens = np.asarray(tokens)
+    if is_music(vocabulary):
+        return [" ".join(_note(note) for note in to_notes(one)) for one in tokens]
+    return Vocabulary(tuple(vocabulary)).decode(tokens)
+
+
+def _note(note) -> str:
+    name = melody_tokens.NAMES[melody_tokens.FIRST_PITCH + note.pitch]
+    return f"{name}:{note.length}"
+
+
+def read(what: str, vocabulary, steps: int) -> np.ndarray:
+    """The tokens int32 [steps] of a sentence, or of the beginning of a .mid file.
+
+    Raises UserError.
+    """
+    if is_music(vocabulary):
+        return read_midi(Path(what), steps)[0].astype(np.int32)
+    return Vocabulary(tuple(vocabulary)).encode([what], steps)[0]
