@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from vae_keras import UserError, morphing
 
@@ -12,6 +15,21 @@ def test_a_way_begins_and_ends_at_its_codes(method):
     way = morphing.METHODS[method](A, B, 7)
     assert way.shape == (7, 6)
     np.testing.assert_allclose(way[[0, -1]], [A, B], atol=1e-6)
+
+
+@given(
+    codes=arrays(np.float32, (3, 4), elements=st.floats(-100, 100, width=32)),
+    method=st.sampled_from(list(morphing.METHODS)),
+    steps=st.integers(2, 6),
+)
+def test_any_codes_are_passed_and_none_on_the_way_is_longer_than_the_ends(codes, method, steps):
+    way = morphing.path(codes, steps, method)
+    assert way.shape == (2 * steps - 1, 4)
+    np.testing.assert_allclose(way[[0, steps - 1, -1]], codes, atol=1e-4)
+    for first, leg in ((0, way[:steps]), (1, way[steps - 1 :])):
+        longest = np.linalg.norm(codes[first : first + 2], axis=1).max()
+        assert np.linalg.norm(leg, axis=1).max() <= longest * 1.001 + 1e-4
+    np.testing.assert_allclose(morphing.path(codes[::-1], steps, method), way[::-1], atol=1e-3)
 
 
 def test_linear_steps_are_even_and_halfway_is_half_of_the_difference():

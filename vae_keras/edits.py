@@ -22,13 +22,13 @@ from vae_keras.data.face_factors import BINARY, flipped, other_details, sample
 from vae_keras.data.faces import SEED, draw
 from vae_keras.errors import UserError, unknown
 from vae_keras.features import feature_vectors
-from vae_keras.files import refuse_to_replace, whole_file, write_text
+from vae_keras.files import free_output, refuse_to_replace, whole_file, write_text
 from vae_keras.latent import decode, encode
 from vae_keras.trained import open_trained
 
 NAMES = tuple(BINARY)
 CLASSIFIER_EPOCHS, CLASSIFIER_BATCH = 6, 64
-KINDS = 8  # draws of what is seen only with an attribute
+KINDS = 24  # draws of what is seen only with an attribute
 PAIRS = 300  # of faces between which is morphed
 STEPS = 11  # images on the way from one to the other
 SHOWN = 10  # faces in a picture
@@ -127,7 +127,7 @@ def edit_figures(model, dataset: Dataset, attribute: str, found: Edited, classif
     `turned`: the share in which the classifier now sees the attribute. The rest are distances from
     the truth, see `distances`; and `nearest_kind`, the same from the true face whose kind (of
     glasses, say) is nearest to the edit, for a bare face does not tell the kind. `blind` is the
-    distance of the mean of all kinds, which no edit can beat that does not know it.
+    distance of the mean of all kinds, which no edit that does not know it can beat by much.
     """
     factors = flipped(factors_of(dataset.test), attribute)
     factors = factors[factors[attribute]]
@@ -243,6 +243,7 @@ def study_edits(
     """
     if attribute not in NAMES:
         raise unknown("attribute", attribute, NAMES)
+    free_output(Path(output), overwrite=True, folder=True)
     files = [Path(output) / f"{name}.png" for name in PICTURES]
     numbers = Path(output) / "edits.json"
     for file in (numbers, *files):

@@ -6,6 +6,7 @@ What takes a VAE here takes an `ExportedModel` of one as well.
 import math
 
 import numpy as np
+import scipy.special
 import tensorflow as tf
 
 from vae_keras.errors import UserError
@@ -98,6 +99,23 @@ def code_figures(model, examples) -> dict:
         "kl_per_dimension": kl.tolist(),
         "aggregate_posterior_kl": float(distance),
     }
+
+
+def mutual_information(model, examples, most=2_000) -> float:
+    """How much the code tells of which of the first `most` examples it is, in nats.
+
+    The mean KL of their posteriors to the mixture of them all, from one draw each (Hoffman and
+    Johnson 2016, ELBO surgery). It cannot exceed log(most).
+    """
+    few = examples.take(slice(most))
+    z_mean, z_log_var = (head.astype(np.float64) for head in posterior(model, few))
+    epsilon = np.random.default_rng(model.seed).standard_normal(z_mean.shape)
+    log_mixture = []
+    for z in z_mean + np.exp(0.5 * z_log_var) * epsilon:
+        squared = (z - z_mean) ** 2 * np.exp(-z_log_var) + z_log_var
+        log_mixture.append(scipy.special.logsumexp(-0.5 * squared.sum(axis=1)))
+    own = -0.5 * (epsilon**2 + z_log_var).sum(axis=1)
+    return float(np.mean(own - log_mixture) + math.log(len(few)))
 
 
 def mean_kl_per_dimension(model, examples) -> np.ndarray:

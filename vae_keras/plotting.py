@@ -4,6 +4,7 @@ Figures are made without pyplot, so they need no display and leave nothing open.
 """
 
 import io
+import itertools
 import math
 
 import numpy as np
@@ -213,7 +214,7 @@ def morphing(confidence: dict, rows: dict):
     above, below = figure.subfigures(2, 1, height_ratios=(3, 0.75 * len(rows)))
     axes = above.subplots()
     styles = zip("o s ^ D v".split(), (PALETTE[4], PALETTE[0], PALETTE[2], PALETTE[3], PALETTE[8]))
-    for (name, values), (marker, colour) in zip(confidence.items(), styles):
+    for (name, values), (marker, colour) in zip(confidence.items(), itertools.cycle(styles)):
         alpha = np.linspace(0, 1, len(values))
         axes.plot(alpha, values, marker=marker, color=colour, label=name)
     axes.set(xlabel="α, from one face to the other", ylabel="classifier's confidence")

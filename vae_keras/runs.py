@@ -117,7 +117,8 @@ def read_config(file: Path, **changes) -> TrainConfig:
 
 def default_name(config: TrainConfig) -> str:
     """The data set and model: `digits_vae`; `photos_vae` for folder:some/photos."""
-    file = Path(config.dataset.rpartition(":")[2]).resolve()  # also of "." and ".."
+    kind, _, rest = config.dataset.rpartition(":")
+    file = Path(f"faces{rest}" if kind == "faces" else rest).resolve()  # also of "." and ".."
     return f"{file.name.split('.')[0]}_{config.model}"
 
 

@@ -1,0 +1,163 @@
+"""Melodies and sentences: a VAE beside a language model of the same decoder without a code.
+
+    python benchmarks/sequences.py melodies     # about an hour
+    python benchmarks/sequences.py sentences    # about half an hour
+
+Runs go to runs/NAME and are taken up again if they were stopped. Writes studies/NAME.json.
+"""
+
+import itertools
+import json
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+from keras import ops
+
+from vae_keras import TrainConfig, morphing, train
+from vae_keras.data.melody_attributes import NAMES, attributes
+from vae_keras.data.melody_tokens import FIRST_PITCH, is_valid
+from vae_keras.evaluation import code_figures, evaluate, likelihood_figures, mutual_information
+from vae_keras.features import feature_vectors
+from vae_keras.files import write_text
+from vae_keras.latent import encode
+from vae_keras.models.sequence import SequenceVAE
+from vae_keras.runs import RunFolder
+from vae_keras.studies import trained
+
+MODELS = {
+    "melodies": dict(name="melodies_vae"),
+    "sentences": dict(name="sentences_vae"),
+}
+SAMPLES = 100  # of the importance weighting
+SHOWN = 1_000  # examples of what takes long
+PAIRS, STEPS = 200, 9  # of interpolations
+
+
+@keras.saving.register_keras_serializable("benchmarks")
+class LanguageModel(SequenceVAE):
+    """The decoder of a SequenceVAE alone: its posterior is the prior, and its code always 0."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.encoder.trainable = False
+
+    def posterior(self, batch):
+        nothing = ops.zeros((ops.shape(batch.x)[0], self.latent_dim))
+        return nothing, nothing
+
+    def parameters(self, z, condition=None):
+        return super().parameters(ops.zeros_like(z), condition)
+
+
+def figures(model, dataset) -> dict:
+    """What there is to say of the VAE on the test set."""
+    test = dataset.test
+    bound = likelihood_figures(model, test.take(slice(SHOWN)), SAMPLES)
+    use = code_figures(model, test)
+    found = {
+        **evaluate(model, dataset),
+        "nll_of_first": float(bound["nll"].mean()),
+        "active_units": use["active_units"],
+        "mutual_information": mutual_information(model, test),
+        **interpolations(model, test),
+    }
+    if dataset.name == "melodies":
+        found |= {"samples": music(np.asarray(model.generate(SHOWN, (0, 0))), test)}
+        found |= {"attributes": edits(model, dataset)}
+    return found
+
+
+def interpolations(model, test) -> dict:
+    """Mean edit distances on the way between test sequences, and of its ends."""
+    codes = encode(model, test, 2 * PAIRS)
+    neighbours, ends, valid = [], [], []
+    for pair in codes.reshape(PAIRS, 2, -1):
+        way = np.asarray(model.decode(morphing.path(pair, STEPS)))
+        neighbours += [edit_distance(*two) for two in itertools.pairwise(way)]
+        ends.append(edit_distance(way[0], way[-1]))
+        valid.append(is_valid(way).mean() if model.end is None else np.mean(way[:, 0] > model.end))
+    return {
+        "edit_distance_of_neighbours": float(np.mean(neighbours)),
+        "edit_distance_of_ends": float(np.mean(ends)),
+        "valid_on_the_way": float(np.mean(valid)),
+    }
+
+
+def edit_distance(one, other) -> int:
+    """Levenshtein's distance of two sequences of tokens."""
+    row = np.arange(len(other) + 1)
+    for token in one:
+        before, row = row, np.empty_like(row)
+        row[0] = before[0] + 1
+        for k, wanted in enumerate(other):
+            row[k + 1] = min(before[k + 1] + 1, row[k] + 1, before[k] + (token != wanted))
+    return int(row[-1])
+
+
+def music(samples, test) -> dict:
+    """Samples [n, steps] beside test melodies: pitch classes, onsets by step, and failures."""
+    notes = (samples >= FIRST_PITCH).sum(axis=1)
+    real = test.arrays()[0]
+    distances = {
+        f"{name}_distance": float(np.abs(histogram(samples) - histogram(real)).sum() / 2)
+        for name, histogram in (("pitch_class", _pitch_classes), ("rhythm", _onsets))
+    }
+    return {
+        "valid": float(is_valid(samples).mean()),
+        "empty_or_one_note": float((notes < 2).mean()),
+    } | distances
+
+
+def _pitch_classes(windows):
+    """Relative to the last note of each window, for melodies are in all keys."""
+    last = windows.shape[1] - 1 - np.argmax(windows[:, ::-1] >= FIRST_PITCH, axis=1)
+    relative = windows.astype(int) - windows[np.arange(len(windows)), last][:, None]
+    return _shares(relative[windows >= FIRST_PITCH] % 12, 12)
+
+
+def _onsets(windows):
+    return _shares(np.nonzero(windows >= FIRST_PITCH)[1], windows.shape[1])
+
+
+def _shares(values, count):
+    counts = np.bincount(values, minlength=count)
+    return counts / counts.sum()
+
+
+def edits(model, dataset) -> dict:
+    """How much of each attribute its own vector adds to test melodies, and of the others."""
+    vectors = feature_vectors(model, dataset.train, NAMES, NAMES, "regression")
+    codes = encode(model, dataset.test, SHOWN)
+    before = attributes(np.asarray(model.decode(codes)))
+    return {
+        name: dict(
+            zip(
+                NAMES,
+                (attributes(np.asarray(model.decode(vector.add(codes)))) - before)
+                .mean(axis=0)
+                .tolist(),
+            )
+        )
+        for name, vector in vectors.items()
+    }
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(MODELS)))
+@click.option("--epochs", type=int, help="passes over the training data")
+def main(name, epochs):
+    options = dict(dataset=name, model="sequence", epochs=epochs, **MODELS[name])
+    is_begun = RunFolder.below(Path(), options["name"]).config.exists()
+    run = train(TrainConfig(**options, resume=is_begun))
+    found = {"vae": figures(run.model, run.dataset)}
+    language_model = trained(run.config, run.dataset, LanguageModel)
+    found["language_model"] = evaluate(language_model, run.dataset)
+    Path("studies").mkdir(exist_ok=True)
+    write_text(Path("studies") / f"{name}.json", json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
