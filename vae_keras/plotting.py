@@ -96,7 +96,8 @@ def image_rows(rows: dict, title=""):
     For inputs above their reconstructions, for instance.
     """
     figure, axes = _canvas(_tiled_rows(rows), title)
-    figure.set_figwidth(figure.get_figwidth() + 0.09 * max(map(len, rows)))  # inches for the names
+    names = 0.2 + 0.095 * max(map(len, rows))  # inches
+    figure.set_figwidth(figure.get_figwidth() + names)
     _name_rows(axes, rows)
     return figure
 
@@ -190,7 +191,7 @@ def leakage(matrices: dict, names):
     `names` are those of the attributes.
     """
     names = [name.replace("_", " ") for name in names]
-    figure = Picture(1.6 + 4.1 * len(matrices), 4.9)
+    figure = Picture(1.6 + 4.1 * len(matrices), 5.7)
     panels = figure.subplots(1, len(matrices), squeeze=False, sharey=True)[0]
     for axes, (title, matrix) in zip(panels, matrices.items(), strict=True):
         axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1)

@@ -12,6 +12,7 @@ from vae_keras.data.vocabulary import Vocabulary
 from vae_keras.files import whole_file, write_text
 
 MUSIC, WORDS = (".mid", ".png"), (".txt",)  # files that are written of each
+MOST_DRAWN = 64  # melodies in a picture
 
 
 def is_music(vocabulary) -> bool:
@@ -31,7 +32,8 @@ def save(tokens, vocabulary, path: Path, title=""):
         write_midi(tokens, path)
     elif path.suffix.lower() == ".png":
         with whole_file(path) as temporary:
-            plotting.save(plotting.piano_rolls([to_notes(one) for one in tokens], title), temporary)
+            drawn = [to_notes(one) for one in tokens[:MOST_DRAWN]]
+            plotting.save(plotting.piano_rolls(drawn, title), temporary)
     else:
         write_text(path, "".join(f"{line}\n" for line in texts(tokens, vocabulary)))
 
