@@ -63,7 +63,7 @@ def image_grid(images, columns=None, title=""):
 
 def image_grids(panels: dict):
     """Square grids of images side by side: {title: [n, height, width, channels]}."""
-    figure = Picture(2.6 * len(panels), 3)
+    figure = Picture(2.5 * len(panels), 3)
     for axes, (title, images) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         _show(axes, _tiled(images, math.isqrt(len(images))), title)
         axes.set_axis_off()

@@ -28,7 +28,7 @@ class Trained:
         try:
             dataset = data.load(self.config.replace(data_dir=data_dir or self.config.data_dir))
         except UserError as error:
-            raise UserError(f"{self.name} needs the data it was trained on: {error}") from error
+            raise UserError(f"{self.folder} needs the data it was trained on: {error}") from error
         if dataset.image_shape != self.model.image_shape:
             raise UserError(
                 f"{self.name} is for images of shape {self.model.image_shape}, but those of "
