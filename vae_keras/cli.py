@@ -122,9 +122,7 @@ def evaluate_command(model, **options):
 @click.option(
     "--label", type=int, help="class to draw, for a conditional model; default: each in turn"
 )
-@click.option(
-    "--temperature", type=click.FloatRange(0), default=1.0, help="of tokens; 0: likeliest"
-)
+@click.option("--temperature", type=float, help="of tokens; default: 1; 0: the likeliest")
 @click.option("--output", type=Path, help="to write; default: MODEL_samples")
 @click.option("--overwrite", is_flag=True, help="replace the file if it exists")
 def generate_command(model, n, seed, label, temperature, output, overwrite):

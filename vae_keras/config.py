@@ -53,7 +53,9 @@ class TrainConfig:
     )
     model: str = option("vae", "rung of the ladder: " + ", ".join(MODELS))
     network: str | None = option(None, "of encoder and decoder: " + ", ".join(NETWORKS))
-    units: str | None = option(None, "hidden units of the dense network, such as 512-256-128")
+    units: str | None = option(
+        None, "hidden units, such as 512-256-128; of lstm those of encoder and decoder"
+    )
     activation: str | None = option(
         None, "of the hidden layers: " + ", ".join(ACTIVATIONS), choices=ACTIVATIONS
     )
@@ -130,12 +132,26 @@ class TrainConfig:
                 f"batch size {self.batch_size:,} is larger than the training data "
                 f"({len(dataset.train):,} examples): choose a smaller --batch-size"
             )
+        self._check_kind(dataset)
         recipe = recipe_of(self.dataset, self.model, dataset.kind, self.latent_dim)
         recipe["batch_size"] = min(recipe["batch_size"], len(dataset.train))
         steps = math.ceil(len(dataset.train) / (self.batch_size or recipe["batch_size"]))
         recipe["epochs"] = max(MIN_EPOCHS, round(recipe.pop("steps") / steps))
         open_choices = {k: v for k, v in recipe.items() if getattr(self, k, 0) is None}
         return self.replace(**open_choices)
+
+    def _check_kind(self, dataset: Dataset):
+        """Raise UserError unless model and network are for what there is: images or tokens."""
+        is_of_tokens = bool(dataset.vocabulary)
+        for choice, known in (("model", MODELS), ("network", NETWORKS)):
+            name = getattr(self, choice)
+            fitting = [name for name, one in known.items() if one.takes_tokens == is_of_tokens]
+            if name not in (None, *fitting):
+                what = "sequences" if is_of_tokens else "images"
+                raise UserError(
+                    f"--{choice} {name} is not for {what}, but {dataset.name} has these: use one "
+                    f"of {', '.join(fitting)}"
+                )
 
 
 MIN_EPOCHS = 10

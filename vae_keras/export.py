@@ -22,6 +22,7 @@ LABELS = "labels.json"
 TRAINING = "training.json"  # the configuration it was trained with
 VOCABULARY = "assets/vocabulary.txt"  # of a model of sequences: the words of the tokens 0, 1, …
 FEATURES, FEATURES_PICTURE = "features.json", "features.png"  # if it has feature vectors
+HOTTEST = 100  # temperature: all tokens come alike
 PRETRAINED = SAVED_MODELS / "pretrained"
 
 
@@ -132,15 +133,15 @@ class ExportedModel:
         """[batch, latent_dim] -> [batch, *image_shape]."""
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
-    def generate(self, n: int, seed=0, label=None, temperature=1.0):
+    def generate(self, n: int, seed=0, label=None, temperature=None):
         """`n` new examples, the same for the same seed (a number or a pair): [n, *image_shape].
 
-        A conditional model draws every class in turn unless `label` says otherwise; `temperature`
-        is for tokens.
+        A conditional model draws every class in turn unless `label` says otherwise; `temperature`,
+        from 0 (the likeliest) to HOTTEST, is for tokens and 1 unless it is given.
         """
         if self.takes_labels and label is None:
             label = np.arange(n) % len(self.class_names)
-        more = {"temperature": temperature} if self.vocabulary else self._labels(label, n)
+        more = {**self._labels(label, n), **self._temperature(temperature)}
         return self.call("generate", n=n, seed=np.broadcast_to(seed, 2), **more)["x"]
 
     def log_prob(self, x, z, label=None):
@@ -193,6 +194,17 @@ class ExportedModel:
                 f"label {label} of {self.path.name!r} must be a number from 0 to {most}"
             )
         return {"label": np.broadcast_to(label, count)}
+
+    def _temperature(self, temperature) -> dict:
+        """The input `temperature` of an endpoint, checked."""
+        if not self.vocabulary:
+            if temperature is not None:
+                raise UserError(f"{self.path.name!r} takes no temperature: it is of images")
+            return {}
+        temperature = 1.0 if temperature is None else temperature
+        if not 0 <= temperature <= HOTTEST:
+            raise UserError(f"temperature {temperature} must be a number from 0 to {HOTTEST}")
+        return {"temperature": temperature}
 
 
 def _conditioned(batch: Batch) -> dict:

@@ -46,13 +46,13 @@ Made with {", ".join(f"{name} {version}" for name, version in metrics["versions"
 """
 
 
-IMAGES = "Images are float32 in [0, 1]."
+IMAGES = "Images are float32 in [0, 1]; those of `generate` are decoded means."
 TOKENS = "Tokens are int32; `assets/vocabulary.txt` has their words, a line each, from 0 on."
 LEFT_OUT = ("data_dir", "output_dir", "name", "resume", "overwrite")
 OUTPUTS = {
     "reconstruct": "`reconstruction`",
     "decode": "`x`",
-    "generate": "`x` [n, …]: decoded means, the same for the same seed",
+    "generate": "`x` [n, …], the same for the same seed",
     "log_prob": "`log_prob` [batch], nats",
 }
 

@@ -36,13 +36,13 @@ def write_sequences(model, dataset, samples, folder: Path):
     """Samples, reconstructions and a way between two test sequences, as files of their kind."""
     x, _ = dataset.test.take(slice(SEQUENCES // 2)).arrays()
     pairs = np.stack([x, model(x)], axis=1).reshape(-1, *x.shape[1:])
-    ends = np.asarray(model.encode(x[:2]))
-    way = model.decode(morphing.path(ends, SEQUENCES // 2))
     shown = {
         "samples": (samples, "samples of the prior"),
         "reconstructions": (pairs, "each test sequence, and its reconstruction"),
-        "morph": (way, "from one test sequence to another"),
     }
+    if len(x) > 1:
+        way = model.decode(morphing.path(np.asarray(model.encode(x[:2])), SEQUENCES // 2))
+        shown["morph"] = way, "from one test sequence to another"
     for name, (tokens, title) in shown.items():
         for ending in sequences.endings(model.vocabulary):
             sequences.save(tokens, model.vocabulary, folder / f"{name}{ending}", title)

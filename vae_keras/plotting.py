@@ -75,6 +75,9 @@ def piano_rolls(melodies, title="", columns=4, names=None):
     rows = math.ceil(len(melodies) / columns)
     figure = Picture(10, 0.6 + 1.25 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    pitches = [pitch for notes in melodies for pitch, *_ in notes] or [60]
+    # which Matplotlib would find out anew, of all panels, for every note
+    panels[0, 0].set(xlim=(-1, 33), ylim=(min(pitches) - 2, max(pitches) + 2))
     for axes, notes in zip(panels.flat, melodies):
         for pitch, start, length in notes:
             axes.broken_barh([(start, length - 0.15)], (pitch - 0.45, 0.9), color=PALETTE[0])

@@ -45,7 +45,8 @@ def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=
     }
     if model.is_variational:
         compared = dataset.test.take(slice(naive_images))
-        found |= {"likelihood": config.likelihood, "samples": samples}
+        likelihood = "categorical" if dataset.vocabulary else config.likelihood
+        found |= {"likelihood": likelihood, "samples": samples}
         found |= _averages(likelihood_figures(model, dataset.test, samples, Progress("images")))
         found |= code_figures(model, dataset.test)
         rows = convergence(model, compared, samples, naive_samples, Progress("naive Monte Carlo"))

@@ -220,7 +220,7 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
     return (
         f"{config.name}: {type(model).__name__} on {config.dataset} ({dataset.kind}, {size}): "
         f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, "
-        f"{len(dataset.test):,} test images\n"
+        f"{len(dataset.test):,} test examples\n"
         f"network {config.network}, {config.latent_dim}-D code, "
         f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction{beta}\n"
         f"{config.epochs} epochs of {steps} steps{after}; batch {config.batch_size}, learning rate "

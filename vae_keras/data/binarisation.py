@@ -22,6 +22,10 @@ def binarised(dataset: Dataset, choice: str) -> Dataset:
     method, _, file = choice.partition(":")
     if choice == "none":
         return dataset
+    if dataset.vocabulary:
+        raise UserError(
+            f"--binarize {choice} needs grey images, but {dataset.name} has sequences: leave it out"
+        )
     if dataset.image_shape[-1] != 1:
         raise UserError(
             f"--binarize {choice} needs grey images, but {dataset.name} has "

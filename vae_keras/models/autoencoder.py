@@ -47,6 +47,7 @@ class Autoencoder(keras.Model):
     code_activation = None
     prior_class = FittedGaussian
     takes_labels = False
+    takes_tokens = False  # sequences of these, not images
     vocabulary = ()  # of the tokens, if the examples are sequences of them
     is_variational = False  # whether there is a posterior q(z|x)
     loss_mask = None  # [height, width, 1]: which values are to be rebuilt, if not all

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.errors import UserError
 from vae_keras.models import decoding, noise
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import VAE, BoundOptions
@@ -46,6 +45,7 @@ class SequenceVAE(VAE):
     """
 
     Options = SequenceOptions
+    takes_tokens = True
 
     def __init__(
         self,
@@ -66,11 +66,6 @@ class SequenceVAE(VAE):
 
     @classmethod
     def from_options(cls, options, dataset, steps_per_epoch, **common):
-        if not dataset.vocabulary:
-            raise UserError(
-                f"the sequence model needs melodies or sentences, but {dataset.name} are images: "
-                "use another --model"
-            )
         model = cls(
             dataset.image_shape[0],
             dataset.vocabulary,
