@@ -19,7 +19,6 @@ import numpy as np
 from vae_keras import TrainConfig, data, plotting
 from vae_keras.data import Examples
 from vae_keras.evaluation import evaluate, likelihood_figures
-from vae_keras.files import whole_file
 from vae_keras.models.completion import CompletionNetwork, CompletionVAE
 
 PUBLISHED = {1: (100, 69), 2: (62, 46), 3: (26, 21)}  # Sohn 2015: plain network, CVAE
@@ -82,8 +81,7 @@ def main(dataset, data_dir, epochs, samples, picture):
             rows = {"image": x, "visible": x * (1 - cvae.loss_mask)}
             rows["network"] = rows["visible"] + np.asarray(network(x)) * network.loss_mask
             rows |= {f"CVAE, draw {i}": cvae.complete(x, (0, i)) for i in range(1, 5)}
-            with whole_file(picture) as temporary:
-                plotting.save(plotting.image_rows(rows), temporary)
+            plotting.save(plotting.image_rows(rows), picture)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from vae_keras.files import write_text
 from vae_keras.latent import encode
 from vae_keras.models.sequence import SequenceVAE
 from vae_keras.runs import RunFolder
-from vae_keras.studies import trained
+from vae_keras.training import trained
 
 MODELS = {
     "melodies": dict(name="melodies_vae"),

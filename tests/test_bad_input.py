@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.folders import listing
 from vae_keras.cli import main
 
 TRAIN = Path(__file__).parents[1] / "train.py"
@@ -52,13 +53,6 @@ def place(tmp_path, tmp_path_factory, monkeypatch):
     (tmp_path / "nothing.txt").write_text("no data")
     (tmp_path / "runs/broken/config.json").write_text("{")
     return tmp_path
-
-
-def listing(folder):
-    return {
-        path.relative_to(folder): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from tests.folders import listing
 from vae_keras import TrainConfig, edits, plotting
 from vae_keras.cli import main
 from vae_keras.data.face_factors import (
@@ -433,13 +434,6 @@ MISTAKES = {
     "run --output taken": "'taken/morphing.png' exists",
     "run --output taken/morphing.png": "'taken/morphing.png' is not a folder",
 }
-
-
-def listing(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
 
 
 @pytest.mark.parametrize("arguments, reason", MISTAKES.items())

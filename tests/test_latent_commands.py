@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from tests.folders import listing
 from vae_keras import UserError, load_exported, plotting, uses
 from vae_keras.cli import main
 from vae_keras.config import TrainConfig
@@ -522,13 +523,6 @@ MISTAKES = {
     "feature model a --pair 0.png missing.png": "'missing.png' cannot be read",
     "feature model a --pair 0.png": "'--pair'",
 }
-
-
-def listing(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
 
 
 def test_bad_input_ends_with_one_line_and_writes_nothing(place, capsys):

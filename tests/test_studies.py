@@ -8,6 +8,7 @@ from PIL import Image
 
 from vae_keras import TrainConfig, UserError, evaluate, studies
 from vae_keras.data.archives import digits
+from vae_keras.training import trained
 
 LINE = np.array([[0, 0], [1, 0], [2, 0], [3, 0]], float)  # codes one apart
 configured = functools.partial(TrainConfig, epochs=2)
@@ -51,7 +52,7 @@ def test_nearest_label_accuracy():
 
 
 def test_kl_alone_collapses(dataset):
-    model = studies.trained(configured(epochs=10), dataset, studies.KLOnlyVAE)
+    model = trained(configured(epochs=10), dataset, studies.KLOnlyVAE)
     found = studies.posterior(model, dataset.test)
     assert np.abs(found["z_mean"]).max() < 0.1
     assert np.abs(found["sigma"] - 1).max() < 0.1
@@ -77,7 +78,7 @@ def test_entropy_of_grey_values():
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])
 def test_a_model_is_measured_by_its_own_loss_as_evaluate_does(loss, dataset):
-    model = studies.trained(configured(model="deep", loss=loss, epochs=1), dataset)
+    model = trained(configured(model="deep", loss=loss, epochs=1), dataset)
     found = studies.reconstruction_errors(model, dataset.test)
     assert found[loss] == pytest.approx(evaluate(model, dataset)["loss"], rel=1e-5)
     assert 0 < found["bce_above_minimum"] < found["bce"]

@@ -22,7 +22,7 @@ from vae_keras.data.face_factors import BINARY, flipped, other_details, sample
 from vae_keras.data.faces import SEED, draw
 from vae_keras.errors import UserError, unknown
 from vae_keras.features import feature_vectors
-from vae_keras.files import free_output, refuse_to_replace, whole_file, write_text
+from vae_keras.files import free_output, refuse_to_replace, write_text
 from vae_keras.latent import decode, encode
 from vae_keras.trained import open_trained
 
@@ -135,9 +135,9 @@ def edit_figures(model, dataset: Dataset, attribute: str, found: Edited, classif
     for seed in range(KINDS):
         kind = _drawn(other_details(factors, attribute, seed), dataset)
         mean = mean + kind / KINDS
-        is_nearer = errors(found.edit, kind) < least
-        least = np.minimum(errors(found.edit, kind), least)
-        nearest = np.where(is_nearer[:, None, None, None], kind, nearest)
+        far = errors(found.edit, kind)
+        nearest = np.where((far < least)[:, None, None, None], kind, nearest)
+        least = np.minimum(far, least)
     return {
         "faces": len(found.face),
         "turned": float(classifier.sees(found.edit)[:, NAMES.index(attribute)].mean()),
@@ -290,8 +290,7 @@ def study_edits(
     )
     numbers.parent.mkdir(parents=True, exist_ok=True)
     for file, figure in zip(files, figures, strict=True):
-        with whole_file(file) as temporary:
-            plotting.save(figure, temporary)
+        plotting.save(figure, file)
     write_text(numbers, json.dumps(found, indent=2) + "\n")
     return found
 

@@ -139,10 +139,14 @@ class ExportedModel:
         A conditional model draws every class in turn unless `label` says otherwise; `temperature`,
         from 0 (the likeliest) to HOTTEST, is for tokens and 1 unless it is given.
         """
-        if self.takes_labels and label is None:
-            label = np.arange(n) % len(self.class_names)
+        if label is None:
+            label = self.labels_in_turn(n)
         more = {**self._labels(label, n), **self._temperature(temperature)}
         return self.call("generate", n=n, seed=np.broadcast_to(seed, 2), **more)["x"]
+
+    def labels_in_turn(self, n: int) -> np.ndarray | None:
+        """The labels of `n` examples, every class in turn: int [n]; None if it takes none."""
+        return np.arange(n) % len(self.class_names) if self.takes_labels else None
 
     def log_prob(self, x, z, label=None):
         """log p(x|z) in nats: [batch]."""

@@ -41,13 +41,18 @@ def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray
     are as dense as the prior. Returns the codes [side², latent_dim], rows from bottom to top. A
     latent space of one dimension gives a single row.
     """
-    values = scipy.stats.norm.ppf((np.arange(side) + 0.5) / side).astype(np.float32)
+    values = normal_quantiles(side).astype(np.float32)
     across, up = np.meshgrid(values, values if latent_dim > 1 else [0.0])
     codes = np.zeros((across.size, latent_dim), np.float32)
     codes[:, dimensions[0]] = across.ravel()
     if latent_dim > 1:
         codes[:, dimensions[1]] = up.ravel()
     return codes
+
+
+def normal_quantiles(steps: int) -> np.ndarray:
+    """The midpoints of intervals that N(0, 1) gives equal probability: [steps]."""
+    return scipy.stats.norm.ppf((np.arange(steps) + 0.5) / steps)
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,12 @@ class Spread:
 
     def quantiles(self, steps: int) -> np.ndarray:
         """Codes at the midpoints of intervals of equal probability: [steps, latent_dim]."""
-        standard = scipy.stats.norm.ppf((np.arange(steps) + 0.5) / steps)[:, None]
-        return (self.centre + standard * self.width).astype(np.float32)
+        return (self.centre + normal_quantiles(steps)[:, None] * self.width).astype(np.float32)
 
 
 def spread(exported, count=4 * BATCH, seed=0) -> Spread:
     """The spread of the codes of `count` images that an exported model draws itself."""
-    labels = np.arange(count) % len(exported.class_names) if exported.takes_labels else None
+    labels = exported.labels_in_turn(count)
     images = exported.generate(count, seed, labels)
     batch = exported.prepare({"x": images, "label": labels, "index": np.arange(count)})
     if exported.is_variational:

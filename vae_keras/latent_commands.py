@@ -11,9 +11,9 @@ from vae_keras.errors import UserError
 from vae_keras.export import FEATURES, FEATURES_PICTURE, load_exported
 from vae_keras.files import free_output, whole_file
 from vae_keras.latent import spread, traversal
-from vae_keras.pictures import film
+from vae_keras.pictures import film, to_pixels
 from vae_keras.trained import open_trained
-from vae_keras.uses import load_for_images, read_images, to_pixels
+from vae_keras.uses import load_for_images, read_images
 
 PICTURES = (".png", ".jpg", ".pdf", ".svg")
 ALPHAS = np.linspace(-2, 2, 9)  # of a feature vector in its picture
@@ -21,9 +21,8 @@ SQUARE = 10  # images in a row between four corners
 
 
 def write_picture(figure, path: Path):
-    """Write a figure, whole or not at all, and say where."""
-    with whole_file(path) as temporary:
-        plotting.save(figure, temporary)
+    """Write a figure and say where."""
+    plotting.save(figure, path)
     print(path)
 
 
@@ -185,5 +184,4 @@ def _draw_features(exported, vectors, image):
         name: exported.decode(vector.add(z, ALPHAS[:, None])) for name, vector in vectors.items()
     }
     title = f"α from {ALPHAS[0]:g} to {ALPHAS[-1]:g} times each feature vector"
-    with whole_file(exported.path / FEATURES_PICTURE) as temporary:
-        plotting.save(plotting.image_rows(rows, title), temporary)
+    plotting.save(plotting.image_rows(rows, title), exported.path / FEATURES_PICTURE)

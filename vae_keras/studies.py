@@ -21,16 +21,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from vae_keras import callbacks, data, latent, plotting
+from vae_keras import data, latent, plotting
 from vae_keras.config import TrainConfig
 from vae_keras.evaluation import code_figures, evaluate
-from vae_keras.files import refuse_to_replace, whole_file, write_text
+from vae_keras.files import refuse_to_replace, write_text
 from vae_keras.latent import decode, encode
 from vae_keras.models import VAE
 from vae_keras.models.priors import StandardNormal
 from vae_keras.objectives.likelihoods import LOSSES, Bernoulli
 from vae_keras.objectives.likelihoods import loss as loss_called
-from vae_keras.training import build, fit
+from vae_keras.training import trained
 
 SAMPLES = 10_000  # of the prior, for figures
 MOST_FOR_CLASSIFIER = 20_000  # training images
@@ -54,8 +54,7 @@ def run(
     found, figure = STUDIES[study](configured, data.load(configured()))
     found = {"study": study, "dataset": dataset, "epochs": epochs, "seed": seed, "figures": found}
     picture.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(picture) as temporary:
-        plotting.save(figure, temporary)
+    plotting.save(figure, picture)
     write_text(numbers, json.dumps(found, indent=2) + "\n")
     return found
 
@@ -298,27 +297,6 @@ def sizes(configured, dataset):
 
 
 # What the studies share
-
-
-def trained(config: TrainConfig, dataset, variant=None):
-    """A model that `config` describes, trained; with `variant`, the same as that subclass."""
-    config = config.resolved(dataset)
-    model = build(config, dataset)
-    if variant is not None:
-        model = recast(model, variant)
-    print(f"training {type(model).__name__}, {config.epochs} epochs …", flush=True)
-    fit(model, config, dataset, verbose=0, callbacks=[callbacks.StopOnNaN()])
-    model.prior.fit(lambda: encode(model, dataset.train))
-    return model
-
-
-def recast(model, variant: type):
-    """`model` as the class `variant`, with the same weights and a new optimizer of its kind."""
-    again = variant.from_config(model.get_config())
-    again.set_weights(model.get_weights())
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    again.compile(optimizer, steps_per_execution=model.steps_per_execution)
-    return again
 
 
 def flat(images):

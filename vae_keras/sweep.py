@@ -9,8 +9,8 @@ from vae_keras import data, plotting
 from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
 from vae_keras.evaluation import code_figures, evaluate
-from vae_keras.files import refuse_to_replace, whole_file, write_text
-from vae_keras.studies import trained
+from vae_keras.files import refuse_to_replace, write_text
+from vae_keras.training import trained
 
 BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
@@ -47,8 +47,7 @@ def sweep(output, betas=BETAS, overwrite=False, **options) -> list[dict]:
         rows.sort(key=lambda row: row["beta"])
         write_text(numbers, json.dumps({"config": asked, "rows": rows}, indent=2) + "\n")
     title = f"{dataset.name} ({dataset.kind}), {model_size(asked)}"
-    with whole_file(picture) as temporary:
-        plotting.save(plotting.rate_distortion(rows, title), temporary)
+    plotting.save(plotting.rate_distortion(rows, title), picture)
     return rows
 
 

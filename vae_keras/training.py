@@ -185,6 +185,30 @@ def fit(model, config: TrainConfig, dataset: data.Dataset, first_epoch=0, **more
     )
 
 
+def trained(config: TrainConfig, dataset, variant=None):
+    """A model that `config` describes, trained, without a run folder: nothing is written.
+
+    With `variant`, a subclass of the model's, the same as that. Raises UserError.
+    """
+    config = config.resolved(dataset)
+    model = build(config, dataset)
+    if variant is not None:
+        model = recast(model, variant)
+    print(f"training {type(model).__name__}, {config.epochs} epochs …", flush=True)
+    fit(model, config, dataset, verbose=0, callbacks=[callbacks.StopOnNaN()])
+    model.prior.fit(lambda: encode(model, dataset.train))
+    return model
+
+
+def recast(model, variant: type):
+    """`model` as the class `variant`, with the same weights and a new optimizer of its kind."""
+    again = variant.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    again.compile(optimizer, steps_per_execution=model.steps_per_execution)
+    return again
+
+
 def _metrics(model, config, dataset, state) -> dict:
     """The content of metrics.json."""
     seconds = state["train_seconds"]

@@ -37,7 +37,7 @@ def example_images(model: ExportedModel, data_dir=None) -> ExampleImages:
         found = None
     if found is not None and found.images.shape[1:] == model.image_shape:
         return found
-    labels = np.arange(COUNT) % len(model.class_names) if model.takes_labels else None
+    labels = model.labels_in_turn(COUNT)
     return ExampleImages(model.generate(COUNT, 1, labels), "drawn by the model", labels)
 
 
