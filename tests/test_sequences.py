@@ -55,8 +55,8 @@ def command(arguments) -> int:
 
 
 def test_what_is_written_of_melodies_and_of_sentences():
-    assert sequences.endings(melody_tokens.NAMES) == (".mid", ".png")
-    assert sequences.endings(list(melody_tokens.NAMES)) == (".mid", ".png")
+    assert sequences.endings(melody_tokens.NAMES) == (".mid", ".wav", ".png")
+    assert sequences.endings(list(melody_tokens.NAMES)) == (".mid", ".wav", ".png")
     assert sequences.endings(WORDS) == (".txt",)
     assert sequences.is_music(melody_tokens.NAMES) and not sequences.is_music(WORDS)
 

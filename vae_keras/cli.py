@@ -106,7 +106,9 @@ def train_command(context, **options):
 @click.argument("model")
 @click.option("--data-dir", help="folder with the archive of the model's data set")
 @click.option("--samples", default=100, show_default=True, help="of the importance weighting")
-@click.option("--naive-samples", default=10_000, show_default=True, help="of naive Monte Carlo")
+@click.option(
+    "--naive-samples", type=int, help="of naive Monte Carlo; default: 10,000; of sequences 1,000"
+)
 @click.option("--naive-images", default=50, show_default=True, help="on which the two are compared")
 @click.option("--output", type=Path, help="folder to write to; default: that of the model")
 @click.option("--overwrite", is_flag=True, help="replace evaluation.json and its picture")
@@ -128,7 +130,7 @@ def evaluate_command(model, **options):
 def generate_command(model, n, seed, label, temperature, output, overwrite):
     """Draw new examples from MODEL, an export such as saved_models/digits_vae, or its name.
 
-    Images become a picture, melodies a .mid file or a picture, sentences a .txt file.
+    Images become a picture, melodies a .mid file, a .wav file or a picture, sentences a .txt file.
     """
     exported = load_exported(model)
     name, words = exported.path.resolve().name, exported.vocabulary

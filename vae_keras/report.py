@@ -10,31 +10,49 @@ import numpy as np
 from vae_keras import plotting
 from vae_keras.callbacks import duration
 from vae_keras.errors import UserError
-from vae_keras.evaluation import code_figures, convergence, evaluate, likelihood_figures
-from vae_keras.files import refuse_to_replace, whole_file, write_text
+from vae_keras.evaluation import (
+    code_figures,
+    convergence,
+    evaluate,
+    likelihood_figures,
+    mutual_information,
+)
+from vae_keras.files import refuse_to_replace, write_text
 from vae_keras.runs import EVALUATION
 from vae_keras.trained import open_trained
 from vae_keras.uses import probe_accuracy
 
 PERCENT_STEP = 20  # of the lines on progress
+SEQUENCE_FIGURES = {
+    "nats_per_token": "negative ELBO per token, in nats",
+    "perplexity": "perplexity by that",
+    "forced_accuracy": "tokens right, told the ones before",
+    "sampled_accuracy": "tokens right, told its own",
+}
 NOT_A_LIKELIHOOD = (
     "cross-entropy of grey values: a loss, not a likelihood; compare it with grey figures alone"
 )
 
 
-def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=50, **files):
+def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50, **files):
     """Evaluate the run or export `name` on its test set; write evaluation.json and evaluation.png.
 
     `samples` are the draws for each image of the importance weighting, `naive_samples` those of
-    naive Monte Carlo, beside which it is put on the first `naive_images`. `files` are the options
-    of `free_files`. Returns what evaluation.json holds. Raises UserError.
+    naive Monte Carlo, beside which it is put on the first `naive_images`: 10,000 of them unless
+    they are given, or 1,000 of sequences, which take longer. `files` are the options of
+    `free_files`. Returns what evaluation.json holds. Raises UserError.
     """
     trained = open_trained(name)
     model, config, folder = trained.model, trained.config, trained.folder
-    if model.is_variational and (samples < 1 or naive_samples < 1 or naive_images < 1):
+    if (
+        model.is_variational
+        and min(samples, naive_images, 1 if naive_samples is None else naive_samples) < 1
+    ):
         raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
     numbers, picture = free_files(folder, **files)
     dataset = trained.dataset(data_dir)
+    if naive_samples is None:
+        naive_samples = 1_000 if dataset.vocabulary else 10_000
     start = time.perf_counter()
     found = {
         "model": trained.name,
@@ -49,6 +67,9 @@ def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=
         found |= {"likelihood": likelihood, "samples": samples}
         found |= _averages(likelihood_figures(model, dataset.test, samples, Progress("images")))
         found |= code_figures(model, dataset.test)
+        found["mutual_information"] = mutual_information(model, dataset.test)
+        if dataset.vocabulary and hasattr(model, "figures"):  # which an export has not
+            found |= model.figures(dataset)
         rows = convergence(model, compared, samples, naive_samples, Progress("naive Monte Carlo"))
         found |= {"naive_images": len(compared), "convergence": rows}
     elif hasattr(model, "evaluate"):
@@ -59,7 +80,8 @@ def report(name, data_dir=None, samples=100, naive_samples=10_000, naive_images=
         found["probe_accuracy"] = probe_accuracy(model, dataset)
     found["seconds"] = round(time.perf_counter() - start, 1)
     if model.is_variational:
-        _draw(found, picture)
+        figure = plotting.evaluation(found["convergence"], found["kl_per_dimension"])
+        plotting.save(figure, picture)
     write_text(numbers, json.dumps(found, indent=2) + "\n")
     return found
 
@@ -116,8 +138,12 @@ def table(found: dict) -> str:
         "  KL": nats("kl_loss"),
         f"−log p(x), {found['samples']:,} importance-weighted samples": nats("nll"),
         "active units": f"{found['active_units']:6} of {found['latent_dim']}",
+        "mutual information of code and example": f"{found['mutual_information']:10.3f} nats",
         "aggregate posterior against the prior": f"{found['aggregate_posterior_kl']:10.3f} nats",
     }
+    for name, what in SEQUENCE_FIGURES.items():
+        if name in found:
+            rows[what] = f"{found[name]:10.3f}"
     if "probe_accuracy" in found:
         rows["linear probe on the codes"] = f"{found['probe_accuracy']:10.1%}"
     lines = [title, *(f"  {name:<50}{value}" for name, value in rows.items())]
@@ -158,9 +184,3 @@ def _averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
 def _known(error: float) -> float | None:
     """The error, or None where a single value does not tell it: JSON has no NaN."""
     return float(error) if math.isfinite(error) else None
-
-
-def _draw(found, picture):
-    figure = plotting.evaluation(found["convergence"], found["kl_per_dimension"])
-    with whole_file(picture) as temporary:
-        plotting.save(figure, temporary)

@@ -8,11 +8,12 @@ from vae_keras import plotting
 from vae_keras.data import melody_tokens
 from vae_keras.data.melody_tokens import to_notes
 from vae_keras.data.midi import read_midi, write_midi
+from vae_keras.data.sound import write_wav
 from vae_keras.data.vocabulary import Vocabulary
-from vae_keras.files import whole_file, write_text
+from vae_keras.files import write_text
 
-MUSIC, WORDS = (".mid", ".png"), (".txt",)  # files that are written of each
-MOST_DRAWN = 64  # melodies in a picture
+MUSIC, WORDS = (".mid", ".wav", ".png"), (".txt",)  # files that are written of each
+MOST_SHOWN = 64  # melodies in a picture, or to hear
 
 
 def is_music(vocabulary) -> bool:
@@ -26,14 +27,18 @@ def endings(vocabulary) -> tuple[str, ...]:
 
 
 def save(tokens, vocabulary, path: Path, title=""):
-    """Write sequences [n, steps], whole or not at all: a .mid, a picture, a text a line each."""
+    """Write sequences [n, steps], whole or not at all: MIDI, sound, a picture or lines of text.
+
+    By the ending of `path`. Of many melodies the first MOST_SHOWN are drawn, or heard in a .wav.
+    """
     tokens = np.asarray(tokens)
     if path.suffix.lower() == ".mid":
         write_midi(tokens, path)
+    elif path.suffix.lower() == ".wav":
+        write_wav(tokens[:MOST_SHOWN], path)
     elif path.suffix.lower() == ".png":
-        with whole_file(path) as temporary:
-            drawn = [to_notes(one) for one in tokens[:MOST_DRAWN]]
-            plotting.save(plotting.piano_rolls(drawn, title), temporary)
+        drawn = [to_notes(one) for one in tokens[:MOST_SHOWN]]
+        plotting.save(plotting.piano_rolls(drawn, title), path)
     else:
         write_text(path, "".join(f"{line}\n" for line in texts(tokens, vocabulary)))
 
