@@ -165,7 +165,11 @@ RECIPES = {
     "sparse": dict(network="linear", sparsity_weight=0.1),
     "vae": dict(likelihood="bernoulli"),
     "conditional": dict(likelihood="bernoulli"),
-    "sequence": dict(network="lstm", batch_size=128, steps=10_000, learning_rate=1e-3),
+    "sequence": dict(
+        network="lstm", batch_size=128, steps=10_300, learning_rate=1.5e-3, clip_norm=1.0
+    ),
+    "sentences sequence": dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3),
+    "text sequence": dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3),
     "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
     "digits linear": dict(learning_rate=5e-2),
     "colour": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),

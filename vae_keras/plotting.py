@@ -136,7 +136,7 @@ def image_rows(rows: dict, title=""):
     For inputs above their reconstructions, for instance.
     """
     figure, axes = _canvas(_tiled_rows(rows), title)
-    names = 0.2 + 0.095 * max(map(len, rows))  # inches
+    names = 0.3 + 0.11 * max(map(len, rows))  # inches
     figure.set_figwidth(figure.get_figwidth() + names)
     _name_rows(axes, rows)
     return figure

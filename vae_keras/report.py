@@ -119,7 +119,7 @@ class Progress:
 def table(found: dict) -> str:
     """The figures of `report` as lines of text."""
     title = (
-        f"{found['model']} on {found['images']:,} test images of {found['dataset']}, "
+        f"{found['model']} on {found['images']:,} test examples of {found['dataset']}, "
         f"{found['data_kind']}"
     )
     if "nll" not in found:

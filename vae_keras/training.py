@@ -276,7 +276,7 @@ def summary(folder: RunFolder, dataset: data.Dataset, metrics: dict) -> str:
     parts = ", ".join(f"{name} {metrics['test_' + name]:.4g}" for name in terms)
     return (
         f"test loss {metrics['test_loss']:.4g} {metrics['unit']} per example ({parts}) on "
-        f"{len(dataset.test):,} images, {metrics['data_kind']}\n"
+        f"{len(dataset.test):,} examples, {metrics['data_kind']}\n"
         f"trained in {callbacks.duration(metrics['train_seconds'])}, "
         f"{metrics['images_per_second']:,} images/s\n"
         f"{folder.path}: pictures in plots/, history.csv, metrics.json, model.keras\n"

@@ -345,8 +345,12 @@ def test_files_are_read_once_and_again_when_they_change(folder, cache, monkeypat
 def test_a_long_reading_is_announced(folder, monkeypatch, capsys):
     monkeypatch.setattr(MODULE, "NOTICED", 0)
     midi_folder(folder)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("reading 25 MIDI files, once: about ")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("reading 25 MIDI files, once: about ")
+    assert second.startswith(f"left out of 25 MIDI files in {folder}: ")
+    assert "2 files that cannot be read (empty.mid, text.mid)" in second
+    midi_folder(folder)
+    assert not capsys.readouterr().out  # told once
 
 
 def test_mistakes_in_folders(tmp_path, cache):

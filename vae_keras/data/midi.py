@@ -73,7 +73,7 @@ def midi_folder(path: Path, metre: str | None = None) -> Melodies:
         left_out = LeftOut()
         tunes = _tunes(path, files, left_out)
         gathered(f"midi:{path}", tunes, metre, _file, left_out).save(cache)
-        print(f"of {len(files):,} MIDI files in {path} were left out: {left_out}", flush=True)
+        print(f"left out of {len(files):,} MIDI files in {path}: {left_out}", flush=True)
     return Melodies.load(cache)
 
 
