@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Quickstart: from handwritten digits to new ones
 #
-# In the next two minutes a variational autoencoder (VAE) learns to squeeze small pictures of
+# In the next minute or two a variational autoencoder (VAE) learns to squeeze small pictures of
 # digits into **two numbers**, and to draw new digits from any two numbers you give it. You will
 #
 # 1. train one with a single call,
@@ -19,11 +19,10 @@
 # 3. draw digits that nobody has written,
 # 4. save it as a SavedModel that runs wherever TensorFlow does.
 #
-# It takes about a minute on a laptop and needs no download: the 1,797 digits come with
-# scikit-learn.
+# It needs no download: the 1,797 digits come with scikit-learn.
 
-# %%
-EPOCHS = 60
+# %% tags=["parameters"]
+EPOCHS = 60  # fast: 20
 SEED = 0
 OUTPUT_DIR = "quickstart"  # the run and its export are written below this folder
 
@@ -37,8 +36,11 @@ OUTPUT_DIR = "quickstart"  # the run and its export are written below this folde
 # $$\underbrace{-\log p(x|z)}_{\text{reconstruction\_loss}} \;+\;
 # \underbrace{D_\mathrm{KL}\big[\,q(z|x)\,\|\,\mathcal N(0, I)\,\big]}_{\text{kl\_loss}}$$
 #
-# The first term asks that the drawing be like the picture. The second asks that the clouds, taken
-# together, look like one round cloud around the origin; that is what lets us draw from it later.
+# (A nat is a unit of information, 1.44 bits. Chapter 5 derives every symbol; none is needed today.)
+#
+# The first term asks that the drawing be like the picture. The second pulls every cloud towards one
+# and the same round cloud at the origin, the *prior* $\mathcal N(0, I)$, so that together they fill
+# it; that is what lets us draw from it later.
 
 # %%
 from vae_keras import TrainConfig, train
@@ -81,14 +83,15 @@ plotting.latent_scatter(codes, labels, run.dataset.class_names, title="codes of 
 
 # %% [markdown]
 # They do, for the most part, because similar pictures are cheap to keep close: a cloud that leaks
-# into its neighbour's then decodes to nearly the same drawing.
+# into its neighbour's then decodes to nearly the same drawing. (Not so the ones, which lie in
+# several places.)
 #
 # ## 3. Draw new digits
 #
 # The plane is full: wherever you point, the decoder has something to say. Here is what it draws on
 # a grid of points, dense where the prior $\mathcal N(0, I)$ is dense.
 
-# %%
+# %% tags=["cover"]
 from vae_keras.latent import prior_grid
 
 grid = prior_grid(latent_dim=2, side=15)
@@ -123,8 +126,8 @@ print(f"generated {new.shape}, encoded to {z.shape}, decoded to {again.shape}")
 plotting.image_rows({"generated": new, "and rebuilt": again})
 
 # %% [markdown]
-# On disk there are now the pictures of every epoch and a film of them, the history as CSV, a
-# checkpoint to resume from, and the export with its model card:
+# On disk there are now the pictures of every epoch and a film of them (in `plots`), the history as
+# CSV, a checkpoint to resume from, and the export with its model card:
 
 # %%
 from pathlib import Path

@@ -1,0 +1,613 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The linear autoencoder: compressing with a line
+#
+# A network that copies its input sounds like a waste of electricity. Put a narrow place in its
+# middle, and copying becomes hard: what passes must be worth the room it takes. That is an
+# autoencoder, and this chapter takes the smallest one there is, with no hidden layer and no bend
+# anywhere. It is so simple that we can say exactly what it learns, and check it. Everything later
+# in the course is this chapter with one thing changed.
+#
+# You will
+#
+# 1. find the best line through a cloud of points, by hand,
+# 2. build an autoencoder from two layers and train it,
+# 3. see that it finds the plane of principal component analysis, but not its axes,
+# 4. learn what the ½ in its loss does, and what its biases are for,
+# 5. see why ten straight layers are no better than one,
+# 6. take the two halves apart and send digits through a narrow channel.
+#
+# It takes about half an hour to read and a minute to run. It builds on no other chapter, and needs
+# no download: the 1,797 digits come with scikit-learn.
+
+# %% tags=["parameters"]
+SEED = 0
+EPOCHS = 25
+SIZES = (1, 2, 4, 8, 16, 32)  # fast: (1, 2, 8)
+
+# %% [markdown]
+# ## 1. A picture is a point
+#
+# A digit of this data set has 8 × 8 grey values between 0 and 1. Written in a row they are 64
+# numbers, and 64 numbers are a point in a space of 64 dimensions. The training data are then a
+# cloud of 1,295 points.
+
+# %%
+from vae_keras import TrainConfig, load, plotting
+
+dataset = load(TrainConfig(dataset="digits"))
+images, labels = dataset.train.arrays()
+x = images.reshape(len(images), -1)  # 8×8×1 => 64
+print(f"{len(x):,} points with {x.shape[1]} coordinates each")
+plotting.image_grid(images[:20], columns=10, title="twenty points of the cloud")
+
+# %% [markdown]
+# Nobody can look at 64 dimensions, so let us begin with two: the ink in the top row of a picture,
+# and the ink in the row below. They go together, because a stroke is wider than a pixel. Where two
+# numbers go together, one of them is partly wasted.
+
+# %%
+import numpy as np
+
+cloud = images[:, :2, :, 0].mean(axis=2)  # mean ink of the first two rows: [n, 2]
+print(f"correlation {np.corrcoef(cloud.T)[0, 1]:.2f}")
+
+# %% [markdown]
+# ## 2. The best line through a cloud
+#
+# Suppose we may keep only **one** number per picture. We choose a line through the middle of the
+# cloud, with direction $u$ of length 1. For a point $x$ (with the mean taken off) we keep its place
+# along the line, $z = u \cdot x$: that is *encoding*, and $z$ is the *code*. Later we put the point
+# back on the line, $\hat x = z\,u$: that is *decoding*. What is lost is the piece at a right angle
+# to the line, with the squared length $\|x - \hat x\|^2$.
+#
+# > **Predict.** Statistics courses draw a line through a cloud, too: linear regression, which
+# > predicts the second number from the first. Is the best line for compression the regression line?
+#
+# Move the slider. Watch the red pieces, which are what is lost, and the mean of their squared
+# lengths on the right; the vertical line there is where regression would go.
+
+# %%
+from vae_keras.interactive import Sliders
+
+centred = cloud - cloud.mean(axis=0)
+angles = np.arange(0, 180, 1)
+directions = np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))], axis=1)
+lost = np.array(
+    [np.mean(np.sum((centred - (centred @ u)[:, None] * u) ** 2, 1)) for u in directions]
+)
+regression = np.degrees(np.arctan(np.polyfit(*centred.T, 1)[0]))
+
+
+def projected(angle):
+    figure, (left, right) = plotting.panels(1, 2)
+    u, shown = directions[angle], centred[::16]
+    ends = np.stack([shown, (shown @ u)[:, None] * u], axis=1)  # from a point to its place
+    left.plot(*centred.T, ".", markersize=2, color=plotting.PALETTE[1])
+    left.plot(*ends.T, linewidth=1, color=plotting.PALETTE[4])
+    left.plot(*(u[:, None] * [-0.6, 0.6]), color=plotting.PALETTE[0])
+    left.set(xlim=(-0.4, 0.4), ylim=(-0.4, 0.4), aspect="equal", title="points and their line")
+    left.set(xlabel="ink of the top row, less the mean", ylabel="ink of the row below")
+    right.plot(angles, lost)
+    right.plot(angle, lost[angle], "o", color=plotting.PALETTE[4])
+    right.axvline(regression, linestyle=":", color=plotting.PALETTE[9])
+    right.set(xlabel="angle of the line (degrees)", ylabel="mean squared distance", ylim=(0, None))
+    right.set(title=f"what the line loses: {lost[angle]:.4f}")
+    return figure
+
+
+Sliders(projected, angle=range(0, 180, 5))
+
+# %%
+from sklearn.decomposition import PCA
+
+axis = PCA(1).fit(cloud).components_[0]
+pca_angle = np.degrees(np.arctan2(axis[1], axis[0])) % 180
+print(f"line that loses least       {angles[lost.argmin()]:6.1f} degrees")
+print(f"first principal component   {pca_angle:6.1f} degrees")
+print(f"line of linear regression   {regression:6.1f} degrees")
+
+# %% [markdown]
+# If you said no, you were right. Regression measures its errors straight up and down, because only
+# the second number is to be predicted; compression measures them at a right angle to the line,
+# because both numbers are to be rebuilt. The line that loses least has an old name: the first
+# *principal component* of the cloud (Pearson, 1901).
+#
+# ## 3. The same with 64 numbers
+#
+# Nothing in this was special to two dimensions. Take all 64 numbers, keep $k$ of them instead of
+# one, and write the encoder and the decoder as matrices: $W_f$ with $k$ rows, $W_g$ with $k$
+# columns ($f$ is the encoder, $g$ the decoder). The *linear autoencoder* minimises
+#
+# $$\tfrac12\,\big\| W_g W_f\, x - x \big\|^2$$
+#
+# averaged over the training pictures. No one tells it which way the lines should go. Here it is,
+# with a code of two numbers: each matrix is a layer without activation. Each layer also has a bias,
+# 66 numbers in all; section 5 says what for.
+
+# %%
+import keras
+from keras import layers, ops
+
+keras.utils.set_random_seed(SEED + 1)
+encoder = keras.Sequential([keras.Input((64,)), layers.Dense(2)], name="encoder")  # 64 => 2
+decoder = keras.Sequential([keras.Input((2,)), layers.Dense(64)], name="decoder")  # 2 => 64
+autoencoder = keras.Sequential([encoder, decoder])
+print(f"{autoencoder.count_params()} parameters")
+
+
+# %% [markdown]
+# The loss is **summed** over the pixels of a picture and averaged over pictures. Keras's own
+# `"mse"` would average over the pixels as well, and divide everything by 64. Here that would change
+# only the scale; in a loss of two terms it changes which of them wins, so the whole course sums.
+#
+# The target of `fit` is the input itself. There is no label. The learning rate falls to 0 in the
+# course of training (`CosineDecay`), so that the weights come to rest; `steps_per_execution` only
+# saves time. The batch size divides the number of pictures, so that none of them weighs more than
+# others: with 64, the last batch would hold 15, and with a seed set Keras makes it the same 15 in
+# every epoch.
+
+
+# %%
+def half_squared_error(x, x_hat):
+    return 0.5 * ops.sum(ops.square(x_hat - x), axis=-1)  # ½ ‖W_g W_f x − x‖², one per picture
+
+
+equal = dict(batch_size=37, verbose=0)  # 1,295 = 35 · 37: no small batch at the end
+rate = keras.optimizers.schedules.CosineDecay(0.05, decay_steps=35 * EPOCHS)
+autoencoder.compile(keras.optimizers.Adam(rate), loss=half_squared_error, steps_per_execution=35)
+history = autoencoder.fit(x, x, epochs=EPOCHS, **equal).history
+losses = np.array(history["loss"])
+plotting.lines(
+    {"": (np.arange(1, EPOCHS + 1), losses)},
+    "epoch",
+    "½ squared error per picture",
+    title="training the linear autoencoder",
+)
+
+# %%
+validation = dataset.validation.arrays()[0]
+rebuilt = np.reshape(autoencoder(validation[:10].reshape(10, 64)), (-1, 8, 8, 1))
+plotting.image_rows({"input": validation[:10], "from two numbers": rebuilt})
+
+# %% [markdown]
+# Two numbers out of 64 make a zero look like a blurred zero, and most other digits like a
+# compromise. Fair enough. The interesting question is whether it could have done better.
+#
+# ## 4. Which plane, and which axes
+#
+# *Principal component analysis* (PCA) goes on where the best line ended: the second component is
+# the direction that loses least of what is left, at a right angle to the first, and so on. It needs
+# no training, only an eigenvalue problem. Scikit-learn solves it in a few milliseconds.
+#
+# > **Predict.** The decoder's two columns span a plane in 64 dimensions. So do the first two
+# > principal components. Is it the same plane? And are the two columns the two components?
+#
+# Two planes in many dimensions have two angles between them, the *principal angles*; if both are 0
+# the planes are one.
+
+# %%
+from scipy.linalg import subspace_angles
+
+pca = PCA(2).fit(x)
+columns = decoder.layers[0].kernel.numpy()  # the columns of W_g lie in its rows: [2, 64]
+plane = np.degrees(subspace_angles(columns.T, pca.components_.T))
+
+unit = columns / np.linalg.norm(columns, axis=1, keepdims=True)
+to_axis = np.degrees(np.arccos(np.abs(unit @ pca.components_.T).max(axis=1)))
+between = np.degrees(np.arccos(unit[0] @ unit[1]))
+
+print(f"angles between the two planes             {plane[0]:5.2f} and {plane[1]:.2f} degrees")
+print(f"each column and the nearest component     {to_axis[0]:5.1f} and {to_axis[1]:.1f} degrees")
+print(f"the two columns and each other            {between:5.1f} degrees")
+
+# %% [markdown]
+# If you said "the same plane, other axes", you knew it. The reason takes one line. Take any
+# invertible 2 × 2 matrix $A$ and give the encoder $A W_f$ and the decoder $W_g A^{-1}$. Then
+#
+# $$W_g A^{-1} \, A W_f = W_g W_f ,$$
+#
+# and every picture is rebuilt exactly as before. The loss sees the product alone, so nothing in it
+# can prefer one set of axes to another. Which one you get is up to the random start.
+
+# %%
+reconstruction, codes = autoencoder(x).numpy(), encoder(x).numpy()
+A = np.array([[3.0, 1.0], [-2.0, 0.5]])
+other_codes = codes @ A.T
+other = other_codes @ np.linalg.inv(A).T @ columns + decoder.layers[0].bias.numpy()
+print(f"largest difference of any pixel: {np.abs(other - reconstruction).max():.1e}")
+
+plotting.latent_scatters(
+    {
+        "codes": {
+            "PCA": pca.transform(x),
+            "autoencoder": codes - codes.mean(axis=0),
+            "autoencoder, mixed by A": other_codes - other_codes.mean(axis=0),
+        }
+    },
+    labels,
+    dataset.class_names,
+)
+
+# %% [markdown]
+# Three pictures of one plane, and three models that rebuild equally well. Keep this in mind when
+# someone explains what "the third dimension of the code" means: unless the training objective says
+# something about axes, the axes mean nothing.
+#
+# From here on we use the package's linear autoencoder: the same two layers, with a better training
+# schedule behind it. `latent_dim` is the size of the code. Does it really find the best plane? Its
+# error on the test set, and that of PCA with as many components:
+
+# %%
+from vae_keras.training import trained
+
+config = TrainConfig(model="linear", seed=SEED)
+models = {k: trained(config.replace(latent_dim=k), dataset) for k in SIZES}
+test_images, test_labels = dataset.test.arrays()
+
+
+def squared_error(x, x_hat):
+    """Σ (x − x̂)² of each picture, averaged over pictures."""
+    return np.sum(np.reshape(x - x_hat, (len(x), -1)) ** 2, axis=1).mean()
+
+
+def against_pca(model, k):
+    """The test error of PCA, ours relative to it, and the largest angle between subspaces."""
+    pca = PCA(k, random_state=0).fit(x)
+    flat = test_images.reshape(-1, 64)
+    of_pca = squared_error(flat, pca.inverse_transform(pca.transform(flat)))
+    ours = squared_error(test_images, model(test_images).numpy())
+    angles = subspace_angles(model.principal_components()[0].T, pca.components_.T)
+    return of_pca, ours / of_pca, np.degrees(angles[0])
+
+
+compared = {k: against_pca(model, k) for k, model in models.items()}
+print("\ncode   error of PCA   ours / PCA   largest angle")
+for k, (of_pca, ratio, angle) in compared.items():
+    print(f"{k:4d}   {of_pca:12.4f}   {ratio:10.4f}   {angle:10.2f}°")
+
+# %% [markdown]
+# The errors agree to within a per cent. The angles grow with the code, because the later components
+# have nearly equal variances, and between two directions that are worth the same the loss has
+# little to choose.
+#
+# The axes are not lost, by the way. The plane is known and so is the cloud in it, and its long axis
+# is the first component. The package does that for you: multiply the decoder's columns by the
+# square root of the codes' covariance, and take the singular vectors of that: directions at right
+# angles, longest first.
+
+# %%
+eight = models[8]
+
+
+def as_images(vectors):
+    """Weights, which have signs, as pictures: 0 is mid-grey."""
+    return (0.5 + 0.5 * vectors / np.abs(vectors).max(axis=1, keepdims=True)).reshape(-1, 8, 8, 1)
+
+
+components = PCA(8).fit(x).components_
+from_weights, variances = eight.principal_components()
+from_weights = from_weights * np.sign(np.sum(from_weights * components, axis=1, keepdims=True))
+raw = eight.decoder(np.eye(8)) - eight.decoder(np.zeros((1, 8)))
+plotting.image_rows(
+    {
+        "decoder": as_images(np.reshape(raw, (8, -1))),
+        "put in order": as_images(from_weights),
+        "PCA": as_images(components),
+    },
+    title="eight directions of one subspace",
+)
+
+# %% [markdown]
+# ## 5. What the ½ does, and what the biases do
+#
+# **The ½** makes the derivative tidy: that of $\frac12\|\hat x - x\|^2$ with respect to $\hat x$ is
+# $\hat x - x$, with no 2 in front. It moves no minimum. With plain gradient descent it is a change
+# of learning rate and nothing else:
+
+
+# %%
+def after_descent(factor, learning_rate):
+    """The decoder's weights after ten epochs with the loss `factor` · ‖x̂ − x‖²."""
+    keras.utils.set_random_seed(SEED)
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(2), layers.Dense(64)])
+    model.compile(
+        keras.optimizers.SGD(learning_rate),
+        loss=lambda x, x_hat: factor * ops.sum(ops.square(x_hat - x), axis=-1),
+        steps_per_execution=35,
+    )
+    model.fit(x, x, epochs=10, **equal)
+    return model.layers[-1].kernel.numpy()
+
+
+halved, whole = after_descent(0.5, 0.04), after_descent(1.0, 0.02)
+print(f"largest difference of a weight: {np.abs(halved - whole).max():.1e}")
+
+# %% [markdown]
+# So why be careful with it? Because the losses to come have two terms. Suppose that a code $z$ of
+# one number is to be near 1, which costs $c\,(1 - z)^2$, and also near 0, which costs
+# $\frac12 z^2$. Now $c = \frac12$ and $c = 1$ have different minima: a ½ on **one** term is a
+# decision about which of them matters more. The variational autoencoder is precisely such a
+# bargain, and many an implementation that "does not work" has lost a ½, or an average, on one side
+# of it.
+
+# %%
+z = np.linspace(-0.2, 1.2, 4201)
+bargain = {"c = ½": 0.5 * (1 - z) ** 2 + 0.5 * z**2, "c = 1": (1 - z) ** 2 + 0.5 * z**2}
+for name, values in bargain.items():
+    print(f"{name}: least at z = {z[values.argmin()]:.3f}")
+plotting.lines(
+    {name: (z, values) for name, values in bargain.items()},
+    "z",
+    "c (1 − z)² + ½ z²",
+    title="a half on one of two terms moves the minimum",
+)
+
+# %% [markdown]
+# **The biases** carry the mean. A product $W_g W_f x$ is 0 where $x$ is 0, so without biases the
+# line has to pass through the black picture. The cloud of digits is nowhere near it. In section 2
+# we took the mean off first, which is called *centring*; a bias in each layer can learn to do that.
+#
+# What is lost without? The best subspace through the origin comes from the same eigenvalue problem
+# without centring, so we need no training to know.
+
+# %%
+_, _, uncentred = np.linalg.svd(x, full_matrices=False)
+mean = x.mean(axis=0)
+cosine = abs(uncentred[0] @ mean) / np.linalg.norm(mean)
+print(f"first direction through the origin and the mean picture: cosine {cosine:.4f}")
+
+ks = np.arange(0, 65)
+centred_pca = PCA(64).fit(x)
+C = centred_pca.components_
+with_mean = np.array([squared_error(x - mean, (x - mean) @ C[:k].T @ C[:k]) for k in ks])
+without = np.array([squared_error(x, x @ uncentred[:k].T @ uncentred[:k]) for k in ks])
+plotting.lines(
+    {"with the mean taken off": (ks[:17], with_mean[:17]), "without": (ks[:17], without[:17])},
+    "size of the code",
+    "squared error per picture",
+    title="what centring is worth",
+    ylim=(0, None),
+)
+
+# %% [markdown]
+# Without centring the first number is spent on saying "this is a digit", which was never in doubt:
+# the first direction is the mean picture, all but exactly. A small code can ill afford that. In a
+# large one the loss hardly shows, for the mean picture is a direction like any other, and sooner or
+# later a code wants it anyway. It is never worth more than one number:
+#
+# - a centred code can do everything that an uncentred one of the same size can;
+# - an uncentred code can spend its first number on the mean, and do with the others what a centred
+#   code of one number less does.
+#
+# ## 6. How many numbers?
+#
+# How much is lost with a code of $k$ numbers? Write a centred picture in the axes of PCA: 64
+# coordinates, of which the first $k$ are kept and the others set to 0. What is lost is the sum of
+# the squares of the others, and the mean square of a centred coordinate is its variance. So
+#
+# $$\text{mean of } \|x - \hat x\|^2 \;=\; \sum_{j > k} \lambda_j ,$$
+#
+# where $\lambda_j$ is the variance along the component $j$. You can read the price of any code off
+# a single list of 64 numbers, before training anything.
+
+# %%
+lambdas = x.var(axis=0).sum() * centred_pca.explained_variance_ratio_
+predicted = np.array([lambdas[k:].sum() for k in ks])
+print(f"largest disagreement of the two sides: {np.abs(predicted - with_mean).max():.1e}")
+
+trained_errors = {k: squared_error(images, model(images).numpy()) for k, model in models.items()}
+
+
+def with_points(figure, points, name):
+    figure.axes[0].plot(*zip(*points), "o", color=plotting.PALETTE[4], label=name)
+    figure.axes[0].legend()
+    return figure
+
+
+curve = plotting.lines(
+    {"variance that is left out": (ks, predicted)},
+    "size of the code",
+    "squared error per training picture",
+    title="what a code of k numbers loses",
+    ylim=(0, None),
+)
+with_points(curve, trained_errors.items(), "trained autoencoders")
+
+# %% tags=["cover"]
+shown = validation[:12]
+rows = {f"k = {k}": np.reshape(model(shown), shown.shape) for k, model in models.items()}
+plotting.image_rows({"input": shown, **rows}, title="digits through a narrow place")
+
+# %% [markdown]
+# Read the picture downwards. The first numbers shift ink about and open the middle; most digits
+# appear only later. Squared error has no idea of digits. It spends its numbers where pictures vary
+# most, and nobody has told it that a 7 differs from a 9 in a matter of a few pixels.
+#
+# ## 7. Why not more layers?
+#
+# A deep network is better than a shallow one, as everybody knows. Let us put two more layers into
+# the encoder and two more into the decoder, and still no activation.
+#
+# > **Predict.** The code stays at two numbers. By how much does the error fall?
+
+# %%
+from vae_keras import Autoencoder
+from vae_keras.networks import DenseNetwork
+
+keras.utils.set_random_seed(SEED)
+stack = Autoencoder(dataset.image_shape, latent_dim=2, network=DenseNetwork((32, 16), "linear"))
+rate = keras.optimizers.schedules.CosineDecay(0.005, decay_steps=35 * EPOCHS)
+stack.compile(keras.optimizers.Adam(rate), steps_per_execution=35)
+stack.fit(images, epochs=EPOCHS, **equal)
+stack_error = squared_error(images, stack(images).numpy())
+print(f"64 => 32 => 16 => 2 => 16 => 32 => 64   {stack.count_params():,} parameters")
+print(f"squared error: {stack_error:.4f}; of the best plane: {with_mean[2]:.4f}")
+
+# %% [markdown]
+# If you said "not at all", you have seen through it: a straight line of a straight line is a
+# straight line. Layers without activation are matrices, their product is one matrix, and since one
+# of them had only two rows the product has rank 2 however many others stand around it. (It is even
+# a per cent worse: training has stopped a little short of the best plane.) We can write the whole
+# stack as a single matrix and get the same pictures:
+
+# %%
+# all layers, also the nested ones
+dense = [layer for half in (stack.encoder, stack.decoder) for layer in half._flatten_layers()]
+kernels = [layer.kernel.numpy() for layer in dense if isinstance(layer, layers.Dense)]
+product = np.linalg.multi_dot(kernels)  # 64×32 · 32×16 · 16×2 · 2×16 · 16×32 · 32×64
+offset = np.reshape(stack(np.zeros((1, 8, 8, 1))), (1, 64))
+difference = np.abs(x @ product + offset - np.reshape(stack(images), x.shape)).max()
+print(f"rank {np.linalg.matrix_rank(product, tol=1e-4)} of a {product.shape} matrix")
+print(f"largest difference of a pixel: {difference:.1e}")
+
+# %% [markdown]
+# To get below this error with two numbers, the surface has to bend. That is the next chapter.
+#
+# ## 8. Two halves, used apart
+#
+# Training joins the encoder and the decoder at the code. Afterwards nothing forces them to stay
+# together, and most uses need only one of them.
+#
+# **Compression** puts the encoder here and the decoder there. What travels is the code, in half
+# precision: 2 bytes a number.
+
+# %%
+import zlib
+
+from vae_keras.models.regularised import psnr
+
+message = np.asarray(eight.encoder(test_images), "float16").tobytes()
+# … and at the other end of the line, with the decoder alone:
+received = np.frombuffer(message, "float16").reshape(-1, 8).astype("float32")
+restored = np.asarray(eight.decoder(received))
+
+exact = np.asarray(eight(test_images))
+pixels = np.round(test_images * 16).astype("uint8").tobytes()  # its 17 grey levels
+print(f"bytes a picture: pixels {len(pixels) / len(test_images):.0f}, ", end="")
+print(f"zlib {len(zlib.compress(pixels, 9)) / len(test_images):.1f}, ", end="")
+print(f"code {len(message) / len(test_images):.0f}")
+print(f"signal to noise {psnr(test_images, restored):.2f} dB, ", end="")
+print(f"with unrounded codes {psnr(test_images, exact):.2f} dB")
+
+# %%
+plotting.image_rows({"sent": test_images[:12], "received": restored[:12]})
+
+# %% [markdown]
+# A quarter of the bytes, and rounding the codes costs nothing that one could see (10 dB more would
+# be a tenth of the squared error). For honesty's sake `zlib` stands beside it: it needs more, but
+# loses nothing at all. And the receiver must have the decoder, whose weights are larger than any
+# one picture. An autoencoder is a compressor for many pictures **of one kind**; show it a
+# photograph of a cat and it will send you back a digit.
+#
+# **Reducing dimensions** needs the encoder alone. Eight numbers instead of 64 are easier to plot,
+# quicker to search, and need fewer labels. A linear classifier on codes and on pixels, by the
+# number of labelled pictures it was given:
+
+# %%
+from vae_keras.uses import probe
+
+print("labels   codes (8)   pixels (64)   PCA (8)")
+probed = probe(eight, dataset, sizes=(100,))  # 100 labels, and all of them
+for row in probed:
+    print(f"{row['labels']:6d}   {row['codes']:9.1%}   {row['pixels']:11.1%}   {row['pca']:7.1%}")
+
+# %% [markdown]
+# The pixels win: the code has thrown away things that the classifier could have used. But eight
+# numbers, found without a single label, keep most of it. The last column is PCA, and agrees with
+# the first to within what a different choice of axes does to a classifier that is a little shy of
+# large weights.
+#
+# ## Exercises
+#
+# **1.** Let the decoder use the transposed weights of the encoder, $W_g = W_f^\top$
+# (`TrainConfig(model="linear", tied=True)`). The loss can now no longer be blind to *every* change
+# of axes. Which changes $A$ are left? Train one with 8 numbers, and show that the rows of $W_f$
+# have length 1 and stand at right angles. (Its transpose is `model.encoder.get_layer("z").kernel`.)
+#
+# **2.** Find the smallest code that keeps 90 % of the variance of the training pictures. What does
+# it keep of the test pictures?
+#
+# **3.** The loss has no local minima except the best, but it has other places with no slope. Take
+# the *second and third* component, $W_g = (u_2, u_3)$ and $W_f = W_g^\top$. Show that the gradient
+# is 0 there, though the error is not the least. Then add a little noise, descend, and watch. (With
+# the covariance matrix $S$ of the data, `np.cov(x.T, bias=True)`, the gradients are $(W_g W_f -
+# I)\,S\,W_f^\top$ and $W_g^\top (W_g W_f - I)\,S$.)
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 1
+# W_gᵀ = W_f must still hold after the change: (W_g A⁻¹)ᵀ = A W_f says that A⁻ᵀ = A, so A is a
+# rotation (or a mirror). The best product is the projection W Wᵀ on the subspace, so WᵀW = I.
+tied = trained(config.replace(latent_dim=8, tied=True), dataset)
+W = tied.encoder.get_layer("z").kernel.numpy()  # [64, 8]
+print(np.round(W.T @ W, 2))
+assert np.abs(W.T @ W - np.eye(8)).max() < 0.1
+assert against_pca(tied, 8)[1] < 1.02
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 2
+kept = np.cumsum(lambdas) / lambdas.sum()
+k90 = int(np.argmax(kept >= 0.9)) + 1
+t = test_images.reshape(-1, 64) - mean
+kept_of_test = np.sum((t @ C[:k90].T) ** 2) / np.sum(t**2)
+print(f"{k90} numbers keep {kept[k90 - 1]:.1%} in training, {kept_of_test:.1%} in test")
+assert kept[k90 - 1] >= 0.9 > kept[k90 - 2]
+assert abs(kept_of_test - 0.9) < 0.02
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 3
+S = np.cov(x.T, bias=True)
+G, F = C[1:3].T.copy(), C[1:3].copy()
+flat_there = np.abs((G @ F - np.eye(64)) @ S @ F.T).max()
+rng, errors = np.random.default_rng(SEED), []
+G, F = G + 1e-3 * rng.normal(size=G.shape), F + 1e-3 * rng.normal(size=F.shape)
+for _ in range(1_000):
+    R = G @ F - np.eye(64)
+    errors.append(np.trace(R @ S @ R.T))
+    G, F = G - 0.2 * R @ S @ F.T, F - 0.2 * G.T @ R @ S
+print(f"gradient {flat_there:.0e}; error {errors[0]:.3f}, then {errors[-1]:.3f}")
+assert flat_there < 1e-6
+assert abs(errors[0] - (lambdas.sum() - lambdas[1] - lambdas[2])) < 0.01
+assert abs(errors[-1] - predicted[2]) < 0.01  # it has left, and found the best plane
+plotting.lines({"": (np.arange(1_000), errors)}, "step", "squared error", title="leaving a saddle")
+
+# %% [markdown]
+# ## Further reading
+#
+# - Bourlard and Kamp 1988, [Auto-association by multilayer perceptrons and singular value
+#   decomposition](https://doi.org/10.1007/BF00332918): shows that the linear autoencoder is PCA,
+#   and that a bend at the output alone does not help.
+# - Baldi and Hornik 1989, [Neural networks and principal component
+#   analysis](https://doi.org/10.1016/0893-6080(89)90014-2): the loss has one minimum, up to axes,
+#   and otherwise saddles (exercise 3).
+# - Plaut 2018, [From principal subspaces to principal
+#   components](https://arxiv.org/abs/1804.10253): how to get the axes back from the weights.
+# - Lucas, Tucker, Grosse and Norouzi 2019, [Don't blame the ELBO](https://arxiv.org/abs/1911.02469):
+#   the same analysis for a linear variational autoencoder. To be read after the chapters on those.
+#
+# ## Checks
+
+# %%
+assert abs(angles[lost.argmin()] - pca_angle) <= 1, "the best line is the principal component"
+assert abs(regression - pca_angle) > 5, "which is not the regression line"
+assert 2 * losses[-1] < 1.03 * predicted[2], "two layers have found the best plane"
+assert plane.max() < 5 < to_axis.max(), "the same plane, other axes"
+assert np.abs(other - reconstruction).max() < 1e-4, "mixing the codes changes nothing"
+assert all(ratio < 1.01 for _, ratio, _ in compared.values()), "it rebuilds as well as PCA"
+assert np.abs(np.sum(from_weights * components, axis=1)[:4]).min() > 0.98, "axes put in order"
+assert np.abs(halved - whole).max() < 1e-4, "the ½ is a learning rate"
+assert cosine > 0.99, "without centring the first direction is the mean"
+assert (without[1:] <= with_mean[:-1] + 1e-4).all(), "and costs at most one number"
+assert np.abs(predicted - with_mean).max() < 1e-3, "the error is the variance left out"
+assert with_mean[2] - 1e-4 < stack_error < 1.05 * with_mean[2], "a linear stack is no better"
+assert difference < 1e-4, "it is one matrix"
+assert np.abs(restored - exact).max() < 0.02, "half precision is enough"

@@ -1,0 +1,763 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Out of the notebook: your pictures, your parts, another machine
+#
+# A notebook is a good place to understand a model and a bad place to keep one. The kernel dies, the
+# cells were run in an order that nobody remembers, and the colleague who wants to *use* the thing
+# has another machine without any of this. This chapter leaves the notebook: with pictures of your
+# own, on a command line, through a crash, and into a process that has never heard of the package.
+#
+# You will
+#
+# 1. train on a folder of picture files of all sizes,
+# 2. kill the training in the middle, and get the same model all the same, bit for bit,
+# 3. write a likelihood and a network of your own, check them, train with them, save and load them,
+# 4. use the result with TensorFlow alone,
+# 5. use encoder and decoder apart: to compress, to find features, to generate.
+#
+# It takes one to two minutes and needs no download: we draw the pictures. It builds on the chapters
+# on the variational idea, on likelihoods and on convolutions.
+
+# %% tags=["parameters"]
+SEED = 0
+FILES = 1_200  # fast: 240
+EPOCHS = 8  # fast: 4
+OWN_EPOCHS = 9  # fast: 2
+
+# %% [markdown]
+# ## 1. A folder of pictures
+#
+# All files of this chapter go to a folder of their own, which the last cell removes. We move into
+# it, as one does in a shell, so that all paths below are short.
+
+# %%
+import os
+import tempfile
+from pathlib import Path
+
+NOTEBOOKS = Path.cwd()
+os.chdir(tempfile.mkdtemp(prefix="elsewhere-", dir=NOTEBOOKS))
+os.environ["VAE_KERAS_CACHE_DIR"] = str(Path("cache").resolve())  # what is resized goes there
+
+# %% [markdown]
+# Your pictures may be of leaves or X-rays. Ours are discs, squares and triangles in any colour,
+# because then everybody has them. They are as untidy as real ones: no two need have the same size,
+# some are PNG and some are JPEG, and the sub-folder is the only label there is.
+
+# %%
+import colorsys
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+CORNERS = {"disc": 0, "square": 4, "triangle": 3}
+rng = np.random.default_rng(SEED)
+
+
+def colour(saturation, value):
+    """A colour of any hue, as Pillow takes it."""
+    return tuple(round(255 * c) for c in colorsys.hsv_to_rgb(rng.random(), saturation, value))
+
+
+def drawn(shape):
+    """A picture of a shape, of any size."""
+    width, height = rng.integers(48, 97, 2).tolist()
+    picture = Image.new("RGB", (2 * width, 2 * height), colour(0.15, 0.95))
+    pen, radius = ImageDraw.Draw(picture), min(width, height) * float(rng.uniform(0.45, 0.85))
+    if shape == "disc":
+        pen.circle((width, height), 0.85 * radius, fill=colour(0.75, 0.8))
+    else:
+        tilt = float(rng.uniform(-15, 15))
+        circle = (width, height, radius)
+        pen.regular_polygon(circle, CORNERS[shape], rotation=tilt, fill=colour(0.75, 0.8))
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+for number in range(FILES):
+    shape = list(CORNERS)[number % 3]
+    file = Path("shapes", shape, f"{number:04}.{'jpg' if number % 4 == 0 else 'png'}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    drawn(shape).save(file)
+
+# %%
+from vae_keras import plotting
+
+some = sorted(Path("shapes").glob("*/*"))[:: FILES // 6][:6]
+figure, panels = plotting.panels(1, 6, width=1.5, height=1.8)
+for axes, file in zip(panels, some):
+    picture = Image.open(file)
+    axes.imshow(picture)
+    axes.set_axis_off()
+    axes.set_title(f"{file.suffix} {picture.width}×{picture.height}", size="medium")
+figure
+
+# %% [markdown]
+# One word makes a data set of it: `folder:shapes`. Every image is cropped at its centre to the
+# wanted shape, resized once into a cache, and read from there batch by batch, so that a folder may
+# be larger than the memory. The folders directly below are the labels.
+
+# %%
+from vae_keras import TrainConfig, load
+
+config = TrainConfig(
+    dataset="folder:shapes",
+    image_size="24",
+    latent_dim=8,
+    network="dense",
+    units="256-128",
+    batch_size=16,
+    learning_rate=2e-3,
+    epochs=EPOCHS,
+    seed=SEED,
+    name="whole",
+)
+dataset = load(config)
+sizes = {split: len(getattr(dataset, split)) for split in ("train", "validation", "test")}
+print(dataset.image_shape, sizes, dataset.class_names)
+
+# %% [markdown]
+# Validation is cut from training, the test set is apart and always the same one. And if one of ten
+# thousand files is damaged? It should be said before the training starts, and not after a night:
+
+# %%
+from vae_keras import UserError
+
+broken = Path("shapes/disc/broken.png")
+broken.write_bytes(b"half a download")
+try:
+    load(config)
+except UserError as error:
+    print(error)
+broken.unlink()
+
+# %% [markdown]
+# ## 2. One command, and what it leaves
+#
+# On a shell the training is one line, with an option for every field of `TrainConfig`:
+#
+# ```sh
+# python train.py --dataset folder:shapes --image-size 24 --latent-dim 8 --network dense \
+#                 --units 256-128 --batch-size 16 --learning-rate 2e-3 --epochs 8 --name whole
+# ```
+#
+# `train(config)` does exactly what that line does. With `--tensorboard` it also writes what
+# TensorBoard shows: curves, the pictures of every epoch, and the codes for its projector.
+#
+# We train twice at the same time: once in here, and once in a process of its own that is started as
+# a shell would start it, under the name `killed`. A saboteur waits for its second checkpoint. More
+# of him in the next section.
+
+# %%
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+data = "--dataset folder:shapes --image-size 24"
+model = "--latent-dim 8 --network dense --units 256-128"
+steps = f"--batch-size 16 --learning-rate 2e-3 --epochs {EPOCHS} --seed {SEED}"
+command = f"../../train.py {data} {model} {steps} --name killed"
+with open("killed.log", "w") as log:
+    process = subprocess.Popen([sys.executable, "-u", *command.split()], stdout=log, stderr=log)
+checkpoint = Path("runs/killed/checkpoints/epoch_0002").resolve()
+
+
+def kill_after_checkpoint():
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+
+
+saboteur = threading.Thread(target=kill_after_checkpoint)
+saboteur.start()
+
+# %%
+from vae_keras import train
+
+whole = train(config, verbose=0)
+left = sorted(path for path in Path().glob("*/whole/**/*") if path.is_file())
+for path in left:
+    if not path.name.startswith("latent_0"):  # one for every epoch
+        print(path.as_posix())
+
+# %% [markdown]
+# `config.json` repeats the run, `history.csv` and `metrics.json` are its numbers, `plots/` are
+# pictures to look at first, `checkpoints/` are there to go on, `model.keras` is for Python with
+# this package, and `saved_models/whole` is for everybody else.
+
+# %%
+test_images, test_labels = dataset.test.arrays()
+shown = test_images[:: len(test_images) // 8][:8]
+plotting.image_rows({"test picture": shown, "rebuilt": whole.model(shown)})
+
+# %% [markdown]
+# ## 3. Kill it
+#
+# The other process is dead by now, killed after its second epoch. `SIGKILL` is the signal that no
+# program can catch: there is no last word, no `finally`, no tidying up. It is what a power cut
+# looks like.
+
+# %%
+saboteur.join()
+print(f"exit status {process.wait()}: killed by {signal.SIGKILL.name}")
+print("a finished model:", Path("runs/killed/model.keras").exists())
+print("checkpoints:", *sorted(path.name for path in checkpoint.parent.glob("epoch_*")))
+
+# %% [markdown]
+# > **Predict.** We resume from the checkpoint and train to the end. To how many digits will the
+# > weights agree with those of the run that was never disturbed?
+
+# %% [markdown]
+# First the way in which it is mostly done: load the model, compile it, call `fit` for the epochs
+# that are left.
+
+# %%
+import keras
+
+
+def largest_difference(model, other):
+    """Of any two weights of the same place in two models."""
+    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+train_images, _ = dataset.train.arrays()
+last = max(checkpoint.parent.glob("epoch_*"))
+careless = keras.models.load_model(last / "model.keras")
+careless.compile(keras.optimizers.Adam(config.learning_rate))
+epochs_left = EPOCHS - int(last.name[-4:])
+careless.fit(train_images, batch_size=16, epochs=epochs_left, verbose=0)
+print(f"largest difference of a weight: {largest_difference(careless, whole.model):.3f}")
+
+# %% [markdown]
+# And now with `--resume`. On a shell: `python train.py --resume --name killed`.
+
+# %%
+resumed = train(config.replace(name="killed", resume=True), verbose=0)
+print("largest difference of a weight:", largest_difference(resumed.model, whole.model))
+histories = (Path("runs", name, "history.csv").read_bytes() for name in ("killed", "whole"))
+print("the same history, byte for byte:", len(set(histories)) == 1)
+
+# %% [markdown]
+# If you said *all of them*, you are bold and right. It is no magic and costs nothing, but nothing
+# may be missing:
+#
+# - the checkpoint holds the moments of Adam (its running means of every gradient and its square)
+#   and its step count beside the weights; the careless way started both from zero, and never
+#   lowered the learning rate, which ours does step by step;
+# - a checkpoint is written whole or not at all (to another name first, then renamed), so a kill in
+#   the middle of writing leaves the one before;
+# - the order of the data is a function of (seed, epoch), and the noise ε of (seed, step). A
+#   generator that lives in memory dies with the process; a *function* has no state to lose.
+#
+# The first is known, the second gets forgotten, and the third is rare. A VAE draws noise at every
+# step, so here it decides.
+#
+# ## 4. A likelihood of your own
+#
+# The pictures are scanned now, and the scanner is dusty: one pixel in twenty is white.
+
+# %%
+dust = np.random.default_rng(SEED)
+
+
+def dusty(images):
+    """The images with one pixel in twenty white."""
+    return np.where(dust.random((*images.shape[:3], 1)) < 0.05, np.float32(1), images)
+
+
+dusty_train, dusty_test = dusty(train_images), dusty(test_images)
+
+# %% [markdown]
+# What does a likelihood make of dust? Take a single pixel, dark in nine scans and white in one, and
+# a decoder that must give one value $m$ for all ten, since the dust is in no code. For a Gaussian
+# the loss of a value is $\tfrac12 (x-m)^2/\sigma^2$ and constants. For a Laplace distribution,
+#
+# $$p(x) = \frac{1}{2b}\,e^{-|x-m|/b}, \qquad -\log p(x) = \frac{|x-m|}{b} + \log 2b .$$
+
+# %% [markdown]
+# > **Predict.** For which $m$ is each of the two losses smallest?
+
+# %% [markdown]
+# The package has no Laplace likelihood. A subclass of `Likelihood` states `log_prob`, per example
+# and in nats, and a `sample`; everything else (training, validation, saving, export) follows.
+
+# %%
+import math
+
+import tensorflow as tf
+from keras import ops
+
+from vae_keras.objectives.likelihoods import Gaussian, Likelihood
+from vae_keras.objectives.reconstruction import sum_over_features
+
+
+@keras.saving.register_keras_serializable("my_pictures")
+class Laplace(Likelihood):
+    """Independent values, exp(−|x − m| / b) / 2b, with one learned b for all of them."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        start = keras.initializers.Constant(-1.0)
+        self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=start)
+        self.built = True  # there is nothing more to build
+
+    def log_prob(self, x, parameters, mask=None):
+        distance = ops.abs(x - parameters) * ops.exp(-self.log_scale)
+        return -sum_over_features(distance + self.log_scale + math.log(2), mask)
+
+    def sample(self, parameters, seed):
+        # the inverse of the distribution function, of a number between −½ (left out) and ½
+        u = tf.random.stateless_uniform(ops.shape(parameters), seed, 1e-6 - 0.5, 0.5)
+        return parameters - ops.exp(self.log_scale) * ops.sign(u) * ops.log1p(-2 * ops.abs(u))
+
+
+# %% [markdown]
+# `parameters` is what the decoder gives, here $m$; a `mask` says which steps of a sequence count,
+# and pictures have none. Three things in it are easy to get wrong. `log_prob` sums over the
+# features and *not* over the batch. The scale is kept as a logarithm, so that it cannot become
+# negative. And the decorator gives Keras a name to find the class by; without it, the model loads
+# where the class was defined, and nowhere else.
+#
+# Trust no density that you have not compared with somebody else's. (The test of Kolmogorov and
+# Smirnov compares draws with a distribution; a p near 0 would say that they are not from it.)
+
+# %%
+import scipy.stats
+
+ours = Laplace()
+x = rng.normal(size=(4, 3, 3, 1)).astype("float32")
+centre = rng.normal(size=x.shape).astype("float32")
+scale = math.exp(float(ours.log_scale))
+theirs = scipy.stats.laplace.logpdf(x, centre, scale).sum(axis=(1, 2, 3))
+np.testing.assert_allclose(ours.log_prob(x, centre), theirs, rtol=1e-5)
+draws = ours.sample(np.zeros((20_000, 1, 1, 1), "float32"), (SEED, 0)).numpy().ravel()
+fit = scipy.stats.kstest(draws, scipy.stats.laplace(0, scale).cdf)
+print(f"log_prob: as SciPy's; draws: Kolmogorov–Smirnov p = {fit.pvalue:.2f}")
+
+# %%
+scans = np.array([0.3] * 9 + [1.0], "float32")[:, None]
+m = np.linspace(0, 1, 101).astype("float32")
+pixel_losses = {}
+# a σ like our b, e⁻¹ ≈ 0.37; every other σ has its minimum at the same m
+for name, likelihood in {"Gaussian": Gaussian(sigma=0.37), "Laplace": ours}.items():
+    each = [likelihood.loss(scans, np.full_like(scans, value)).numpy().mean() for value in m]
+    pixel_losses[name] = np.array(each)
+    print(f"{name}: smallest at m = {m[np.argmin(each)]:.2f}")
+plotting.lines(
+    {name: (m, values - values.min()) for name, values in pixel_losses.items()},
+    "m, what the decoder says",
+    "mean loss above its minimum (nats)",
+    "a dark pixel, white in one scan of ten",
+)
+
+# %% [markdown]
+# If you said *the mean* for one and *the median* for the other, that is the whole story: one white
+# speck in ten drags the Gaussian a tenth of the way to white, and the Laplace does not budge until
+# half of the scans are dusty. Now with a VAE. A likelihood goes in as an object where a name would
+# stand, and the model is an ordinary Keras model.
+
+# %%
+from vae_keras import VAE
+
+
+def fitted(likelihood, network="dense", epochs=OWN_EPOCHS):
+    """A VAE that has seen the dusty pictures and no others."""
+    keras.utils.set_random_seed(SEED)
+    model = VAE(dataset.image_shape, 8, network, likelihood, seed=SEED)
+    # as `train` does: begin at the mean picture
+    model.offset.offset.assign(model.reconstruction.initial(dusty_train.mean(axis=0)))
+    model.compile(keras.optimizers.Adam(2e-3))
+    model.fit(dusty_train, batch_size=16, epochs=epochs, verbose=0)
+    return model
+
+
+models = {"Gaussian": fitted(Gaussian()), "Laplace": fitted(Laplace())}
+rebuilt = {
+    name: np.clip(model.predict(dusty_test, verbose=0), 0, 1) for name, model in models.items()
+}
+from_clean = {name: float(np.abs(x - test_images).mean()) for name, x in rebuilt.items()}
+plotting.bars(
+    {"the dusty picture": float(np.abs(dusty_test - test_images).mean()), **from_clean},
+    "mean distance from the clean picture",
+    "who is fooled by dust",
+    "{:.4f}",
+)
+
+# %%
+step = len(test_images) // 8
+rows = {"dusty": dusty_test, **rebuilt, "clean": test_images}
+plotting.image_rows({name: images[::step][:8] for name, images in rows.items()})
+
+# %% [markdown]
+# The bars agree with the one pixel: the same network, trained on the same dust, ends nearer to the
+# clean picture with the Laplace likelihood. Its backgrounds keep their tints, while those of the
+# Gaussian turn grey, by more than the twentieth that a mean alone would be off. Neither beats the
+# dusty picture itself by this measure: dust is few pixels, and eight numbers after a few epochs
+# cannot hold the edges of a shape. What the likelihood decides is which mistakes are made.
+#
+# ## 5. A network of your own
+#
+# The convolutional network of the package enlarges by transposed convolutions of stride 2 and
+# width 3. Neighbouring outputs then have different numbers of inputs: one, two or four. Odena et
+# al. (2016) blamed that for the checkerboards in many a generated picture, and recommended to
+# enlarge first (repeat each pixel) and to convolve after. A `Network` is a pair of builders,
+# without any loss:
+
+# %%
+from keras import layers
+
+from vae_keras.networks import ConvNetwork, Network
+
+
+@keras.saving.register_keras_serializable("my_pictures")
+class RepeatAndConvolve(Network):
+    """Enlarges by repeating pixels: for sides that can be halved twice."""
+
+    name = "repeat_and_convolve"
+
+    def __init__(self, filters=16):
+        self.filters = filters
+
+    def get_config(self):
+        return {"filters": self.filters}
+
+    def encoder(self, input_shape):
+        """[batch, height, width, channels] -> [batch, n]: 24×24 => 12×12 => 6×6."""
+        halve = dict(strides=2, padding="same", activation="gelu")
+        convolutions = [layers.Conv2D(self.filters * k, 3, **halve) for k in (1, 2)]
+        return keras.Sequential([keras.Input(input_shape), *convolutions, layers.Flatten()])
+
+    def decoder(self, code_size, output_shape):
+        """[batch, code_size] -> [batch, height, width, channels], unbounded."""
+        height, width, channels = output_shape
+        small, wide = (height // 4, width // 4, 2 * self.filters), dict(padding="same")
+        stages = [layers.Dense(math.prod(small), activation="gelu"), layers.Reshape(small)]
+        for k in (2, 1):
+            stages += [layers.UpSampling2D()]
+            stages += [layers.Conv2D(self.filters * k, 3, activation="gelu", **wide)]
+        stages += [layers.Conv2D(channels, 3, **wide)]
+        return keras.Sequential([keras.Input((code_size,)), *stages])
+
+
+# %% [markdown]
+# > **Predict.** Take decoders that have learned *nothing*, with random weights, and decode a
+# > hundred random codes. How much does each pixel vary? Will a map of that be flat?
+
+# %%
+keras.utils.set_random_seed(SEED)
+codes = rng.normal(size=(100, 8)).astype("float32")
+
+
+def variation(network, drawings=4):
+    """The standard deviation of every pixel over codes, mean of some untrained decoders."""
+    decoders = [network.decoder(8, (24, 24, 3)) for _ in range(drawings)]
+    return np.mean([np.std(decoder(codes), axis=(0, 3)) for decoder in decoders], axis=0)
+
+
+def checkerboard(values):
+    """How far the means of the four kinds of pixels (even or odd row, column) lie apart."""
+    means = [values[4 + i : 20 : 2, 4 + j : 20 : 2].mean() for i in (0, 1) for j in (0, 1)]
+    return float(np.ptp(means) / np.mean(means))
+
+
+untrained = {
+    "transposed convolutions": variation(ConvNetwork()),
+    "repeat and convolve": variation(RepeatAndConvolve()),
+}
+figure, panels = plotting.panels(1, 2, width=3.4, height=3.4)
+for axes, (name, values) in zip(panels, untrained.items()):
+    axes.imshow(values / values.max(), cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
+    axes.set_title(name)
+    print(f"{name:<24} from even to odd pixels the variation differs by {checkerboard(values):.1%}")
+figure
+
+# %% [markdown]
+# If you said flat, you trusted the word *transposed*. On the left the untrained network already
+# prefers every other pixel, in rows and columns; on the right nothing of the kind is left but the
+# noise of a few random draws. (The dark rim of both is the zeros around the picture.)
+# Training can learn to undo the pattern, at the price of learning it.
+#
+# Now both parts of our own in one model: trained, saved, loaded.
+
+# %%
+own = fitted(Laplace(), RepeatAndConvolve(), epochs=max(2, OWN_EPOCHS // 3))
+own.save("own.keras")
+loaded = keras.models.load_model("own.keras")
+print(type(loaded.network).__name__, "and", type(loaded.reconstruction).__name__, "are back")
+print("largest difference of a weight:", largest_difference(own, loaded))
+
+# %% [markdown]
+# It loads here because the two classes are known here. In another program, import the module that
+# has them, then load. Or do without:
+#
+# ## 6. TensorFlow and nothing else
+#
+# A SavedModel is not a recipe for Python but the computation itself, as a graph. It asks for no
+# classes: not the package's, not Keras, not yours. The run above was exported without
+# being asked; our own model takes four lines.
+
+# %%
+tf.get_logger().setLevel("ERROR")  # it would tell us where the assets are that there are not
+archive = keras.export.ExportArchive()
+for name, (function, inputs) in own.endpoints().items():
+    archive.add_endpoint(name, function, inputs)
+archive.write_out("saved_models/own", verbose=False)
+
+# %% [markdown]
+# The user's side is a program of its own, in a process of its own. Its second line makes every
+# import of the package and of Keras fail, so it has to do without them.
+
+# %%
+PROGRAM = """
+import sys
+sys.modules["vae_keras"] = sys.modules["keras"] = None  # an import of either fails now
+import numpy as np
+import tensorflow as tf
+
+pictures = tf.constant(np.load("pictures.npy"))
+for path in sys.argv[1:]:
+    model = tf.saved_model.load(path)
+    z = model.encode(x=pictures)["z"]
+    again = model.decode(z=z)["x"]
+    new = model.generate(n=tf.constant(5), seed=tf.constant([0, 1]))["x"]
+    print(f"{path}: {pictures.shape} -> {z.shape} -> {again.shape}, and {new.shape[0]} new ones")
+    np.save(f"{path}/again.npy", again)
+try:
+    import vae_keras
+except ImportError:
+    print("there is no vae_keras here")
+"""
+Path("user.py").write_text(PROGRAM)
+np.save("pictures.npy", test_images)
+paths = ["saved_models/whole", "saved_models/own"]
+quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+arguments = [sys.executable, "user.py", *paths]
+user = subprocess.run(arguments, env=quiet, capture_output=True, text=True)
+print(user.stdout or user.stderr)
+
+# %%
+elsewhere = [np.load(f"{path}/again.npy") for path in paths]
+for model, again in zip((whole.model, own), elsewhere):
+    here = model.predict(test_images, verbose=0)
+    print(f"largest difference of a value from here: {np.abs(here - again).max():.1e}")
+
+# %% [markdown]
+# The same pictures, at most a last digit of float32 apart. Because the graph has the batch size
+# open, it takes one picture or a thousand. TensorFlow Serving puts such a folder behind an HTTP
+# address as it is: the names `encode`, `decode`, `generate`, `reconstruct` are its signatures, and
+# for an export of the package `serving_default` is `reconstruct`.
+#
+# ## 7. Encoder and decoder, apart
+#
+# An autoencoder is two machines, and one rarely needs both in the same place.
+#
+# **Compression.** The sender has the encoder, the receiver the decoder, and eight numbers of
+# two bytes travel. (PSNR is the squared error on a logarithmic scale: at 24 decibels one is off by
+# 0.06, where black is 0 and white is 1.)
+
+# %%
+from vae_keras import load_exported, uses
+
+for name in ("encoder", "decoder"):
+    print(f"{name}: {getattr(whole.model, name).count_params():,} parameters")
+found = uses.compress("saved_models/whole", "shapes", "codes.npz")
+ratio = found["pixel_bytes"] / found["code_bytes"]
+each = found["code_bytes"] // found["images"]
+print(f"{found['images']:,} pictures of {found['pixel_bytes'] // found['images']:,} bytes each")
+print(f"codes of {each} bytes each: {ratio:.0f} times smaller; PSNR {found['psnr']:.1f} dB")
+
+# %% [markdown]
+# (`python -m vae_keras compress` and `restore` on the shell.) It is lossy, and good on pictures of
+# this kind alone: all that a decoder can draw is shapes.
+#
+# **Features.** The encoder alone turns pictures into eight numbers for whatever comes next. Below,
+# a logistic regression learns to tell disc, square and triangle from 30 labelled pictures and from
+# all, given codes, pixels, or as many principal components.
+
+# %%
+exported = load_exported("saved_models/whole")
+table = uses.probe(exported, dataset, sizes=(30,))
+for row in table:
+    cells = (f"{name} {row[name]:.0%}" for name in ("codes", "pixels", "pca"))
+    print(f"{row['labels']:>4} labels:", "  ".join(cells))
+
+# %% [markdown]
+# An honest defeat: pixels win, and even principal components do better than codes. Look at the
+# reconstructions and you see why. Hue and size fill hundreds of pixels, so the code spends its nats
+# on them; whether a small shape has corners is settled at its edge, by few. A code keeps what
+# matters to the *likelihood*, and what matters to you may be something else.
+#
+# **Generation.** The decoder alone, fed with noise. What goes in is ours to choose, so we can also
+# ask what each number of the code is for. The slider below sets one of them to a value in eight
+# pictures at once; the first dimension is the one that the model uses most.
+
+# %% tags=["cover"]
+starts = exported.encode(shown)
+rows = {
+    "pictures": shown,
+    f"from {each} bytes": exported.decode(starts.astype("float16")),
+    "new": exported.generate(8, seed=SEED),
+}
+plotting.image_rows(rows)
+
+# %% [markdown]
+# Now the slider: look for dimensions that change a *colour* and leave the shape alone, and for
+# those that do it the other way round. Do not hope for a dimension that is the shape and nothing
+# else.
+
+# %%
+from vae_keras.interactive import Sliders
+from vae_keras.latent import spread
+
+by_use = np.argsort(-spread(exported).use)
+
+
+def turned(dimension, value):
+    changed = starts.copy()
+    changed[:, by_use[dimension - 1]] = value
+    title = f"dimension {dimension} by use, set to {value:g}"
+    return plotting.image_grid(exported.decode(changed), 8, title)
+
+
+Sliders(turned, dimension=range(1, 6), value=np.linspace(-2, 2, 9).tolist())
+
+# %% [markdown]
+# ## 8. What else there is to train on
+#
+# Pictures in folders are one kind of data. These are all the forms that `--dataset` takes:
+
+# %%
+from vae_keras.data import FORMS
+
+print(", ".join(FORMS))
+np.savez("mine.npz", x_train=(255 * train_images).astype("uint8"))
+mine = load(TrainConfig(dataset="mine.npz"))
+print(mine.image_shape, "labels:", mine.class_names or "none")
+
+# %% [markdown]
+# | kind of data | form | labels |
+# |---|---|---|
+# | handwritten digits | `digits`, `mnist`; `--binarize` for black and white | ten digits |
+# | clothes, small colour photographs | `fashion_mnist`, `cifar10` | ten kinds each |
+# | faces | `faces` (drawn; `faces:COUNT` for as many), `celeba:DIR` (photographs) | attributes |
+# | your pictures | `folder:DIR`, with `attributes.csv` if you have any | sub-folders |
+# | your arrays | `FILE.npz` with `x_train`; also `x_test`, `y_train`, `y_test` | `y_train` |
+# | your copy of MNIST or its like | an IDX file, such as `train-images-idx3-ubyte` | beside it |
+# | melodies | `melodies`, `midi:DIR` | none needed |
+# | text | `sentences`, `text:FILE` | none needed |
+#
+# A VAE asks for no labels. They colour the plots, measure the features, and are needed for a
+# conditional model alone.
+#
+# ## Exercises
+#
+# 1. Resume the killed run with β = 4. What happens, and why is that better than to comply?
+# 2. Write a `Logistic` likelihood, $-\log p(x) = u + 2\log(1 + e^{-u}) + \log s$ with
+#    $u = (x - m)/s$ and one learned $s$, and check it against SciPy. What overflows if you copy
+#    the formula as it stands?
+# 3. The codes travel in 16 bytes. Send each number as one byte (256 even steps over its range), so
+#    in 8. What does it cost? Compare the rounding with the standard deviation of $q(z|x)$.
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 1
+try:
+    train(config.replace(name="killed", resume=True, beta=4.0), verbose=0)
+    refusal = ""
+except UserError as error:
+    refusal = str(error)
+print(refusal)
+# Half a run with one objective and half with another is neither, and its config.json would lie.
+assert "beta" in refusal
+
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 2
+@keras.saving.register_keras_serializable("my_pictures")
+class Logistic(Laplace):
+    """Independent logistic values with one learned scale."""
+
+    def log_prob(self, x, parameters, mask=None):
+        u = (x - parameters) * ops.exp(-self.log_scale)
+        return -sum_over_features(u + 2 * ops.softplus(-u) + self.log_scale, mask)
+
+    def sample(self, parameters, seed):  # or it would draw as a Laplace does
+        u = tf.random.stateless_uniform(ops.shape(parameters), seed, 1e-6, 1 - 1e-6)
+        return parameters + ops.exp(self.log_scale) * (ops.log(u) - ops.log1p(-u))
+
+
+logistic = Logistic()
+expected = scipy.stats.logistic.logpdf(x, centre, scale).sum(axis=(1, 2, 3))
+np.testing.assert_allclose(logistic.log_prob(x, centre), expected, rtol=1e-5)
+far_away = logistic.log_prob(x - 1e4, centre)  # exp(−u) alone would overflow
+assert np.all(np.isfinite(far_away))
+print("as SciPy's, also far away: log(1 + exp(−u)) is softplus(−u)")
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 3
+z = exported.encode(test_images)
+low, high = z.min(axis=0), z.max(axis=0)
+in_bytes = np.rint((z - low) / (high - low) * 255).astype("uint8")
+back = (low + in_bytes / 255 * (high - low)).astype("float32")
+cost = {
+    name: float(np.mean((exported.decode(code) - test_images) ** 2))
+    for name, code in {"float32": z, "float16": z.astype("float16"), "one byte": back}.items()
+}
+for name, value in cost.items():
+    print(f"{name:<9} mean squared error {value:.5f}")
+heads = exported.call("encode", x=test_images)
+used = heads["z_log_var"].mean(axis=0) < -1  # the others say next to nothing
+ratio_of_noise = np.exp(0.5 * heads["z_log_var"])[:, used].mean(axis=0) / ((high - low)[used] / 255)
+print(f"σ of q(z|x) is {ratio_of_noise.min():.0f} steps or more: the decoder ignores that much")
+assert cost["one byte"] < 1.1 * cost["float32"]
+assert ratio_of_noise.min() > 1
+
+# %% [markdown]
+# ## Further reading
+#
+# - Odena, Dumoulin, Olah, [Deconvolution and Checkerboard
+#   Artifacts](https://distill.pub/2016/deconv-checkerboard/) (2016): where the pattern comes from,
+#   with pictures to move.
+# - Rybkin, Daniilidis, Levine, [Simple and Effective VAE Training with Calibrated
+#   Decoders](https://arxiv.org/abs/2006.13202) (2021): why a likelihood should learn its scale.
+# - Higgins et al., [β-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (2017): what one may hope
+#   for of single dimensions.
+# - Townsend, Bird, Barber, [Practical Lossless Compression with Latent Variables using Bits Back
+#   Coding](https://arxiv.org/abs/1901.04866) (2019): how to compress *without* loss by a VAE, at
+#   the price of its negative ELBO.
+#
+# ## Checks
+
+# %%
+import shutil
+
+assert process.returncode == -signal.SIGKILL, "it was killed, not stopped"
+assert largest_difference(resumed.model, whole.model) == 0, "resumed: the very same weights"
+assert largest_difference(careless, whole.model) > 1e-3, "the careless way: others"
+best = {name: float(m[np.argmin(values)]) for name, values in pixel_losses.items()}
+assert abs(best["Gaussian"] - scans.mean()) < 0.011, "the Gaussian takes the mean"
+assert abs(best["Laplace"] - np.median(scans)) < 0.011, "the Laplace takes the median"
+assert fit.pvalue > 0.001, "draws are from the density"
+boards = [checkerboard(values) for values in untrained.values()]
+assert boards[0] > 0.1 > 0.05 > boards[1], "repeating leaves no checkerboard"
+assert largest_difference(own, loaded) == 0 and isinstance(loaded.reconstruction, Laplace)
+assert "there is no vae_keras here" in user.stdout, user.stderr
+for model, again in zip((whole.model, own), elsewhere):
+    np.testing.assert_allclose(model.predict(test_images, verbose=0), again, atol=1e-4)
+assert ratio == 24 * 24 * 3 / (8 * 2), "1,728 bytes against 16"
+
+finished = Path.cwd()
+os.chdir(NOTEBOOKS)
+shutil.rmtree(finished)
+assert not finished.exists(), "nothing stays behind"
