@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jupytext
@@ -32,9 +33,19 @@ def test_the_chapters_are_numbered_without_a_gap():
     assert [script.name[:2] for script in SCRIPTS] == [f"{n:02}" for n in range(15)]
 
 
+@pytest.fixture(scope="module")
+def executed(request):
+    """The chapters that are to be run, as futures: two at a time, for one leaves a core idle."""
+    runs = "test_chapter_runs_and_says_nothing_on_standard_error"
+    wanted = [i.callspec.params["script"] for i in request.session.items if runs in i.name]
+    with ThreadPoolExecutor(2) as pool:
+        yield {script: pool.submit(build.executed, script, fast=True) for script in wanted}
+        pool.shutdown(cancel_futures=True)
+
+
 @each_chapter
-def test_chapter_runs_and_says_nothing_on_standard_error(script):
-    notebook = build.executed(script, fast=True)
+def test_chapter_runs_and_says_nothing_on_standard_error(script, executed):
+    notebook = executed[script].result()
     assert said_on_standard_error(notebook) == []
     if script.stem != "00_quickstart":
         assert "\n# Solution of exercise 2" in "\n".join(

@@ -336,7 +336,7 @@ def test_run_of_melodies_leaves_music_and_pictures(tunes):
     names = [
         f"{name}{end}"
         for name in ("samples", "reconstructions", "morph")
-        for end in (".mid", ".png")
+        for end in (".mid", ".wav", ".png")
     ]
     assert listing(plots) == {
         *names,
@@ -355,11 +355,12 @@ def test_melodies_are_generated_as_music_or_as_a_picture(tunes, capsys):
     with working_in(folder):
         assert command(["generate", "midi_sequence", "--n", 3]) == 0
         assert command(["generate", "midi_sequence", "--n", 3, "--output", "a.png"]) == 0
+        assert command(["generate", "midi_sequence", "--n", 3, "--output", "a.wav"]) == 0
         assert command(["generate", "midi_sequence", "--n", 3, "--output", "a.txt"]) == 2
         drawn = load_exported("midi_sequence").generate(3, 0)
     printed = capsys.readouterr()
-    assert printed.out.split() == ["midi_sequence_samples.mid", "a.png"]
-    assert printed.err.count("\n") == 1 and ".mid, .png" in printed.err
+    assert printed.out.split() == ["midi_sequence_samples.mid", "a.png", "a.wav"]
+    assert printed.err.count("\n") == 1 and ".mid, .wav, .png" in printed.err
     heard = read_midi(folder / "midi_sequence_samples.mid")
     for one, tokens in zip(heard, drawn, strict=True):
         assert sequences.texts(one[None], melody_tokens.NAMES) == sequences.texts(

@@ -1,5 +1,6 @@
 """The web server, from a notebook and from the command line."""
 
+import functools
 import http.client
 import re
 import signal
@@ -70,7 +71,9 @@ def test_a_port_that_is_taken_is_named(address):
 def test_serving_ends_without_a_word_when_it_is_interrupted():
     command = [sys.executable, "-m", "vae_keras", "explore", "digits_vae", "--no-browser"]
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+    # What runs in the background of a shell has its interrupts ignored, and hands that on.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heard, **pipes) as process:
         try:
             line = process.stdout.readline()
             address = re.fullmatch(r"digits_vae: (http://127\.0\.0\.1:\d+/) .*\n", line)[1]
