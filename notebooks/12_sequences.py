@@ -25,7 +25,7 @@
 # 5. add notes to a tune with a feature vector,
 # 6. do the same with sentences, and ask honestly whether the code helps.
 #
-# It takes about two minutes and needs no download: the melodies are folk tunes from the corpus of
+# It takes about three minutes and needs no download: the melodies are folk tunes from the corpus of
 # music21, read once and kept on disk, the sentences come from Python's own documentation. It builds
 # on the chapters on the variational idea and on collapse.
 
