@@ -156,6 +156,7 @@ class TrainConfig:
 
 MIN_EPOCHS = 10
 WIDE = 4  # dimensions of a code: beyond, slower steps pay
+SENTENCES = dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3)
 RECIPES = {
     # Each entry adds to the one before. "steps" are weight updates, whatever the size of the data.
     "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
@@ -168,8 +169,8 @@ RECIPES = {
     "sequence": dict(
         network="lstm", batch_size=128, steps=10_300, learning_rate=1.5e-3, clip_norm=1.0
     ),
-    "sentences sequence": dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3),
-    "text sequence": dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3),
+    "sentences sequence": SENTENCES,
+    "text sequence": SENTENCES,
     "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
     "digits linear": dict(learning_rate=5e-2),
     "colour": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),

@@ -44,10 +44,8 @@ def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50
     """
     trained = open_trained(name)
     model, config, folder = trained.model, trained.config, trained.folder
-    if (
-        model.is_variational
-        and min(samples, naive_images, 1 if naive_samples is None else naive_samples) < 1
-    ):
+    counts = [n for n in (samples, naive_samples, naive_images) if n is not None]
+    if model.is_variational and min(counts) < 1:
         raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
     numbers, picture = free_files(folder, **files)
     dataset = trained.dataset(data_dir)
