@@ -12,7 +12,7 @@ import time
 import click
 
 from vae_keras import TrainConfig, data
-from vae_keras.training import build, fit
+from vae_keras.training.fitting import build, fit
 
 ROUNDS = 5
 NETWORKS = {"512-256-128, gelu": {}, "200-200, tanh": dict(units="200-200", activation="tanh")}

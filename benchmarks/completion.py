@@ -16,9 +16,10 @@ import click
 import keras
 import numpy as np
 
-from vae_keras import TrainConfig, data, plotting
+from vae_keras import TrainConfig, data, figures
 from vae_keras.data import Examples
-from vae_keras.evaluation import evaluate, likelihood_figures
+from vae_keras.evaluation.likelihood import likelihood_figures
+from vae_keras.evaluation.losses import evaluate
 from vae_keras.models.completion import CompletionNetwork, CompletionVAE
 
 PUBLISHED = {1: (100, 69), 2: (62, 46), 3: (26, 21)}  # Sohn 2015: plain network, CVAE
@@ -81,7 +82,7 @@ def main(dataset, data_dir, epochs, samples, picture):
             rows = {"image": x, "visible": x * (1 - cvae.loss_mask)}
             rows["network"] = rows["visible"] + np.asarray(network(x)) * network.loss_mask
             rows |= {f"CVAE, draw {i}": cvae.complete(x, (0, i)) for i in range(1, 5)}
-            plotting.save(plotting.image_rows(rows), picture)
+            figures.save(figures.image_rows(rows), picture)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 
 from vae_keras import TrainConfig, data, train
-from vae_keras.edits import NAMES, study_edits, table
-from vae_keras.features import feature_vectors
-from vae_keras.latent import code_batches
-from vae_keras.runs import RunFolder, existing_run
+from vae_keras.latent.codes import code_batches
+from vae_keras.latent.features import feature_vectors
+from vae_keras.studies.edits import NAMES, edits_table, study_edits
+from vae_keras.training.runs import RunFolder, existing_run
 
 MODELS = {
     "faces_vae": dict(model="vae"),
@@ -58,7 +58,7 @@ def main(only_speed):
         return speed()
     for name, options in MODELS.items():
         trained(name, options)
-    print(table(study_edits(MODELS, overwrite=True)))
+    print(edits_table(study_edits(MODELS, overwrite=True)))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vae_keras import TrainConfig, data, train
-from vae_keras.latent import encode
+from vae_keras.latent.codes import encode
 from vae_keras.models import MODELS
-from vae_keras.models.regularised import squared_jacobian
+from vae_keras.models.contractive import squared_jacobian
 
 MOST_PROBED = 10_000  # training codes of the probe
 

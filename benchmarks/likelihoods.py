@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from vae_keras import TrainConfig, train
-from vae_keras.report import report
-from vae_keras.runs import RunFolder
+from vae_keras.studies.report import report
+from vae_keras.training.runs import RunFolder
 
 SAMPLES = 5_000
 PAPER = dict(binarize="dynamic", units="200-200", activation="tanh", latent_dim=50)

@@ -18,16 +18,19 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from vae_keras import TrainConfig, morphing, train
-from vae_keras.data.melody_attributes import NAMES, attributes
-from vae_keras.data.melody_tokens import FIRST_PITCH, is_valid
-from vae_keras.evaluation import code_figures, evaluate, likelihood_figures, mutual_information
-from vae_keras.features import feature_vectors
+from vae_keras import TrainConfig, train
+from vae_keras.data.music.melody_attributes import NAMES, attributes
+from vae_keras.data.music.melody_tokens import FIRST_PITCH, is_valid
+from vae_keras.evaluation.code_use import code_figures, mutual_information
+from vae_keras.evaluation.likelihood import likelihood_figures
+from vae_keras.evaluation.losses import evaluate
 from vae_keras.files import write_text
-from vae_keras.latent import encode
+from vae_keras.latent import morphing
+from vae_keras.latent.codes import encode
+from vae_keras.latent.features import feature_vectors
 from vae_keras.models.sequence import SequenceVAE
-from vae_keras.runs import RunFolder
-from vae_keras.training import trained
+from vae_keras.training.fitting import trained
+from vae_keras.training.runs import RunFolder
 
 MODELS = {
     "melodies": dict(name="melodies_vae", latent_dim=128, beta=0.2, beta_warmup=2),

@@ -65,9 +65,9 @@ for name in ("test_loss", "test_reconstruction_loss", "test_kl_loss"):
 # more nats on saying *which* digit it is.
 
 # %%
-from vae_keras import plotting
+from vae_keras import figures
 
-plotting.loss_curves(run.history)
+figures.loss_curves(run.history)
 
 # %% [markdown]
 # ## 2. Look at the codes
@@ -79,7 +79,7 @@ plotting.loss_curves(run.history)
 # %%
 images, labels = run.dataset.train.arrays()
 codes = run.model.encode(images).numpy()
-plotting.latent_scatter(codes, labels, run.dataset.class_names, title="codes of training images")
+figures.latent_scatter(codes, labels, run.dataset.class_names, title="codes of training images")
 
 # %% [markdown]
 # They do, for the most part, because similar pictures are cheap to keep close: a cloud that leaks
@@ -92,11 +92,11 @@ plotting.latent_scatter(codes, labels, run.dataset.class_names, title="codes of 
 # a grid of points, dense where the prior $\mathcal N(0, I)$ is dense.
 
 # %% tags=["cover"]
-from vae_keras.latent import prior_grid
+from vae_keras.latent.grids import prior_grid
 
 grid = prior_grid(latent_dim=2, side=15)
 axis = grid[:15, 0]
-plotting.manifold(run.model.decode(grid), (axis, axis), title="what each point decodes to")
+figures.manifold(run.model.decode(grid), (axis, axis), title="what each point decodes to")
 
 # %% [markdown]
 # And to *generate*, take random points from the prior. That is all that sampling from a VAE is.
@@ -105,7 +105,7 @@ plotting.manifold(run.model.decode(grid), (axis, axis), title="what each point d
 import numpy as np
 
 points = np.random.default_rng(SEED).normal(size=(24, 2)).astype("float32")
-plotting.image_grid(run.model.decode(points), columns=8, title="24 digits nobody has written")
+figures.image_grid(run.model.decode(points), columns=8, title="24 digits nobody has written")
 
 # %% [markdown]
 # ## 4. Use it elsewhere
@@ -123,7 +123,7 @@ again = model.decode(z)["x"]
 print(f"generated {new.shape}, encoded to {z.shape}, decoded to {again.shape}")
 
 # %%
-plotting.image_rows({"generated": new, "and rebuilt": again})
+figures.image_rows({"generated": new, "and rebuilt": again})
 
 # %% [markdown]
 # On disk there are now the pictures of every epoch and a film of them (in `plots`), the history as

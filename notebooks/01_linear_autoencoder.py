@@ -42,13 +42,13 @@ SIZES = (1, 2, 4, 8, 16, 32)  # fast: (1, 2, 8)
 # cloud of 1,295 points.
 
 # %%
-from vae_keras import TrainConfig, load, plotting
+from vae_keras import TrainConfig, figures, load
 
 dataset = load(TrainConfig(dataset="digits"))
 images, labels = dataset.train.arrays()
 x = images.reshape(len(images), -1)  # 8×8×1 => 64
 print(f"{len(x):,} points with {x.shape[1]} coordinates each")
-plotting.image_grid(images[:20], columns=10, title="twenty points of the cloud")
+figures.image_grid(images[:20], columns=10, title="twenty points of the cloud")
 
 # %% [markdown]
 # Nobody can look at 64 dimensions, so let us begin with two: the ink in the top row of a picture,
@@ -77,7 +77,7 @@ print(f"correlation {np.corrcoef(cloud.T)[0, 1]:.2f}")
 # lengths on the right; the vertical line there is where regression would go.
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 centred = cloud - cloud.mean(axis=0)
 angles = np.arange(0, 180, 1)
@@ -89,17 +89,17 @@ regression = np.degrees(np.arctan(np.polyfit(*centred.T, 1)[0]))
 
 
 def projected(angle):
-    figure, (left, right) = plotting.panels(1, 2)
+    figure, (left, right) = figures.panels(1, 2)
     u, shown = directions[angle], centred[::16]
     ends = np.stack([shown, (shown @ u)[:, None] * u], axis=1)  # from a point to its place
-    left.plot(*centred.T, ".", markersize=2, color=plotting.PALETTE[1])
-    left.plot(*ends.T, linewidth=1, color=plotting.PALETTE[4])
-    left.plot(*(u[:, None] * [-0.6, 0.6]), color=plotting.PALETTE[0])
+    left.plot(*centred.T, ".", markersize=2, color=figures.PALETTE[1])
+    left.plot(*ends.T, linewidth=1, color=figures.PALETTE[4])
+    left.plot(*(u[:, None] * [-0.6, 0.6]), color=figures.PALETTE[0])
     left.set(xlim=(-0.4, 0.4), ylim=(-0.4, 0.4), aspect="equal", title="points and their line")
     left.set(xlabel="ink of the top row, less the mean", ylabel="ink of the row below")
     right.plot(angles, lost)
-    right.plot(angle, lost[angle], "o", color=plotting.PALETTE[4])
-    right.axvline(regression, linestyle=":", color=plotting.PALETTE[9])
+    right.plot(angle, lost[angle], "o", color=figures.PALETTE[4])
+    right.axvline(regression, linestyle=":", color=figures.PALETTE[9])
     right.set(xlabel="angle of the line (degrees)", ylabel="mean squared distance", ylim=(0, None))
     right.set(title=f"what the line loses: {lost[angle]:.4f}")
     return figure
@@ -167,7 +167,7 @@ rate = keras.optimizers.schedules.CosineDecay(0.05, decay_steps=35 * EPOCHS)
 autoencoder.compile(keras.optimizers.Adam(rate), loss=half_squared_error, steps_per_execution=35)
 history = autoencoder.fit(x, x, epochs=EPOCHS, **equal).history
 losses = np.array(history["loss"])
-plotting.lines(
+figures.lines(
     {"": (np.arange(1, EPOCHS + 1), losses)},
     "epoch",
     "½ squared error per picture",
@@ -177,7 +177,7 @@ plotting.lines(
 # %%
 validation = dataset.validation.arrays()[0]
 rebuilt = np.reshape(autoencoder(validation[:10].reshape(10, 64)), (-1, 8, 8, 1))
-plotting.image_rows({"input": validation[:10], "from two numbers": rebuilt})
+figures.image_rows({"input": validation[:10], "from two numbers": rebuilt})
 
 # %% [markdown]
 # Two numbers out of 64 make a zero look like a blurred zero, and most other digits like a
@@ -226,7 +226,7 @@ other_codes = codes @ A.T
 other = other_codes @ np.linalg.inv(A).T @ columns + decoder.layers[0].bias.numpy()
 print(f"largest difference of any pixel: {np.abs(other - reconstruction).max():.1e}")
 
-plotting.latent_scatters(
+figures.latent_scatters(
     {
         "codes": {
             "PCA": pca.transform(x),
@@ -248,7 +248,7 @@ plotting.latent_scatters(
 # error on the test set, and that of PCA with as many components:
 
 # %%
-from vae_keras.training import trained
+from vae_keras.training.fitting import trained
 
 config = TrainConfig(model="linear", seed=SEED)
 models = {k: trained(config.replace(latent_dim=k), dataset) for k in SIZES}
@@ -298,7 +298,7 @@ components = PCA(8).fit(x).components_
 from_weights, variances = eight.principal_components()
 from_weights = from_weights * np.sign(np.sum(from_weights * components, axis=1, keepdims=True))
 raw = eight.decoder(np.eye(8)) - eight.decoder(np.zeros((1, 8)))
-plotting.image_rows(
+figures.image_rows(
     {
         "decoder": as_images(np.reshape(raw, (8, -1))),
         "put in order": as_images(from_weights),
@@ -345,7 +345,7 @@ z = np.linspace(-0.2, 1.2, 4201)
 bargain = {"c = ½": 0.5 * (1 - z) ** 2 + 0.5 * z**2, "c = 1": (1 - z) ** 2 + 0.5 * z**2}
 for name, values in bargain.items():
     print(f"{name}: least at z = {z[values.argmin()]:.3f}")
-plotting.lines(
+figures.lines(
     {name: (z, values) for name, values in bargain.items()},
     "z",
     "c (1 − z)² + ½ z²",
@@ -371,7 +371,7 @@ centred_pca = PCA(64).fit(x)
 C = centred_pca.components_
 with_mean = np.array([squared_error(x - mean, (x - mean) @ C[:k].T @ C[:k]) for k in ks])
 without = np.array([squared_error(x, x @ uncentred[:k].T @ uncentred[:k]) for k in ks])
-plotting.lines(
+figures.lines(
     {"with the mean taken off": (ks[:17], with_mean[:17]), "without": (ks[:17], without[:17])},
     "size of the code",
     "squared error per picture",
@@ -409,12 +409,12 @@ trained_errors = {k: squared_error(images, model(images).numpy()) for k, model i
 
 
 def with_points(figure, points, name):
-    figure.axes[0].plot(*zip(*points), "o", color=plotting.PALETTE[4], label=name)
+    figure.axes[0].plot(*zip(*points), "o", color=figures.PALETTE[4], label=name)
     figure.axes[0].legend()
     return figure
 
 
-curve = plotting.lines(
+curve = figures.lines(
     {"variance that is left out": (ks, predicted)},
     "size of the code",
     "squared error per training picture",
@@ -426,7 +426,7 @@ with_points(curve, trained_errors.items(), "trained autoencoders")
 # %% tags=["cover"]
 shown = validation[:12]
 rows = {f"k = {k}": np.reshape(model(shown), shown.shape) for k, model in models.items()}
-plotting.image_rows({"input": shown, **rows}, title="digits through a narrow place")
+figures.image_rows({"input": shown, **rows}, title="digits through a narrow place")
 
 # %% [markdown]
 # Read the picture downwards. The first numbers shift ink about and open the middle; most digits
@@ -484,7 +484,7 @@ print(f"largest difference of a pixel: {difference:.1e}")
 # %%
 import zlib
 
-from vae_keras.models.regularised import psnr
+from vae_keras.evaluation.pixels import psnr
 
 message = np.asarray(eight.encoder(test_images), "float16").tobytes()
 # … and at the other end of the line, with the decoder alone:
@@ -500,7 +500,7 @@ print(f"signal to noise {psnr(test_images, restored):.2f} dB, ", end="")
 print(f"with unrounded codes {psnr(test_images, exact):.2f} dB")
 
 # %%
-plotting.image_rows({"sent": test_images[:12], "received": restored[:12]})
+figures.image_rows({"sent": test_images[:12], "received": restored[:12]})
 
 # %% [markdown]
 # A quarter of the bytes, and rounding the codes costs nothing that one could see (10 dB more would
@@ -514,7 +514,7 @@ plotting.image_rows({"sent": test_images[:12], "received": restored[:12]})
 # number of labelled pictures it was given:
 
 # %%
-from vae_keras.uses import probe
+from vae_keras.evaluation.probe import probe
 
 print("labels   codes (8)   pixels (64)   PCA (8)")
 probed = probe(eight, dataset, sizes=(100,))  # 100 labels, and all of them
@@ -578,7 +578,7 @@ print(f"gradient {flat_there:.0e}; error {errors[0]:.3f}, then {errors[-1]:.3f}"
 assert flat_there < 1e-6
 assert abs(errors[0] - (lambdas.sum() - lambdas[1] - lambdas[2])) < 0.01
 assert abs(errors[-1] - predicted[2]) < 0.01  # it has left, and found the best plane
-plotting.lines({"": (np.arange(1_000), errors)}, "step", "squared error", title="leaving a saddle")
+figures.lines({"": (np.arange(1_000), errors)}, "step", "squared error", title="leaving a saddle")
 
 # %% [markdown]
 # ## Further reading

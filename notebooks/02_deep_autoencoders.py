@@ -53,7 +53,7 @@ OVERFIT_EPOCHS = 200  # fast: 100
 import numpy as np
 from sklearn.decomposition import PCA
 
-from vae_keras import Autoencoder, TrainConfig, load, plotting
+from vae_keras import Autoencoder, TrainConfig, figures, load
 from vae_keras.networks import DenseNetwork
 
 generator = np.random.default_rng(SEED)
@@ -88,13 +88,13 @@ print(f"squared error of the best line {line_error:.4f}, of the curve {curve_err
 
 # %%
 def shown(axes, found, title):
-    axes.plot(*points.T, ".", markersize=3, color=plotting.PALETTE[1], label="points")
-    axes.plot(*found.T, ".", markersize=3, color=plotting.PALETTE[4], label="rebuilt")
+    axes.plot(*points.T, ".", markersize=3, color=figures.PALETTE[1], label="points")
+    axes.plot(*found.T, ".", markersize=3, color=figures.PALETTE[4], label="rebuilt")
     axes.set(title=title, xlabel="first pixel", ylabel="second pixel", aspect="equal")
 
 
 def line_and_curve():
-    figure, (left, right) = plotting.panels(1, 2)
+    figure, (left, right) = figures.panels(1, 2)
     shown(left, on_line, "one number, a line")
     shown(right, on_curve, "one number, a curve")
     right.legend(loc="lower center")
@@ -115,7 +115,7 @@ line_and_curve()
 # relative of ReLU. The last layer of each half has none: a code may be any number.
 
 # %%
-from vae_keras.training import trained
+from vae_keras.training.fitting import trained
 
 dataset = load(TrainConfig(dataset="digits"))
 images, labels = dataset.train.arrays()
@@ -144,7 +144,7 @@ rows = {
     "plane": on_plane.reshape(-1, 8, 8, 1),
     "deep": deep(validation[:12]),
 }
-plotting.image_rows(rows, title="digits from two numbers")
+figures.image_rows(rows, title="digits from two numbers")
 
 # %%
 from scipy.stats import norm, rankdata
@@ -152,7 +152,7 @@ from scipy.stats import norm, rankdata
 codes = deep.encode(images).numpy()
 stretched = norm.ppf((rankdata(codes, axis=0) - 0.5) / len(codes))  # the ranks on a bell curve
 names = ("z₁, stretched", "z₂, stretched")
-plotting.latent_scatter(stretched, labels, dataset.class_names, names, "codes of the deep one")
+figures.latent_scatter(stretched, labels, dataset.class_names, names, "codes of the deep one")
 
 # %% [markdown]
 # (The codes themselves are crowded in one corner and thin in another, so each axis is stretched to
@@ -166,7 +166,7 @@ plotting.latent_scatter(stretched, labels, dataset.class_names, names, "codes of
 # digit into another.
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 LEVELS = np.linspace(0.04, 0.96, 11)
 plane_codes = plane.transform(x)
@@ -183,8 +183,8 @@ from_sheet = deep.decode(grid(codes)).numpy()
 
 
 def at(across, up):
-    figure, (left, middle, right) = plotting.panels(1, 3, width=3.2, height=3.3)
-    left.scatter(*stretched.T, s=2, c=[plotting.PALETTE[label] for label in labels])
+    figure, (left, middle, right) = figures.panels(1, 3, width=3.2, height=3.3)
+    left.scatter(*stretched.T, s=2, c=[figures.PALETTE[label] for label in labels])
     left.plot(
         *norm.ppf(LEVELS[[across, up]]), "X", color="black", markersize=11, markeredgecolor="white"
     )
@@ -205,7 +205,7 @@ def upright(grid):
     return grid.reshape(11, 11, 8, 8, 1)[::-1].reshape(grid.shape)
 
 
-plotting.image_grids({"the best plane": upright(from_plane), "a bent sheet": upright(from_sheet)})
+figures.image_grids({"the best plane": upright(from_plane), "a bent sheet": upright(from_sheet)})
 
 # %% [markdown]
 # Every picture on the left is the mean digit, plus so much of one fixed pattern and so much of
@@ -254,7 +254,7 @@ for name, pair in pairs.items():
     halves[name] = squared_error(images, model(images).numpy())
 
 best_plane = squared_error(x, plane.inverse_transform(plane.transform(x)))
-plotting.bars(
+figures.bars(
     {"best plane": best_plane, **halves},
     "squared error per training picture",
     title="where the activations are",
@@ -291,11 +291,11 @@ plotting.bars(
 # > grows most between the two, and which least?
 
 # %%
-from vae_keras import studies
+from vae_keras.studies import losses, study
 
-curves = studies.pixel_losses(targets=(0.0,))
+curves = losses.pixel_losses(targets=(0.0,))
 by_prediction = {name: (curves["prediction"], values) for name, values in curves[0.0].items()}
-plotting.lines(
+figures.lines(
     by_prediction,
     "prediction of a black pixel",
     "loss above its minimum",
@@ -306,9 +306,7 @@ plotting.lines(
 # %%
 for prediction in (0.5, 0.99):
     pixel, said = np.zeros((1, 1, 1, 1), "float32"), np.array([prediction], "float32")
-    cost = {
-        name: float(studies.pixel_loss(name, pixel, said)[0]) for name in ("mse", "rmse", "bce")
-    }
+    cost = {name: float(losses.pixel_loss(name, pixel, said)[0]) for name in ("mse", "rmse", "bce")}
     print(f"prediction {prediction}:  " + "   ".join(f"{n} {v:.2f}" for n, v in cost.items()))
 
 # %% [markdown]
@@ -324,14 +322,14 @@ for prediction in (0.5, 0.99):
 # %%
 import tensorflow as tf
 
-from vae_keras.objectives.likelihoods import loss as loss_called
+from vae_keras.objectives.likelihoods import loss_named
 
 
 def pull(name, x, output):
     """The length of the loss's gradient with respect to the decoder's output, for each picture."""
     with tf.GradientTape() as tape:
         tape.watch(output)
-        loss = loss_called(name).loss(x, output)
+        loss = loss_named(name).loss(x, output)
     return np.linalg.norm(np.reshape(tape.gradient(loss, output), (len(x), -1)), axis=1)
 
 
@@ -350,8 +348,8 @@ for name in ("mse", "rmse"):
 import functools
 
 configured = functools.partial(TrainConfig, units="256-128", epochs=LOSS_EPOCHS, seed=SEED)
-found, *pictures = studies.losses(configured, dataset)
-print(studies.table(found))
+found, *pictures = losses.losses(configured, dataset)
+print(study.study_table(found))
 
 # %%
 pictures[0]
@@ -371,7 +369,7 @@ pictures[0]
 # fault?
 
 # %%
-floor = studies.bernoulli_entropy(test) / len(test)
+floor = losses.bernoulli_entropy(test) / len(test)
 bce = found["trained with bce"]["bce"]
 print(
     f"cross-entropy {bce:.2f} nats per picture, of which {floor:.2f} is the pictures' own entropy"
@@ -399,7 +397,7 @@ print(
 # %%
 from keras import ops
 
-from vae_keras.models.regularised import LinearAutoencoder
+from vae_keras.models.linear import LinearAutoencoder
 
 
 class Charged(LinearAutoencoder):
@@ -430,7 +428,7 @@ for name, model in charged.items():
 
 # %%
 rows = {name: model(test[:12]) for name, model in charged.items()}
-plotting.image_rows({"input": test[:12], **rows}, title="the same two terms, with sum and mean")
+figures.image_rows({"input": test[:12], **rows}, title="the same two terms, with sum and mean")
 
 # %% [markdown]
 # If you said that the code dies, you have met *posterior collapse* before its time. Divided by 64 a
@@ -511,7 +509,7 @@ memoriser.fit(few, epochs=OVERFIT_EPOCHS, batch_size=25, callbacks=[watch], verb
 
 other_errors = np.array(other_errors)  # [measurements, pictures]
 held_out = other_errors.mean(axis=1)
-plotting.lines(
+figures.lines(
     {"100 pictures it has seen": (epochs, few_errors), "1,195 it has not": (epochs, held_out)},
     "epoch",
     "squared error per picture",
@@ -520,7 +518,7 @@ plotting.lines(
 )
 
 # %%
-plotting.image_rows(
+figures.image_rows(
     {
         "seen": few[:12],
         "rebuilt": memoriser(few[:12]),

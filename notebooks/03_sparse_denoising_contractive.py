@@ -50,8 +50,8 @@ CONTRACTIONS = (0.01, 0.1)  # fast: (0.1,)
 # %%
 import numpy as np
 
-from vae_keras import Autoencoder, TrainConfig, load, plotting
-from vae_keras.training import trained
+from vae_keras import Autoencoder, TrainConfig, figures, load
+from vae_keras.training.fitting import trained
 
 dataset = load(TrainConfig(dataset="digits"))
 images, labels = dataset.train.arrays()
@@ -85,7 +85,7 @@ rows = {
     "nothing": nothing[:10],
     "and rebuilt": free(nothing[:10]),
 }
-plotting.image_rows(rows, title="a code of 128 numbers, and no other wish")
+figures.image_rows(rows, title="a code of 128 numbers, and no other wish")
 
 # %% [markdown]
 # If you said "nearly as well", you saw what it would do: with more numbers in the code than pixels
@@ -107,7 +107,7 @@ plotting.image_rows(rows, title="a code of 128 numbers, and no other wish")
 # chance.)
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 
 def features(model):
@@ -126,7 +126,7 @@ drawn = {
 }
 used = {w: in_use(m) for w, m in sparse.items()}
 Sliders(
-    lambda weight: plotting.image_rows(drawn[weight], f"λ = {weight:g}: {used[weight]:.1f} in use"),
+    lambda weight: figures.image_rows(drawn[weight], f"λ = {weight:g}: {used[weight]:.1f} in use"),
     weight=WEIGHTS,
 )
 
@@ -218,7 +218,7 @@ for name, model in (("length 1", honest), ("unbounded", unbounded)):
 # black or white before.
 
 # %%
-from vae_keras.models.regularised import psnr
+from vae_keras.evaluation.pixels import psnr
 
 wide = dict(units="256-128", latent_dim=32, seed=SEED, epochs=DENOISING_EPOCHS)
 denoiser = trained(TrainConfig(model="denoising", corruption_level=0.3, **wide), dataset)
@@ -272,10 +272,10 @@ decibels = {
     "noise once": on_new["drawn once"],
     "every step": on_new["at every step"],
 }
-plotting.bars(decibels, "PSNR on new digits (dB)", title="taking noise away", form="{:.1f}")
+figures.bars(decibels, "PSNR on new digits (dB)", title="taking noise away", form="{:.1f}")
 
 # %% tags=["cover"]
-plotting.image_rows(
+figures.image_rows(
     {
         "clean": test[:12],
         "spoiled": noisy_test[:12],
@@ -304,7 +304,7 @@ missing = {
 }
 for name, error in missing.items():
     print(f"{name:<11} squared error in the hidden quarter {error:.2f}")
-plotting.image_rows(
+figures.image_rows(
     {"whole": test[:12], "seen": hidden[:12], **{n: x[:12] for n, x in completed.items()}},
     title="a quarter is missing",
 )
@@ -331,7 +331,7 @@ plotting.image_rows(
 # each pixel by a little and looks.
 
 # %%
-from vae_keras.models.regularised import squared_jacobian
+from vae_keras.models.contractive import squared_jacobian
 
 # a sigmoid code; what "kl" asks of it is exercise 1
 kl = config.replace(sparsity="kl", sparsity_weight=1.0, target_activity=0.05)
@@ -406,7 +406,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vae_keras.uses import stratified
+from vae_keras.evaluation.probe import stratified
 
 labelled = stratified(dataset.train, SEED).take(slice(100))
 
@@ -426,7 +426,7 @@ probed = {
     "denoiser (32)": probe(denoiser.encode),
     "contractive (8)": probe(still["λ = 0.1"].encode),
 }
-plotting.bars(
+figures.bars(
     {name.replace(" (", "\n("): value for name, value in probed.items()},
     "test accuracy with 100 labels",
     title="a linear classifier on each code",

@@ -45,8 +45,8 @@ EPOCHS = 60  # fast: 30
 # %%
 import numpy as np
 
-from vae_keras import TrainConfig, load, plotting
-from vae_keras.training import trained
+from vae_keras import TrainConfig, figures, load
+from vae_keras.training.fitting import trained
 
 dataset = load(TrainConfig(dataset="digits"))
 images, labels = dataset.train.arrays()
@@ -57,10 +57,10 @@ plain = trained(TrainConfig(model="deep", loss="bce", **common), dataset)
 vae = trained(TrainConfig(model="vae", **common), dataset)
 
 # %%
-from vae_keras.latent import encode
+from vae_keras.latent.codes import encode
 
 codes = {"autoencoder": encode(plain, dataset.train), "VAE": encode(vae, dataset.train)}
-plotting.latent_scatters({"codes": codes}, labels, dataset.class_names)
+figures.latent_scatters({"codes": codes}, labels, dataset.class_names)
 
 # %% [markdown]
 # Look at the two scales. Nobody has asked the autoencoder for codes of any particular size, so it
@@ -74,7 +74,7 @@ plotting.latent_scatters({"codes": codes}, labels, dataset.class_names)
 # becomes of the pictures.
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 normal = np.random.default_rng(SEED).standard_normal((64, 2), np.float32)
 SCALES = (0.25, 0.5, 1, 3, 10)
@@ -87,8 +87,8 @@ def tiled(pictures):
 
 
 def sampled(deviation):
-    figure, (left, right) = plotting.panels(1, 2)
-    left.scatter(*codes["autoencoder"].T, s=2, c=[plotting.PALETTE[label] for label in labels])
+    figure, (left, right) = figures.panels(1, 2)
+    left.scatter(*codes["autoencoder"].T, s=2, c=[figures.PALETTE[label] for label in labels])
     left.plot(*(deviation * normal).T, "k.", markersize=4)
     left.set(title="codes, and those drawn", xlabel="z₁", ylabel="z₂", aspect="equal")
     right.imshow(tiled(drawn[deviation]), cmap="gray", vmin=0, vmax=1)
@@ -117,7 +117,7 @@ cases = {
 decoded = {name: model.decode(z).numpy() for name, (model, _, z) in cases.items()}
 
 # %% tags=["cover"]
-plotting.codes_and_samples(
+figures.codes_and_samples(
     {
         name: {"codes": of, "samples": z, "images": decoded[name][:36]}
         for name, (_, of, z) in cases.items()
@@ -143,7 +143,7 @@ plotting.codes_and_samples(
 # > its fitted Gaussian, the VAE from $\mathcal N(0, I)$. Put them in order, for gaps and for areas.
 
 # %%
-from vae_keras.studies import class_areas, confidence, fitted_classifier, gaps
+from vae_keras.studies.generation import class_areas, confidence, fitted_classifier, gaps
 
 measured = {
     name: {**gaps(z, of), **class_areas(z, of, labels)} for name, (_, of, z) in cases.items()
@@ -177,7 +177,7 @@ accuracy = classifier.score(test.reshape(len(test), -1), test_labels)
 sure = {name: confidence(classifier, pictures)["confidence"] for name, pictures in decoded.items()}
 sure["real digits"] = confidence(classifier, test)["confidence"]
 print(f"the classifier is right in {accuracy:.1%} of real test digits")
-plotting.bars(
+figures.bars(
     {name.replace("autoencoder", "plain"): value for name, value in sure.items()},
     "mean confidence of a classifier",
     title="how much samples look like some digit",
@@ -218,14 +218,14 @@ for name, share in strange.items():
 # be even steps in the picture.
 
 # %%
-from vae_keras import morphing
+from vae_keras.latent import morphing
 
 ends = [int(np.flatnonzero(test_labels == digit)[0]) for digit in (0, 1)]
 walks = {
     name: model.decode(morphing.linear(*model.encode(test[ends]).numpy(), steps=13)).numpy()
     for name, model in (("autoencoder", plain), ("VAE", vae))
 }
-plotting.image_rows(walks, title="from a zero to a one")
+figures.image_rows(walks, title="from a zero to a one")
 
 # %% [markdown]
 # One walk proves nothing. Let us take 300 pairs of different test digits, go from one to the other
@@ -253,7 +253,7 @@ largest_step, on_the_way = {}, {}
 for name, model in (("autoencoder", plain), ("VAE", vae)):
     largest_step[name], on_the_way[name] = walked(model)
     print(f"{name:<12} largest of 20 steps: {largest_step[name]:.1%} of the way")
-plotting.lines(
+figures.lines(
     {name: (alpha.ravel(), values) for name, values in on_the_way.items()},
     "α, from one digit to another",
     "mean confidence of the classifier",
@@ -283,7 +283,7 @@ plotting.lines(
 # > say that the digits are then placed at random.
 
 # %%
-from vae_keras.studies import KLOnlyVAE, nearest_label_accuracy, posterior
+from vae_keras.studies.terms import KLOnlyVAE, nearest_label_accuracy, sampled_posterior
 
 config = TrainConfig(model="vae", **common)
 by_terms = {
@@ -291,8 +291,8 @@ by_terms = {
     "KL only": trained(config, dataset, KLOnlyVAE),
     "both": vae,
 }
-clouds = {name: posterior(model, dataset.train) for name, model in by_terms.items()}
-plotting.latent_scatters(
+clouds = {name: sampled_posterior(model, dataset.train) for name, model in by_terms.items()}
+figures.latent_scatters(
     {
         "z_mean": {name: cloud["z_mean"] for name, cloud in clouds.items()},
         "a point of each cloud": {name: cloud["z"] for name, cloud in clouds.items()},
@@ -308,7 +308,7 @@ terms = {name: evaluate(model, dataset) for name, model in by_terms.items()}
 read = {}
 print(" " * 22 + "reconstruction      KL   mean σ   digit read from a point")
 for name, model in by_terms.items():
-    cloud = posterior(model, dataset.test)
+    cloud = sampled_posterior(model, dataset.test)
     read[name] = nearest_label_accuracy(clouds[name]["z"], cloud["z"], labels, test_labels)
     print(
         f"{name:<22}{terms[name]['reconstruction_loss']:14.2f}{terms[name]['kl_loss']:8.2f}"

@@ -54,8 +54,8 @@ GRADIENT_DRAWS = 4_000
 # and the code is a single number.
 
 # %%
-from vae_keras import TrainConfig, load, load_exported, plotting  # first: it quiets TensorFlow
-from vae_keras.training import trained
+from vae_keras import TrainConfig, figures, load, load_exported  # first: it quiets TensorFlow
+from vae_keras.training.fitting import trained
 
 config = TrainConfig(dataset="digits", binarize="threshold", latent_dim=1, epochs=EPOCHS, seed=SEED)
 dataset = load(config)
@@ -73,7 +73,7 @@ from scipy.special import logsumexp
 
 rng = np.random.default_rng(SEED)
 places = np.linspace(-2.5, 2.5, 13, dtype="float32")[:, None]
-plotting.image_rows({"f(z)": model.decode(places)}, title="one number, thirteen pictures")
+figures.image_rows({"f(z)": model.decode(places)}, title="one number, thirteen pictures")
 
 # %% [markdown]
 # A single number cannot tell all digits apart, and this model knows it: where it is torn between
@@ -109,7 +109,7 @@ print("largest difference:", f"{np.abs(by_hand - by_package).max():.1e} nats")
 
 # %%
 drawn = model.reconstruction.sample(a, seed=(0, SEED))
-plotting.image_rows({"mean f(z)": f, "a draw of p(x|z)": drawn}, title="the mean, and the model")
+figures.image_rows({"mean f(z)": f, "a draw of p(x|z)": drawn}, title="the mean, and the model")
 
 # %% [markdown]
 # For grey or coloured pixels one takes a *Gaussian* decoder,
@@ -130,7 +130,7 @@ costs = {
     f"σ = {name}": (error, error**2 / (2 * sigma**2))
     for name, sigma in {"0.1": 0.1, "0.3": 0.3, "√½": 0.5**0.5, "1": 1.0}.items()
 }
-plotting.lines(
+figures.lines(
     costs, "error of the pixel, x − f(z)", "nats above the minimum", "what a wrong pixel costs"
 )
 
@@ -207,7 +207,7 @@ x = images[chosen : chosen + 1]
 print(f"picture {chosen}, a {labels[chosen]}: log p(x) = {log_px_1:.3f} nats")
 
 # %%
-figure, (left, middle, right) = plotting.panels(1, 3, width=3.6, height=3.2)
+figure, (left, middle, right) = figures.panels(1, 3, width=3.6, height=3.2)
 left.imshow(x[0, ..., 0], cmap="gray")
 left.set(title="the picture x", xticks=[], yticks=[])
 left.grid(False)
@@ -215,8 +215,8 @@ middle.plot(grid, np.exp(log_px_z - log_px_z.max()))
 middle.set(
     xlim=(-4, 4), xlabel="z", ylabel="p(x|z), largest = 1", title="how well each z explains it"
 )
-right.plot(grid, np.exp(log_pz), label="p(z)", color=plotting.PALETTE[3])
-right.plot(grid, np.exp(log_pz_x), label="p(z|x)", color=plotting.PALETTE[0])
+right.plot(grid, np.exp(log_pz), label="p(z)", color=figures.PALETTE[3])
+right.plot(grid, np.exp(log_pz_x), label="p(z|x)", color=figures.PALETTE[0])
 right.set(xlim=(-4, 4), xlabel="z", ylabel="density", title="before and after seeing x")
 right.legend()
 figure
@@ -249,7 +249,7 @@ print(f"truth {log_px_1:.3f}; the estimates: {estimates.mean():.3f} ± {estimate
 large = load_exported("../saved_models/pretrained/mnist_vae_20d")
 picture = (large.generate(1, seed=SEED + 3) > 0.5).astype("float32")
 others = large.generate(7, seed=SEED)
-plotting.image_grid(
+figures.image_grid(
     np.concatenate([picture, others]), columns=8, title="our picture (left), and draws of the prior"
 )
 
@@ -289,7 +289,7 @@ print(f"log p(x|z) of the median draw: {np.median(log_w):.0f} nats")
 counts = np.unique(np.geomspace(10, PRIOR_DRAWS, 60).astype(int))
 running = [logsumexp(log_w[:n]) - np.log(n) for n in counts]
 naive = running[-1]
-figure = plotting.lines(
+figure = figures.lines(
     {"naive estimate": (counts, running)},
     "draws of the prior",
     "estimate of log p(x), nats",
@@ -469,11 +469,11 @@ log_best = log_normal(*best.x)
 print(f"gap of the encoder's q: {gap:.3f} nats; of the best Gaussian: {best.fun:.3f} nats")
 
 # %% tags=["cover"]
-figure, axes = plotting.panels(width=6.4, height=3.8)
-axes.fill_between(grid, np.exp(log_pz_x), color=plotting.PALETTE[1], label="posterior p(z|x)")
-axes.plot(grid, np.exp(log_pz), color=plotting.PALETTE[3], label="prior p(z)")
-axes.plot(grid, np.exp(log_qz), "--", color=plotting.PALETTE[4], label="q(z|x) of the encoder")
-axes.plot(grid, np.exp(log_best), color=plotting.PALETTE[0], label="the best Gaussian")
+figure, axes = figures.panels(width=6.4, height=3.8)
+axes.fill_between(grid, np.exp(log_pz_x), color=figures.PALETTE[1], label="posterior p(z|x)")
+axes.plot(grid, np.exp(log_pz), color=figures.PALETTE[3], label="prior p(z)")
+axes.plot(grid, np.exp(log_qz), "--", color=figures.PALETTE[4], label="q(z|x) of the encoder")
+axes.plot(grid, np.exp(log_best), color=figures.PALETTE[0], label="the best Gaussian")
 top = 1.15 * max(np.exp(log_pz_x).max(), np.exp(log_best).max())
 axes.set(xlim=(-3.5, 3.5), ylim=(0, top), xlabel="z", ylabel="density")
 axes.set_title("the guess, the best guess and the truth")
@@ -490,20 +490,20 @@ figure
 # does not make the picture more probable; it moves the border between ELBO and gap.
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 
 def guess(mean, log_variance):
     log_q = log_normal(mean, log_variance)
     miss = expected(log_q, log_q - log_pz_x)
-    figure, (left, right) = plotting.panels(1, 2, width=4.2, height=3.2)
-    left.fill_between(grid, np.exp(log_pz_x), color=plotting.PALETTE[1], label="p(z|x)")
-    left.plot(grid, np.exp(log_q), color=plotting.PALETTE[0], label="q(z|x)")
+    figure, (left, right) = figures.panels(1, 2, width=4.2, height=3.2)
+    left.fill_between(grid, np.exp(log_pz_x), color=figures.PALETTE[1], label="p(z|x)")
+    left.plot(grid, np.exp(log_q), color=figures.PALETTE[0], label="q(z|x)")
     left.set(xlim=(-3.5, 3.5), ylim=(0, top), xlabel="z", ylabel="density", title="the guess")
     left.legend()
     # a bar from far left
-    right.barh(0, 1_000 - miss, left=log_px_1 - 1_000, color=plotting.PALETTE[0], label="ELBO")
-    right.barh(0, miss, left=log_px_1 - miss, color=plotting.PALETTE[4], label="gap")
+    right.barh(0, 1_000 - miss, left=log_px_1 - 1_000, color=figures.PALETTE[0], label="ELBO")
+    right.barh(0, miss, left=log_px_1 - miss, color=figures.PALETTE[4], label="gap")
     right.axvline(log_px_1, color="black", label="log p(x)")
     right.set(xlim=(log_px_1 - 30, log_px_1 + 3), ylim=(-0.8, 1.6), xlabel="nats", yticks=[])
     right.set_title(f"ELBO {log_px_1 - miss:.2f} + gap {miss:.2f} = {log_px_1:.2f}")
@@ -533,10 +533,10 @@ print(
 print(f"median gap {np.median(all_gaps):.2f} nats, largest {all_gaps.max():.1f}")
 
 # %%
-figure, axes = plotting.panels(width=5, height=4.2)
+figure, axes = figures.panels(width=5, height=4.2)
 axes.plot(log_px, elbos, "o", markersize=4, alpha=0.5)
 ends = [min(log_px.min(), elbos.min()), 0]
-axes.plot(ends, ends, color=plotting.PALETTE[4], label="no gap")
+axes.plot(ends, ends, color=figures.PALETTE[4], label="no gap")
 axes.set(xlabel="log p(x), nats", ylabel="ELBO, nats", title="never above the line")
 axes.legend()
 figure
@@ -573,13 +573,13 @@ print(
 )
 
 # %%
-figure, axes = plotting.panels(width=5.6, height=3.8)
+figure, axes = figures.panels(width=5.6, height=3.8)
 shown = axes.contourf(
     means.reshape(45, 41), log_vars.reshape(45, 41), closed.reshape(45, 41), 12, cmap="Blues"
 )
 figure.colorbar(shown, label="kl_loss, nats")
-axes.plot(0, 0, "o", color=plotting.PALETTE[4])
-axes.text(0.12, -0.3, "the prior: 0 nats", color=plotting.PALETTE[4])
+axes.plot(0, 0, "o", color=figures.PALETTE[4])
+axes.text(0.12, -0.3, "the prior: 0 nats", color=figures.PALETTE[4])
 axes.set(xlabel="z_mean", ylabel="z_log_var", title="what a code costs")
 figure
 
@@ -664,12 +664,12 @@ for name in exact:
     print(f"{name:<10} variance of the score function: {variance_ratio[name]:,.0f} times\n")
 
 # %%
-figure, axes = plotting.panels(width=6, height=3.6)
+figure, axes = figures.panels(width=6, height=3.6)
 limit = 2 * score["z_mean"].std()
 bins = np.linspace(-limit, limit, 81)
-axes.hist(score["z_mean"], bins, label="score function", color=plotting.PALETTE[1])
-axes.hist(trick["z_mean"], bins, label="reparameterisation", color=plotting.PALETTE[0], alpha=0.8)
-axes.axvline(exact["z_mean"], color=plotting.PALETTE[4], label="exact")
+axes.hist(score["z_mean"], bins, label="score function", color=figures.PALETTE[1])
+axes.hist(trick["z_mean"], bins, label="reparameterisation", color=figures.PALETTE[0], alpha=0.8)
+axes.axvline(exact["z_mean"], color=figures.PALETTE[4], label="exact")
 axes.set(xlabel="gradient for z_mean from one draw", ylabel="draws", title="one dice roll each")
 axes.legend()
 figure
@@ -820,7 +820,7 @@ log_matched = log_normal(where, np.log(variance))
 matched_gap = expected(log_matched, log_matched - log_pz_x)
 print(f"gap: best Gaussian {best.fun:.2f} nats, same mean and variance {matched_gap:.2f} nats")
 assert matched_gap > best.fun
-plotting.lines(
+figures.lines(
     {
         "posterior": (grid, np.exp(log_pz_x)),
         "min D[q‖p]: stays inside a peak": (grid, np.exp(log_best)),

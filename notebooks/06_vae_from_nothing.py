@@ -46,7 +46,7 @@ COLLAPSE_EPOCHS = 20  # fast: 8
 # else until section 6.
 
 # %%
-from vae_keras import TrainConfig, load, plotting
+from vae_keras import TrainConfig, figures, load
 
 dataset = load(TrainConfig(dataset="digits"))
 x_train, y_train = dataset.train.arrays()
@@ -54,7 +54,7 @@ x_val, y_val = dataset.validation.arrays()
 x_test, y_test = dataset.test.arrays()
 print(f"x_train {x_train.shape}, x_val {x_val.shape}, x_test {x_test.shape}, {x_train.dtype}")
 print(f"values from {x_train.min():g} to {x_train.max():g}")
-plotting.image_grid(x_train[:32], columns=16, title="training pictures")
+figures.image_grid(x_train[:32], columns=16, title="training pictures")
 
 # %% [markdown]
 # ## 2. The whole model on one screen
@@ -219,7 +219,7 @@ fitted = model.fit(x_train, validation_data=batches(x_val), epochs=EPOCHS, **how
 names = ("loss", "reconstruction_loss", "kl_loss")
 history = {"epoch": range(1, EPOCHS + 1)}
 history |= {key: fitted.history[key] for name in names for key in (name, f"val_{name}")}
-plotting.loss_curves(history)
+figures.loss_curves(history)
 
 # %% [markdown]
 # Apart from a stumble at the beginning, while the decoder is busy learning the average digit, the
@@ -231,9 +231,7 @@ plotting.loss_curves(history)
 
 # %%
 few = x_test[:14]
-plotting.image_rows(
-    {"input": few, "rebuilt": model(few)}, title="test pictures through two numbers"
-)
+figures.image_rows({"input": few, "rebuilt": model(few)}, title="test pictures through two numbers")
 
 # %% [markdown]
 # Two numbers are few. The zeros and threes come back; some others are smears that could be
@@ -246,18 +244,18 @@ plotting.image_rows(
 
 # %%
 z_mean, z_log_var = (head.numpy() for head in model.encoder(x_test))
-plotting.latent_scatter(z_mean, y_test, dataset.class_names, title="codes of test pictures")
+figures.latent_scatter(z_mean, y_test, dataset.class_names, title="codes of test pictures")
 
 # %% [markdown]
 # And here is what the decoder draws. The grid is spaced so that each picture stands for the same
 # share of the prior: closer in the middle, wider outside.
 
 # %% tags=["cover"]
-from vae_keras.latent import prior_grid
+from vae_keras.latent.grids import prior_grid
 
 grid = prior_grid(latent_dim=2, side=18)
 axis = grid[:18, 0]
-plotting.manifold(ops.sigmoid(model.decoder(grid)), (axis, axis), title="the plane, decoded")
+figures.manifold(ops.sigmoid(model.decoder(grid)), (axis, axis), title="the plane, decoded")
 
 # %% [markdown]
 # Generating is sampling from the prior and decoding. Nobody wrote these:
@@ -266,7 +264,7 @@ plotting.manifold(ops.sigmoid(model.decoder(grid)), (axis, axis), title="the pla
 import numpy as np
 
 z = np.random.default_rng(SEED).normal(size=(32, 2)).astype("float32")
-plotting.image_grid(
+figures.image_grid(
     ops.sigmoid(model.decoder(z)), columns=16, title="32 draws of the prior, decoded"
 )
 
@@ -275,7 +273,7 @@ plotting.image_grid(
 # hardly changes over long distances; in the middle, where the classes meet, it is several at once.
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 steps = np.linspace(-2.4, 2.4, 17).round(1).tolist()
 plane = np.array([[a, b] for a in steps for b in steps], "float32")
@@ -283,7 +281,7 @@ decoded = ops.sigmoid(model.decoder(plane)).numpy().reshape(17, 17, 8, 8)
 
 
 def look(z_1, z_2):
-    figure, (left, right) = plotting.panels(1, 2, width=3.4, height=3.4)
+    figure, (left, right) = figures.panels(1, 2, width=3.4, height=3.4)
     for one in range(10):
         left.plot(*z_mean[y_test == one].T, "o", markersize=2, alpha=0.6)
     left.plot(z_1, z_2, "k+", markersize=16, markeredgewidth=2)
@@ -329,7 +327,7 @@ print(
 print(f"largest difference between two reconstructions of different pictures: {difference:.4f}")
 
 # %%
-plotting.image_rows(
+figures.image_rows(
     {"input": few, "sum over pixels": model(few), "mean over pixels": averaged(few)},
     title="one factor, two models",
 )
@@ -403,7 +401,7 @@ print(
 print(f"largest difference between any two weights: {apart:.1e}")
 
 # %%
-plotting.lines(
+figures.lines(
     {name: (range(1, 21), values) for name, values in curves.items()},
     "step",
     "loss of the batch, nats per picture",

@@ -48,7 +48,7 @@ import dataclasses
 
 import numpy as np
 
-from vae_keras import VAE, TrainConfig, evaluate, load, load_exported, plotting
+from vae_keras import VAE, TrainConfig, evaluate, figures, load, load_exported
 
 digits = load(TrainConfig(dataset="digits"))
 order = np.random.default_rng(SEED).permutation(64)
@@ -64,7 +64,7 @@ data = {"as written": digits, "permuted": dataclasses.replace(digits, **splits)}
 
 # %%
 first = slice(0, 10)
-plotting.image_rows({name: one.train.take(first).arrays()[0] for name, one in data.items()})
+figures.image_rows({name: one.train.take(first).arrays()[0] for name, one in data.items()})
 
 # %% [markdown]
 # Nothing is lost: the same permutation, backwards, restores every digit. To us, though, the second
@@ -147,7 +147,7 @@ print(f"slim conv  has {several[0][1]:,} parameters")
 
 # %%
 bars = {f"{network}\n{name}": loss for (network, name), loss in losses.items()}
-figure = plotting.bars(bars, "test loss (nats per picture)", "what permuting costs", "{:.2f}")
+figure = figures.bars(bars, "test loss (nats per picture)", "what permuting costs", "{:.2f}")
 figure.axes[0].set_ylim(min(bars.values()) - 1, max(bars.values()) + 0.5)
 figure
 
@@ -196,7 +196,7 @@ curves = {
     name: (list(shapes), [sizes_of(network, shape) / 1e6 for shape in shapes.values()])
     for name, network in (("dense", DenseNetwork()), ("convolutional", ConvNetwork()))
 }
-plotting.lines(
+figures.lines(
     curves, "side of the picture (pixels)", "million parameters", "what a larger picture costs"
 )
 
@@ -235,7 +235,7 @@ def seen(layer):
 
 fields = [seen(layer) for layer in encoder.layers[:4]]
 widths = [int((field.max(axis=0) > 0).sum()) for field in fields]
-figure, axes = plotting.panels(1, 4, width=2.3, height=2.6)
+figure, axes = figures.panels(1, 4, width=2.3, height=2.6)
 for number, (one, field, width) in enumerate(zip(axes, fields, widths), start=1):
     one.imshow(field / field.max(), cmap="viridis", extent=(0, 64, 64, 0))
     one.set(title=f"convolution {number}: {width} wide", xlabel="pixels")
@@ -265,7 +265,7 @@ for layer, side in ((down, 8), (up, 4)):
 down_matrix = np.asarray(down(np.eye(8, dtype="float32")[:, :, None]))[:, :, 0].T  # [4, 8]
 up_matrix = np.asarray(up(np.eye(4, dtype="float32")[:, :, None]))[:, :, 0].T  # [8, 4]
 
-figure, axes = plotting.panels(1, 2, width=3.4, height=3.4)
+figure, axes = figures.panels(1, 2, width=3.4, height=3.4)
 titles = ("convolution: 8 => 4", "transposed convolution: 4 => 8")
 for one, matrix, title in zip(axes, (down_matrix, up_matrix), titles):
     one.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
@@ -314,7 +314,7 @@ def inside(kernel, stride):
 
 
 def drawn_stamps(kernel, stride):
-    figure, axes = plotting.panels(width=4.6, height=4)
+    figure, axes = figures.panels(width=4.6, height=4)
     side = 10 * stride
     picture = axes.imshow(stamps(kernel, stride), cmap="viridis", vmin=0, extent=(0, side, side, 0))
     figure.colorbar(picture, label="stamps on a pixel")
@@ -336,7 +336,7 @@ drawn_stamps(kernel=3, stride=2)
 # happen? And what does a kernel do that is smaller than its stride?
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 Sliders(drawn_stamps, kernel=(1, 2, 3, 4, 5, 6), stride=(1, 2, 3))
 
@@ -357,7 +357,7 @@ for kernel in (3, 4):
     )
     spreads[kernel] = np.asarray(layer(np.ones((1, 6, 6, 1), np.float32)))[0, 4:8, 4:8].std(axis=-1)
 
-figure, axes = plotting.panels(1, 2, width=3.6, height=3.2)
+figure, axes = figures.panels(1, 2, width=3.6, height=3.2)
 for one, (kernel, spread) in zip(axes, spreads.items()):
     picture = one.imshow(spread, cmap="viridis", vmin=0, vmax=2.2, extent=(0, 4, 4, 0))
     one.set(title=f"kernel {kernel}, stride 2", xlabel="pixels in the interior")
@@ -407,7 +407,7 @@ print(f"with activations {losses['conv', 'as written']:.2f}, without {linear:.2f
 # %%
 import functools
 
-from vae_keras.studies import sizes
+from vae_keras.studies.sizes import sizes
 
 found, figure = sizes(functools.partial(TrainConfig, epochs=EPOCHS, seed=SEED), digits)
 figure
@@ -452,7 +452,7 @@ for name, row in stored.items():
 # %%
 plane = load_exported(PRETRAINED / "mnist_vae_2d")
 wide = load_exported(PRETRAINED / "mnist_vae_20d")
-plotting.image_grids(
+figures.image_grids(
     {
         "2 dimensions": plane.generate(36, seed=SEED),
         "20 dimensions": wide.generate(36, seed=SEED),
@@ -470,25 +470,25 @@ plotting.image_grids(
 # grid is as dense as the prior: each picture stands for the same probability.
 
 # %% tags=["cover"]
-from vae_keras.latent import prior_grid
+from vae_keras.latent.grids import prior_grid
 
 side = 15
 grid = prior_grid(latent_dim=2, side=side)
 axis = grid[:side, 0]
-plotting.manifold(plane.decode(grid), (axis, axis), title="what each code of mnist_vae_2d draws")
+figures.manifold(plane.decode(grid), (axis, axis), title="what each code of mnist_vae_2d draws")
 
 # %% [markdown]
 # For a longer code there is no such map, but one can pull at one dimension at a time. Here are the
 # three of the 20 with the largest `kl_loss`, and the two with the smallest.
 
 # %%
-from vae_keras.latent import normal_quantiles, traversal
+from vae_keras.latent.grids import normal_quantiles, traversal
 
 use = np.array(stored["mnist_vae_20d"]["kl_per_dimension"])
 ranked = np.argsort(-use)
 z = wide.encode(wide.generate(1, seed=4))[0]
 values = normal_quantiles(11)
-plotting.image_rows(
+figures.image_rows(
     {
         f"z[{k}]: {use[k]:.2f} nats": wide.decode(traversal(z, k, values))
         for k in (*ranked[:3], *ranked[-2:])
@@ -508,7 +508,7 @@ plotting.image_rows(
 # takes a few minutes, and is skipped otherwise.
 
 # %%
-from vae_keras.training import trained
+from vae_keras.training.fitting import trained
 
 if (Path(DATA_DIR) / "mnist.npz").is_file() and DATA_DIR:
     common = dict(dataset="mnist", data_dir=DATA_DIR, latent_dim=10, epochs=MNIST_EPOCHS, seed=SEED)

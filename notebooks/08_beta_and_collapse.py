@@ -49,7 +49,7 @@ BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)  # fast: (0.25, 1.0, 4.0)
 # the *effective* β:
 
 # %%
-from vae_keras import TrainConfig, evaluate, load, plotting
+from vae_keras import TrainConfig, evaluate, figures, load
 
 for where in ("kl", "reconstruction"):
     config = TrainConfig(beta=4.0, beta_on=where)
@@ -76,7 +76,7 @@ print(f"28×28 digits, mean of the pixels and of 20 dimensions: effective beta {
 # > times the other?
 
 # %%
-from vae_keras.training import trained
+from vae_keras.training.fitting import trained
 
 common = dict(latent_dim=10, epochs=EPOCHS, seed=SEED)
 models, terms = {}, {}
@@ -109,7 +109,7 @@ for name, found in pair.items():
 # reconstruction loss is the *distortion*: what is still wrong with the picture, in nats as well.
 
 # %%
-from vae_keras.evaluation import code_figures
+from vae_keras.evaluation.code_use import code_figures
 
 named = {beta: f"β = {beta:g}" for beta in BETAS}
 for beta, name in named.items():
@@ -127,7 +127,7 @@ for beta, name in named.items():
     )
 
 # %%
-plotting.rate_distortion(rows, "digits (grey), 10-D code")
+figures.rate_distortion(rows, "digits (grey), 10-D code")
 
 # %% [markdown]
 # The curve falls: a nat of rate buys distortion, the first ones a lot and the later ones less and
@@ -155,7 +155,7 @@ print(f"between β = 0.25 and β = 1 a nat of rate buys {-slope:.2f} nats of dis
 # %%
 test_images = digits.test.take(slice(12)).arrays()[0]
 rebuilt = {name: models[name](test_images) for name in named.values()}
-plotting.image_rows({"test digits": test_images, **rebuilt}, "rebuilt")
+figures.image_rows({"test digits": test_images, **rebuilt}, "rebuilt")
 
 # %% [markdown]
 # The larger β, the more each digit looks like an average of its kind, and at the end like the
@@ -166,7 +166,7 @@ plotting.image_rows({"test digits": test_images, **rebuilt}, "rebuilt")
 
 # %%
 drawn = {name: models[name].generate(12, (SEED, 1)) for name in named.values()}
-plotting.image_rows(drawn, "drawn")
+figures.image_rows(drawn, "drawn")
 
 # %% [markdown]
 # If you said yes, look again at the first row: there are stains that are no digit. A sample is good
@@ -193,14 +193,14 @@ for row in rows:
 # and what is drawn. Which comes apart first on the way down, and which on the way up?
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 
 def both(beta):
     name, kl = named[beta], sorted(by_beta[beta]["kl_per_dimension"], reverse=True)
     shown = {"test digits": test_images, "rebuilt": rebuilt[name], "drawn": drawn[name]}
     nats = " ".join(f"{value:.1f}" for value in kl[:6])
-    return plotting.image_rows(shown, f"{name}: 10 dimensions of {nats} … nats")
+    return figures.image_rows(shown, f"{name}: 10 dimensions of {nats} … nats")
 
 
 Sliders(both, beta=BETAS)
@@ -217,11 +217,11 @@ Sliders(both, beta=BETAS)
 # tells. This model minimises the KL alone.
 
 # %%
-from vae_keras.studies import KLOnlyVAE
+from vae_keras.studies.terms import KLOnlyVAE
 
 fit("KL alone", KLOnlyVAE)
 silent = models["KL alone"]
-plotting.image_rows({"test digits": test_images, "KL alone": silent(test_images)}, "rebuilt")
+figures.image_rows({"test digits": test_images, "KL alone": silent(test_images)}, "rebuilt")
 
 # %% [markdown]
 # The *mutual information* is how much a code tells of which picture it is of, in nats. It is never
@@ -230,8 +230,8 @@ plotting.image_rows({"test digits": test_images, "KL alone": silent(test_images)
 # %%
 import numpy as np
 
-from vae_keras.evaluation import mutual_information
-from vae_keras.latent import posterior
+from vae_keras.evaluation.code_use import mutual_information
+from vae_keras.latent.codes import posterior
 
 largest, told = {}, {}
 for name in ("KL alone", "β = 1"):
@@ -262,11 +262,11 @@ def density(mean, log_var):
 
 
 each = np.array([density(m, v) for m, v in zip(z_mean[:, most], z_log_var[:, most])])
-figure, axes = plotting.panels(width=6.4, height=3.8)
-axes.plot(z, each[:50].T, color=plotting.PALETTE[1], alpha=0.35, linewidth=1)
-axes.plot([], [], color=plotting.PALETTE[1], label="q(z|x) of fifty digits")
-axes.plot(z, each.mean(axis=0), color=plotting.PALETTE[0], label="average of all digits")
-axes.plot(z, density(0, 0), "--", color=plotting.PALETTE[4], label="prior N(0, 1)")
+figure, axes = figures.panels(width=6.4, height=3.8)
+axes.plot(z, each[:50].T, color=figures.PALETTE[1], alpha=0.35, linewidth=1)
+axes.plot([], [], color=figures.PALETTE[1], label="q(z|x) of fifty digits")
+axes.plot(z, each.mean(axis=0), color=figures.PALETTE[0], label="average of all digits")
+axes.plot(z, density(0, 0), "--", color=figures.PALETTE[4], label="prior N(0, 1)")
 axes.set(xlabel=f"z[{most}]", ylabel="density", title="each one narrow, together the prior")
 axes.legend()
 figure
@@ -286,7 +286,7 @@ print(f"z_log_var of that dimension: {z_log_var[:, most].mean():.2f} on average,
 # or leaves:
 
 # %%
-figure, axes = plotting.panels(width=6.4, height=3.6)
+figure, axes = figures.panels(width=6.4, height=3.6)
 for beta, marker in zip(BETAS, "os^Dv*"):
     nats = np.sort(by_beta[beta]["kl_per_dimension"])[::-1]
     axes.plot(np.arange(1, 11), nats, marker=marker, label=f"β = {beta:g}")
@@ -332,7 +332,7 @@ fit("warm-up", learning_rate=0.02, beta_warmup=half)
 fit("free bits", learning_rate=0.02, free_bits=0.25)
 
 # %%
-from vae_keras.training import build
+from vae_keras.training.fitting import build
 
 cycles = TrainConfig(**common, beta_warmup=eighth, beta_cycles=4).resolved(digits)
 shown = {name: models[name] for name in ("accident", "warm-up")}
@@ -342,7 +342,7 @@ curves = {
     name: (steps / 21, model.term_weights(steps)["kl_loss"] * np.ones(len(steps)))
     for name, model in shown.items()
 }
-plotting.lines(curves, "epoch", "weight of the kl_loss", "β during training")
+figures.lines(curves, "epoch", "weight of the kl_loss", "β during training")
 
 # %% [markdown]
 # > **Predict.** Which of the cures helps the model that collapsed by accident? And which would help
@@ -365,7 +365,7 @@ for name in (*by_accident, *by_price):
 
 # %%
 answers = {name: models[name](test_images) for name in (*by_accident, *by_price)}
-plotting.image_rows({"test digits": test_images, **answers}, "rebuilt")
+figures.image_rows({"test digits": test_images, **answers}, "rebuilt")
 
 # %% [markdown]
 # If you said that warm-up helps the first and not the second, that is what the numbers say. After

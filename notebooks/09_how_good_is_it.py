@@ -49,13 +49,13 @@ NAIVE_SAMPLES = 10_000  # fast: 1_000
 # %%
 import numpy as np
 
-from vae_keras import TrainConfig, evaluate, load, plotting
-from vae_keras.training import trained
+from vae_keras import TrainConfig, evaluate, figures, load
+from vae_keras.training.fitting import trained
 
 grey = load(TrainConfig(dataset="digits"))
 dynamic = load(TrainConfig(dataset="digits", binarize="dynamic"))
 plane = trained(TrainConfig(latent_dim=2, epochs=EPOCHS, seed=SEED), dynamic)
-plotting.image_rows(
+figures.image_rows(
     {
         name: one.test.take(slice(12)).arrays()[0]
         for name, one in (("grey", grey), ("drawn", dynamic))
@@ -112,7 +112,7 @@ print(f"−log p(x) of {len(exact)} test images: {exact.mean():.3f} nats on aver
 # > need to come within a tenth of a nat of the truth: 10, 100, 1,000 or 10,000?
 
 # %%
-from vae_keras.evaluation import convergence, likelihood_figures
+from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 
 few, truth = dynamic.test.take(slice(IMAGES)), exact[:IMAGES].mean()
 bound = likelihood_figures(plane, few, samples=1_000)["negative_elbo"]
@@ -129,10 +129,10 @@ def drawn_estimates(rows, title, low, high):
     """The three estimates by their number of samples, between two values."""
     curves = {
         label: tuple(zip(*[(row["samples"], row[name]) for row in rows if name in row]))
-        for name, label in plotting.ESTIMATES.items()
+        for name, label in figures.ESTIMATES.items()
     }
     scale = dict(xscale="log", ylim=(low, high))
-    return plotting.lines(curves, "samples for each image", "−log p(x) (nats)", title, **scale)
+    return figures.lines(curves, "samples for each image", "−log p(x) (nats)", title, **scale)
 
 
 figure = drawn_estimates(rows, "three estimates, and the truth", truth - 0.1, truth + 1)
@@ -178,7 +178,7 @@ for name, row in stored.items():
 # part in a hundred.
 
 # %%
-from vae_keras.latent import posterior
+from vae_keras.latent.codes import posterior
 
 z_means, z_log_vars = posterior(plane, dynamic.test)
 
@@ -205,15 +205,15 @@ density = np.exp(joint[worst] + exact[worst]).reshape(201, 201)
 # %% tags=["cover"]
 def drawn_posterior(points=None, title="true posterior, and q(z|x)"):
     """p(z|x) of the worst picture on the plane, two standard deviations of q, and draws."""
-    figure, (left, axes) = plotting.panels(1, 2, width=3.8, height=3.7)
+    figure, (left, axes) = figures.panels(1, 2, width=3.8, height=3.7)
     left.imshow(images[worst], cmap="gray", vmin=0, vmax=1)
     left.set(title="the picture", xticks=[], yticks=[])
     axes.contourf(axis, axis, density, levels=12, cmap="Blues")
     angle = np.linspace(0, 2 * np.pi, 100)
     ellipse = z_mean + 2 * sigma * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    axes.plot(*ellipse.T, "--", color=plotting.PALETTE[4], label="q(z|x), 2σ")
+    axes.plot(*ellipse.T, "--", color=figures.PALETTE[4], label="q(z|x), 2σ")
     if points is not None:
-        axes.plot(*points.T, "o", color=plotting.PALETTE[2], markersize=2, label="draws")
+        axes.plot(*points.T, "o", color=figures.PALETTE[2], markersize=2, label="draws")
     axes.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z₁", ylabel="z₂", title=title)
     axes.legend(loc="lower left")
     return figure
@@ -234,7 +234,7 @@ drawn_posterior()
 # nearest?
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 generator = np.random.default_rng(SEED)
 noise, coin = generator.standard_normal((1_000, 2)), generator.random((1_000, 1)) < 0.5
@@ -283,7 +283,7 @@ last = two["convergence"][-1]
 alone = next(row for row in two["convergence"] if row["samples"] == two["samples"])
 for name, row in (("importance_weighted", alone), ("naive", last), ("defensive", last)):
     print(
-        f"{plotting.ESTIMATES[name]:<19} {row['samples']:>9,} samples: "
+        f"{figures.ESTIMATES[name]:<19} {row['samples']:>9,} samples: "
         f"{row[name]:.2f} ± {row[f'{name}_error']:.3f}"
     )
 
@@ -305,7 +305,7 @@ for name, row in (("importance_weighted", alone), ("naive", last), ("defensive",
 # even a perfect reconstruction, $p_i = x_i$, does not cost 0:
 
 # %%
-from vae_keras.studies import bernoulli_entropy
+from vae_keras.studies.losses import bernoulli_entropy
 
 grey_model = trained(TrainConfig(latent_dim=2, epochs=EPOCHS, seed=SEED), grey)
 grey_found = evaluate(grey_model, grey)
@@ -321,7 +321,7 @@ print(f"{floor:.2f} would be left if every pixel were rebuilt exactly")
 
 # %%
 value = np.linspace(0, 1, 2_001)
-figure = plotting.lines(
+figure = figures.lines(
     {
         f"p = {p:g}, area {np.trapezoid(p**value * (1 - p) ** (1 - value), value):.2f}": (
             value,
@@ -340,11 +340,11 @@ figure
 # The *continuous Bernoulli* divides by that area. What it amounts to over a whole picture:
 
 # %%
-from vae_keras.objectives.likelihoods import likelihood
+from vae_keras.objectives.likelihoods import likelihood_named
 
 parameters = grey_model.parameters(grey_model.encode(x_grey))
 sums = {
-    name: float(np.mean(likelihood(name).loss(x_grey, parameters)))
+    name: float(np.mean(likelihood_named(name).loss(x_grey, parameters)))
     for name in ("bernoulli", "continuous_bernoulli")
 }
 normaliser = sums["bernoulli"] - sums["continuous_bernoulli"]
@@ -379,9 +379,7 @@ same_model = {
         ("threshold", kinds["threshold"]),
     )
 }
-plotting.bars(
-    same_model, "negative ELBO (nats per picture)", "one model, the same digits", "{:.2f}"
-)
+figures.bars(same_model, "negative ELBO (nats per picture)", "one model, the same digits", "{:.2f}")
 
 # %% [markdown]
 # If you said several: more than three, and not one weight was touched. Nothing about the model is

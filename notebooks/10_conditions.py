@@ -52,8 +52,8 @@ LATENT_DIM = 4
 # %%
 import numpy as np
 
-from vae_keras import TrainConfig, UserError, evaluate, load, load_exported, plotting
-from vae_keras.training import trained
+from vae_keras import TrainConfig, UserError, evaluate, figures, load, load_exported
+from vae_keras.training.fitting import trained
 
 digits = load(TrainConfig(dataset="digits"))
 common = dict(latent_dim=LATENT_DIM, epochs=EPOCHS, seed=SEED)
@@ -66,7 +66,7 @@ for name, model in (("VAE", vae), ("conditional VAE", cvae)):
 labels = np.arange(10)
 planes = np.asarray(cvae.label_plane(cvae.condition(labels)))
 scaled = (planes - planes.min()) / np.ptp(planes)
-plotting.image_rows({"label plane": scaled}, "what the encoder sees beside a 0, 1, 2 …")
+figures.image_rows({"label plane": scaled}, "what the encoder sees beside a 0, 1, 2 …")
 
 # %% [markdown]
 # Not much to look at: nothing asks a plane to resemble its digit, only to differ from the others.
@@ -95,7 +95,7 @@ except UserError as error:
 
 # %%
 styles = cvae.exhibits(digits)["styles"]
-plotting.image_rows({name: styles[name] for name in list(styles)[:5]}, "one z, ten labels")
+figures.image_rows({name: styles[name] for name in list(styles)[:5]}, "one z, ten labels")
 
 # %% [markdown]
 # > **Predict.** A classifier that has been trained on real digits looks at a thousand drawn ones.
@@ -103,7 +103,8 @@ plotting.image_rows({name: styles[name] for name in list(styles)[:5]}, "one z, t
 # > or less often?
 
 # %%
-from vae_keras.studies import fitted_classifier, flat
+from vae_keras.studies.generation import fitted_classifier
+from vae_keras.studies.thinning import flat
 
 classifier = fitted_classifier(digits)
 test_images, test_labels = digits.test.arrays()
@@ -134,7 +135,7 @@ for name, share in right.items():
 # %%
 from sklearn.linear_model import LogisticRegression
 
-from vae_keras.latent import encode
+from vae_keras.latent.codes import encode
 
 
 def probe(model):
@@ -156,7 +157,7 @@ mixed = terms["conditional"]["loss"] + np.log(10)
 print(f"the conditional VAE with the label left open costs at most {mixed:.2f} nats")
 
 # %%
-plotting.bars(
+figures.bars(
     {**{f"codes of the\n{name}": value for name, value in read.items()}, "guessing": 0.1},
     "share of digits read from the code",
     "what the code says of the label",
@@ -190,7 +191,7 @@ rows = {}
 for row, label, z in zip(chosen, test_labels[chosen], codes):
     transferred = cvae.decode(np.repeat(z[None], 10, axis=0), labels)
     rows[f"written {label} |"] = np.concatenate([test_images[row][None], transferred])
-plotting.image_rows(rows, "a test digit, and 0 to 9 in its hand")
+figures.image_rows(rows, "a test digit, and 0 to 9 in its hand")
 
 # %% [markdown]
 # Only a little of a hand comes across: on 8×8 pixels it is width, slant and weight, and the code
@@ -202,7 +203,7 @@ plotting.image_rows(rows, "a test digit, and 0 to 9 in its hand")
 hands = load_exported("../saved_models/pretrained/mnist_cvae")
 generator = np.random.default_rng(SEED)
 z = generator.standard_normal((6, hands.latent_dim)).astype(np.float32)
-plotting.image_rows(
+figures.image_rows(
     {f"hand {i + 1}": hands.decode(np.repeat(z[i : i + 1], 10, axis=0), labels) for i in range(6)},
     "six codes, ten labels: mnist_cvae",
 )
@@ -213,13 +214,13 @@ plotting.image_rows(
 # seven is not used and changes nothing: find it.)
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 
 def ten_digits(dimension, value):
     code = np.zeros((10, hands.latent_dim), np.float32)
     code[:, dimension] = value
-    return plotting.image_rows(
+    return figures.image_rows(
         {"mean hand": middle, f"z[{dimension}] = {value:g}": hands.decode(code, labels)}
     )
 
@@ -240,7 +241,7 @@ binary = load(TrainConfig(dataset="digits", binarize="threshold"))
 mask = hidden_mask(binary.image_shape, visible=1)
 shown = slice(0, 10)
 whole = binary.test.take(shown).arrays()[0]
-plotting.image_rows({"whole": whole, "visible": whole * (1 - mask)})
+figures.image_rows({"whole": whole, "visible": whole * (1 - mask)})
 
 # %% [markdown]
 # (The pixels are cut at one half to 0 and 1, so that nats are those of a likelihood.) What is a
@@ -278,7 +279,7 @@ plain = fitted(
 completing = fitted(CompletionVAE(binary.image_shape, latent_dim=8, visible=1, seed=SEED))
 
 # %%
-from vae_keras.evaluation import likelihood_figures
+from vae_keras.evaluation.likelihood import likelihood_figures
 
 plain_nll = evaluate(plain, binary)["reconstruction_loss"]
 figures = likelihood_figures(completing, binary.test, samples=100)
@@ -298,7 +299,7 @@ print(
 rows = {"whole": whole, "visible": whole * (1 - mask)}
 rows["plain"] = rows["visible"] + np.asarray(plain(whole)) * mask
 draws = {f"draw {i}": completing.complete(whole, (SEED, i)) for i in range(1, 5)}
-plotting.image_rows({**rows, **draws}, "completed")
+figures.image_rows({**rows, **draws}, "completed")
 
 # %%
 predicted = {
@@ -332,7 +333,7 @@ for _ in range(30):
 
 once, often = (visible + answers[i] * mask for i in (0, -1))
 rows = {"whole": test_images, "visible": visible, "asked once": once, "asked often": often}
-plotting.image_rows({name: row[shown] for name, row in rows.items()}, "a VAE that knows no holes")
+figures.image_rows({name: row[shown] for name, row in rows.items()}, "a VAE that knows no holes")
 
 
 # %%

@@ -49,9 +49,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from vae_keras import Examples, Sampling, load_exported, plotting
-from vae_keras.data.face_factors import BINARY, CONTINUOUS, other_details
-from vae_keras.data.faces import attributes, draw, flipped, sample
+from vae_keras import Examples, Sampling, figures, load_exported
+from vae_keras.data.drawn.face_factors import BINARY, CONTINUOUS, other_details
+from vae_keras.data.drawn.faces import attributes, draw, flipped, sample
 
 factors = sample(FACES, seed=0, start=20_000)  # the data are the same whatever our SEED
 tried = sample(TRIED, seed=0, start=20_000 + FACES)  # kept apart, to try the edits on
@@ -79,7 +79,7 @@ print("measures:", ", ".join(CONTINUOUS))
 # %%
 seven = factors[:7]
 twins = np.concatenate([flipped(seven[k : k + 1], name) for k, name in enumerate(BINARY)])
-light(plotting.image_rows({"a face": pictures(seven), "its twin": pictures(twins)}))
+light(figures.image_rows({"a face": pictures(seven), "its twin": pictures(twins)}))
 
 # %% [markdown]
 # No album of photographs has such twins. It has a column that says who wears glasses, and what one
@@ -91,8 +91,8 @@ light(plotting.image_rows({"a face": pictures(seven), "its twin": pictures(twins
 # likelihood is a Gaussian whose σ was learned with the rest, since colours are not coin tosses.
 
 # %%
-from vae_keras.edits import errors  # root mean squared error of each picture
-from vae_keras.latent import decode, encode
+from vae_keras.latent.codes import decode, encode
+from vae_keras.studies.edits import errors  # root mean squared error of each picture
 
 model = load_exported("../saved_models/pretrained/faces_vae")
 images = pictures(factors)
@@ -101,7 +101,7 @@ z = encode(model, Examples(images))  # z_mean of every face: [n, 64]
 again = decode(model, z[:TRIED])
 print(f"{images[0].size:,} values, {z.shape[1]} numbers in the code")
 print(f"error of a reconstruction: {errors(again, images[:TRIED]).mean():.4f} (values in [0, 1])")
-light(plotting.image_rows({"drawn": images[:8], "rebuilt": again[:8]}))
+light(figures.image_rows({"drawn": images[:8], "rebuilt": again[:8]}))
 
 # %% [markdown]
 # Good, not perfect: a little soft, and textures of hair are lost. Remember that error. It is the
@@ -146,7 +146,7 @@ print(f"kl_loss             {kl_loss:>10,.0f} nats per face")
 # well.)
 
 # %%
-from vae_keras import morphing
+from vae_keras.latent import morphing
 
 
 def moved(faces, others, alpha):
@@ -167,7 +167,7 @@ ends = encode(model, Examples(truth[[0, -1]]))
 morph = decode(model, morphing.linear(*ends, 7))
 np.testing.assert_allclose(morphing.linear(*ends, 7)[3], morphing.halfway(*ends), atol=1e-6)
 
-light(plotting.image_rows({"blended": blend, "morphed": morph, "drawn": truth}))
+light(figures.image_rows({"blended": blend, "morphed": morph, "drawn": truth}))
 
 # %% [markdown]
 # The blend has two brims, four eyes and a third ear; the morph tilts its head. A blend lives in the
@@ -198,10 +198,10 @@ for name in MEASURES:
     marks["morph"].append(errors(halfway, middle).mean())
     marks["floor"].append(errors(decode(model, codes[2]), middle).mean())
 
-figure, axes = plotting.panels(width=7, height=3.4)
+figure, axes = figures.panels(width=7, height=3.4)
 for k, (name, values) in enumerate(marks.items()):
     places = np.arange(len(MEASURES)) + 0.27 * (k - 1)
-    axes.bar(places, values, 0.25, label=name, color=plotting.PALETTE[(4, 0, 9)[k]])
+    axes.bar(places, values, 0.25, label=name, color=figures.PALETTE[(4, 0, 9)[k]])
 axes.set_xticks(range(len(MEASURES)), [name.replace("_", " ") for name in MEASURES])
 axes.set(ylabel="error of the half-way face", title="blending and morphing, against the truth")
 axes.legend()
@@ -222,7 +222,7 @@ figure
 # %% tags=["cover"]
 corners = z[[2, 11, 3, 9]]
 square = decode(model, morphing.between_corners(corners, 6))
-light(plotting.image_grid(square, 6, "between four faces"), 0.7)
+light(figures.image_grid(square, 6, "between four faces"), 0.7)
 
 # %% [markdown]
 # No seam anywhere, and yet the middle looks a little faded. Each corner contributes a quarter of
@@ -251,10 +251,10 @@ lengths = {
     "codes of faces": z,
     "half-way codes": (z[::2] + z[1::2]) / 2,
 }
-figure, axes = plotting.panels(width=6.4, height=3.2)
+figure, axes = figures.panels(width=6.4, height=3.2)
 for k, (name, codes) in enumerate(lengths.items()):
     values = np.linalg.norm(codes, axis=1)
-    style = dict(bins=60, range=(0, 11), density=True, color=plotting.PALETTE[(9, 0, 4)[k]])
+    style = dict(bins=60, range=(0, 11), density=True, color=figures.PALETTE[(9, 0, 4)[k]])
     axes.hist(
         values, alpha=0.75, label=f"{name}: {values.mean():.2f} ± {values.std():.2f}", **style
     )
@@ -291,7 +291,7 @@ noise = prior[:8].astype("float32")
 # Cholesky: a square root of the covariance, which gives the noise its shape
 fitted = z.mean(axis=0) + noise @ np.linalg.cholesky(covariance).T.astype("float32")
 light(
-    plotting.image_rows(
+    figures.image_rows(
         {"from N(0, I)": decode(model, noise), "from a fit to codes": decode(model, fitted)}
     )
 )
@@ -321,7 +321,7 @@ for name, code in between.items():
 # %%
 first, last = z[9], z[1]
 ways = {method: move(first, last, 7) for method, move in morphing.METHODS.items()}
-light(plotting.image_rows({name: decode(model, way) for name, way in ways.items()}))
+light(figures.image_rows({name: decode(model, way) for name, way in ways.items()}))
 
 # %% [markdown]
 # The line undershoots the length of the true half-way code, the arc overshoots it by more, and the
@@ -381,7 +381,7 @@ below = seen[1:][movement < 0.02]
 print(f"first batch that moves it by less than 2 %: after {below[0]:,} faces")
 print(f"error then: {error[seen == below[0]][0]:.0%}, after all {FACES:,}: {error[-1]:.0%}")
 
-plotting.lines(
+figures.lines(
     {
         "distance from the twins' vector": (seen, error),
         "movement in a batch": (seen[1:], movement),
@@ -401,7 +401,7 @@ plotting.lines(
 # It does not say that it is right. In the package, whose batches are larger:
 
 # %%
-from vae_keras.features import feature_vector, feature_vectors, load, pair_difference
+from vae_keras.latent.features import feature_vector, feature_vectors, load, pair_difference
 
 names, values = attributes(factors)
 examples = Examples(images, attributes=values)
@@ -415,7 +415,7 @@ print(found.story())
 bare = tried[~tried["glasses"]][:8]
 z_bare = encode(model, Examples(pictures(bare)))
 light(
-    plotting.image_rows(
+    figures.image_rows(
         {
             "z": decode(model, z_bare),
             "z + v": decode(model, z_bare + glasses),
@@ -455,7 +455,7 @@ by_origin = {
     "twins": cosine(differences, true_vector).mean(),
     f"means of {FACES:,}": cosine(glasses, true_vector),
 }
-plotting.bars(by_origin, "cosine to the true vector", "how much of a vector is glasses", "{:.2f}")
+figures.bars(by_origin, "cosine to the true vector", "how much of a vector is glasses", "{:.2f}")
 
 # %%
 bare_one = factors[~has][3:4]
@@ -464,7 +464,7 @@ pair = pair_difference(
 )
 two_people = pair_difference(model, "glasses", images[~has][0], images[has][0])
 light(
-    plotting.image_rows(
+    figures.image_rows(
         {
             "one pair of twins": decode(model, pair.add(z_bare)),
             "two strangers": decode(model, two_people.add(z_bare)),
@@ -524,7 +524,7 @@ for method, vectors in (("means", means), ("regression", regression)):
 hatless = bare[~bare["hat"]][:8]
 z_hatless = encode(model, Examples(pictures(hatless)))
 light(
-    plotting.image_rows(
+    figures.image_rows(
         {
             "+ means": decode(model, means["glasses"].add(z_hatless)),
             "+ regression": decode(model, regression["glasses"].add(z_hatless)),
@@ -560,7 +560,7 @@ def shares(vectors, faces):
 
 
 leak = {"difference of means": shares(means, tried), "regression": shares(regression, tried)}
-figure, panels = plotting.panels(1, 2, width=4.4, height=4.2)
+figure, panels = figures.panels(1, 2, width=4.4, height=4.2)
 short = [name.replace("_", " ") for name in BINARY]
 for axes, (title, matrix) in zip(panels, leak.items()):
     axes.grid(False)
@@ -636,7 +636,7 @@ for name in ("glasses", "hat", "beard"):
 # and `study edits` do what this chapter did.)
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 face = tried[:1].copy()
 for name in BINARY:
@@ -648,7 +648,7 @@ def turned(attribute, alpha):
     edit = decode(model, shipped[attribute].add(z_face, alpha))
     row = np.concatenate([decode(model, z_face), edit, pictures(flipped(face, attribute))])
     title = f"rebuilt · {alpha:g} × {attribute.replace('_', ' ')} · truth"
-    return light(plotting.image_grid(row, 3, title), 0.6)
+    return light(figures.image_grid(row, 3, title), 0.6)
 
 
 order = ("smile", "hat", "long_hair", "glasses", "moustache", "beard", "blush")

@@ -48,8 +48,9 @@ MODELS = "../saved_models/pretrained"  # the models that ship
 # %%
 import numpy as np
 
-from vae_keras import TrainConfig, load, plotting, sequences
-from vae_keras.data.melody_tokens import NAMES, to_notes
+from vae_keras import TrainConfig, figures, load
+from vae_keras.data import kinds
+from vae_keras.data.music.melody_tokens import NAMES, to_notes
 
 melodies = load(TrainConfig(dataset="melodies", model="sequence"))
 test, _ = melodies.test.arrays()
@@ -57,7 +58,7 @@ print(f"{len(melodies.train):,} windows to learn from, {len(test):,} of other tu
 print(" ".join(NAMES[token] for token in test[3]))
 
 # %%
-plotting.piano_rolls([to_notes(tokens) for tokens in test[:8]], "two bars of eight tunes")
+figures.piano_rolls([to_notes(tokens) for tokens in test[:8]], "two bars of eight tunes")
 
 # %% [markdown]
 # Whole tunes, not windows, were dealt out to training and test: a folk song repeats itself, and a
@@ -68,7 +69,7 @@ plotting.piano_rolls([to_notes(tokens) for tokens in test[:8]], "two bars of eig
 # %%
 from IPython.display import Audio
 
-from vae_keras.data.sound import RATE, sound
+from vae_keras.data.music.sound import RATE, sound
 
 Audio(sound(test[3]), rate=RATE)
 
@@ -132,7 +133,7 @@ print(f"32 · log 130 = {32 * np.log(130):.2f}")
 # %%
 from dataclasses import replace
 
-from vae_keras.training import trained
+from vae_keras.training.fitting import trained
 
 spread = slice(0, None, len(test) // HELD_OUT)  # of all collections
 few = replace(melodies, train=melodies.train.take(slice(0, None, len(melodies.train) // WINDOWS)))
@@ -152,9 +153,9 @@ for name, options in recipes.items():
     nats[name] = found.evaluate(few.test.batches(), return_dict=True, verbose=0)
 
 # %%
-figure, (left, right) = plotting.panels(1, 2, width=5)
+figure, (left, right) = figures.panels(1, 2, width=5)
 for axes, term in ((left, "kl_loss"), (right, "reconstruction_loss")):
-    drawn = axes.bar(list(nats), [found[term] for found in nats.values()], color=plotting.PALETTE)
+    drawn = axes.bar(list(nats), [found[term] for found in nats.values()], color=figures.PALETTE)
     axes.bar_label(drawn, fmt="%.2f")
     axes.set(title=term, ylabel="nats per melody")
     axes.margins(y=0.12)
@@ -197,7 +198,7 @@ print(f"{forced:.1%} if it is told the true ones before (measured when it was ma
 some = slice(len(held_out) // 8, None, len(held_out) // 4)
 pairs = [to_notes(tokens) for both in zip(held_out[some], rebuilt[some]) for tokens in both]
 names = [f"{what} {number}" for number in range(1, 5) for what in ("tune", "rebuilt")]
-plotting.piano_rolls(pairs, "held-out tunes and what the code remembers of them", names=names)
+figures.piano_rolls(pairs, "held-out tunes and what the code remembers of them", names=names)
 
 # %% [markdown]
 # New tunes are codes from the prior, decoded. The *temperature* divides the logits before a token
@@ -205,12 +206,12 @@ plotting.piano_rolls(pairs, "held-out tunes and what the code remembers of them"
 # grows reckless. Move it, and watch how many notes there are and how far they leap.
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 TEMPERATURES = (0.1, 0.5, 1.0, 1.5, 2.0)
 drawn = {t: melodies_vae.generate(8, SEED, temperature=t) for t in TEMPERATURES}
 Sliders(
-    lambda temperature: plotting.piano_rolls(
+    lambda temperature: figures.piano_rolls(
         [to_notes(tokens) for tokens in drawn[temperature]], "tunes nobody has written"
     ),
     temperature=TEMPERATURES,
@@ -229,7 +230,7 @@ begins = {
     name: (tokens >= 3).mean(axis=0) for name, tokens in {"tunes": test, "samples": samples}.items()
 }
 steps = np.arange(32)
-plotting.lines(
+figures.lines(
     {name: (steps, share) for name, share in begins.items()},
     "step (sixteenths)",
     "share of melodies in which a note begins",
@@ -250,11 +251,11 @@ print(f"{(notes < 2).mean():.2%} of {len(samples):,} samples have fewer than two
 # > the one or the other? What does the way between their codes have that such a mixture has not?
 
 # %% tags=["cover"]
-from vae_keras import morphing
+from vae_keras.latent import morphing
 
 ends = held_out[[len(held_out) // 8, -len(held_out) // 8]]
 way = melodies_vae.decode(morphing.path(melodies_vae.encode(ends), 8))
-plotting.piano_rolls(
+figures.piano_rolls(
     [to_notes(tokens) for tokens in way], "from one tune to another, in eight steps"
 )
 
@@ -278,24 +279,23 @@ print("and between the two ends:            ", (way[0] != way[-1]).sum())
 # half of the tunes to the upper. Which of the four vectors keep their word?
 
 # %%
-from vae_keras.data.melody_attributes import NAMES as ATTRIBUTES
-from vae_keras.data.melody_attributes import attributes
-from vae_keras.features import feature_vectors
+from vae_keras.data.music.melody_attributes import NAMES, attributes
+from vae_keras.latent.features import feature_vectors
 
 learned = melodies.train.take(slice(0, None, 20))
-vectors = feature_vectors(melodies_vae, learned, ATTRIBUTES, ATTRIBUTES, "regression")
+vectors = feature_vectors(melodies_vae, learned, NAMES, NAMES, "regression")
 codes = melodies_vae.encode(held_out)
 before = attributes(melodies_vae.decode(codes)).mean(axis=0)
 for name, vector in vectors.items():
     after = attributes(melodies_vae.decode(vector.add(codes))).mean(axis=0)
-    changes = "  ".join(f"{other} {d:+.2f}" for other, d in zip(ATTRIBUTES, after - before))
+    changes = "  ".join(f"{other} {d:+.2f}" for other, d in zip(NAMES, after - before))
     print(f"one step along {name:<12} {changes}")
 
 # %%
 alphas = (-2, -1, 0, 1, 2)
 one = codes[[len(codes) // 8]]
 varied = melodies_vae.decode(vectors["notes"].add(one, np.array(alphas)[:, None]))
-plotting.piano_rolls(
+figures.piano_rolls(
     [to_notes(tokens) for tokens in varied],
     "one tune with fewer and with more notes",
     columns=5,
@@ -316,7 +316,7 @@ sentences = load(TrainConfig(dataset="sentences", model="sequence"))
 words = sentences.vocabulary
 written, _ = sentences.test.arrays()
 print(f"{len(sentences.train):,} sentences, {len(words):,} words")
-for line in sequences.texts(written[:3], words):
+for line in kinds.texts(written[:3], words):
     print("·", line)
 
 # %%
@@ -331,12 +331,12 @@ print("nats per token:   ", (-padded / lengths).round(2))
 # Sentences of documentation, from codes of the prior, and the way between two of them:
 
 # %%
-for line in sequences.texts(sentences_vae.generate(6, SEED, temperature=0.5), words):
+for line in kinds.texts(sentences_vae.generate(6, SEED, temperature=0.5), words):
     print("·", line)
 
 # %%
 pair = sentences_vae.encode(written[[1, 2]])
-for line in sequences.texts(sentences_vae.decode(morphing.path(pair, 6)), words):
+for line in kinds.texts(sentences_vae.decode(morphing.path(pair, 6)), words):
     print("→", line)
 
 # %% [markdown]

@@ -89,10 +89,10 @@ for number in range(FILES):
     drawn(shape).save(file)
 
 # %%
-from vae_keras import plotting
+from vae_keras import figures
 
 some = sorted(Path("shapes").glob("*/*"))[:: FILES // 6][:6]
-figure, panels = plotting.panels(1, 6, width=1.5, height=1.8)
+figure, panels = figures.panels(1, 6, width=1.5, height=1.8)
 for axes, file in zip(panels, some):
     picture = Image.open(file)
     axes.imshow(picture)
@@ -198,7 +198,7 @@ for path in left:
 # %%
 test_images, test_labels = dataset.test.arrays()
 shown = test_images[:: len(test_images) // 8][:8]
-plotting.image_rows({"test picture": shown, "rebuilt": whole.model(shown)})
+figures.image_rows({"test picture": shown, "rebuilt": whole.model(shown)})
 
 # %% [markdown]
 # ## 3. Kill it
@@ -298,8 +298,7 @@ import math
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.objectives.likelihoods import Gaussian, Likelihood
-from vae_keras.objectives.reconstruction import sum_over_features
+from vae_keras.objectives.likelihoods import Gaussian, Likelihood, sum_over_features
 
 
 @keras.saving.register_keras_serializable("my_pictures")
@@ -354,7 +353,7 @@ for name, likelihood in {"Gaussian": Gaussian(sigma=0.37), "Laplace": ours}.item
     each = [likelihood.loss(scans, np.full_like(scans, value)).numpy().mean() for value in m]
     pixel_losses[name] = np.array(each)
     print(f"{name}: smallest at m = {m[np.argmin(each)]:.2f}")
-plotting.lines(
+figures.lines(
     {name: (m, values - values.min()) for name, values in pixel_losses.items()},
     "m, what the decoder says",
     "mean loss above its minimum (nats)",
@@ -387,7 +386,7 @@ rebuilt = {
     name: np.clip(model.predict(dusty_test, verbose=0), 0, 1) for name, model in models.items()
 }
 from_clean = {name: float(np.abs(x - test_images).mean()) for name, x in rebuilt.items()}
-plotting.bars(
+figures.bars(
     {"the dusty picture": float(np.abs(dusty_test - test_images).mean()), **from_clean},
     "mean distance from the clean picture",
     "who is fooled by dust",
@@ -397,7 +396,7 @@ plotting.bars(
 # %%
 step = len(test_images) // 8
 rows = {"dusty": dusty_test, **rebuilt, "clean": test_images}
-plotting.image_rows({name: images[::step][:8] for name, images in rows.items()})
+figures.image_rows({name: images[::step][:8] for name, images in rows.items()})
 
 # %% [markdown]
 # The bars agree with the one pixel: the same network, trained on the same dust, ends nearer to the
@@ -475,7 +474,7 @@ untrained = {
     "transposed convolutions": variation(ConvNetwork()),
     "repeat and convolve": variation(RepeatAndConvolve()),
 }
-figure, panels = plotting.panels(1, 2, width=3.4, height=3.4)
+figure, panels = figures.panels(1, 2, width=3.4, height=3.4)
 for axes, (name, values) in zip(panels, untrained.items()):
     axes.imshow(values / values.max(), cmap="gray", vmin=0, vmax=1)
     axes.set_axis_off()
@@ -568,11 +567,13 @@ for model, again in zip((whole.model, own), elsewhere):
 # 0.06, where black is 0 and white is 1.)
 
 # %%
-from vae_keras import load_exported, uses
+from vae_keras import load_exported
+from vae_keras.evaluation import probe
+from vae_keras.export import compression
 
 for name in ("encoder", "decoder"):
     print(f"{name}: {getattr(whole.model, name).count_params():,} parameters")
-found = uses.compress("saved_models/whole", "shapes", "codes.npz")
+found = compression.compress("saved_models/whole", "shapes", "codes.npz")
 ratio = found["pixel_bytes"] / found["code_bytes"]
 each = found["code_bytes"] // found["images"]
 print(f"{found['images']:,} pictures of {found['pixel_bytes'] // found['images']:,} bytes each")
@@ -588,7 +589,7 @@ print(f"codes of {each} bytes each: {ratio:.0f} times smaller; PSNR {found['psnr
 
 # %%
 exported = load_exported("saved_models/whole")
-table = uses.probe(exported, dataset, sizes=(30,))
+table = probe.probe(exported, dataset, sizes=(30,))
 for row in table:
     cells = (f"{name} {row[name]:.0%}" for name in ("codes", "pixels", "pca"))
     print(f"{row['labels']:>4} labels:", "  ".join(cells))
@@ -610,7 +611,7 @@ rows = {
     f"from {each} bytes": exported.decode(starts.astype("float16")),
     "new": exported.generate(8, seed=SEED),
 }
-plotting.image_rows(rows)
+figures.image_rows(rows)
 
 # %% [markdown]
 # Now the slider: look for dimensions that change a *colour* and leave the shape alone, and for
@@ -618,8 +619,8 @@ plotting.image_rows(rows)
 # else.
 
 # %%
-from vae_keras.interactive import Sliders
-from vae_keras.latent import spread
+from vae_keras.figures.sliders import Sliders
+from vae_keras.latent.grids import spread
 
 by_use = np.argsort(-spread(exported).use)
 
@@ -628,7 +629,7 @@ def turned(dimension, value):
     changed = starts.copy()
     changed[:, by_use[dimension - 1]] = value
     title = f"dimension {dimension} by use, set to {value:g}"
-    return plotting.image_grid(exported.decode(changed), 8, title)
+    return figures.image_grid(exported.decode(changed), 8, title)
 
 
 Sliders(turned, dimension=range(1, 6), value=np.linspace(-2, 2, 9).tolist())

@@ -55,8 +55,8 @@ HARD_EPOCHS = 15  # fast: 8
 # One healthy model, for comparison, and a notebook to write down what we find:
 
 # %%
-from vae_keras import VAE, TrainConfig, UserError, load, plotting
-from vae_keras.training import trained
+from vae_keras import VAE, TrainConfig, UserError, figures, load
+from vae_keras.training.fitting import trained
 
 config = TrainConfig(dataset="digits", units="128-64", epochs=EPOCHS, seed=SEED)
 dataset = load(config)
@@ -104,7 +104,7 @@ finding("mean over pixels", "KL, nats", kl_of(by_factor[64.0], x_test), kl_of(go
 
 # %% tags=["cover"]
 seeds = (SEED, 1)
-plotting.image_grids(
+figures.image_grids(
     {
         "KL × 64: samples": by_factor[64.0].generate(36, seeds),
         "KL × 1: samples": good.generate(36, seeds),
@@ -120,7 +120,7 @@ plotting.image_grids(
 # becomes an expert on a region that `generate` hardly visits.
 
 # %%
-from vae_keras.interactive import Sliders
+from vae_keras.figures.sliders import Sliders
 
 views = {}
 for factor, model in by_factor.items():
@@ -130,7 +130,7 @@ for factor, model in by_factor.items():
 
 def look(factor):
     codes, pictures = views[factor]
-    figure, (left, right) = plotting.panels(1, 2, width=4.2, height=3.4)
+    figure, (left, right) = figures.panels(1, 2, width=4.2, height=3.4)
     for one in range(10):
         left.plot(*codes[y_test == one].T, "o", markersize=2)
     turn = np.linspace(0, 2 * np.pi)
@@ -188,7 +188,7 @@ deviations = {
     "exp(σ²/2)": np.std(np.exp(np.exp(z_log_var) / 2) * eps),
 }
 wanted = np.exp(-1.0)
-plotting.bars(deviations, "standard deviation of z", f"v = z_log_var = −2; wanted: {wanted:.3f}")
+figures.bars(deviations, "standard deviation of z", f"v = z_log_var = −2; wanted: {wanted:.3f}")
 
 # %%
 finding("exp(z_log_var) as deviation", "deviation of z", deviations["exp(v)"], wanted)
@@ -201,7 +201,7 @@ finding("exp(σ²/2) as deviation", "deviation of z", deviations["exp(σ²/2)"],
 
 # %%
 s = np.linspace(-2.5, 0.8, 200)
-plotting.lines(
+figures.lines(
     {
         "½(e²ˢ − 2s − 1)": (s, 0.5 * (np.exp(2 * s) - 2 * s - 1)),
         "½(e²ˢ − s − 1), the mixture": (s, 0.5 * (np.exp(2 * s) - s - 1)),
@@ -241,7 +241,7 @@ print(f"the σ that was learned: {np.exp(learned.reconstruction.log_sigma.numpy(
 
 # %%
 few = x_test[:12]
-plotting.image_rows(
+figures.image_rows(
     {"input": few, "σ = 1": fixed(few), "σ learned": learned(few)}, title="the same VAE but for σ"
 )
 
@@ -254,13 +254,13 @@ wide_config = config.replace(latent_dim=16, epochs=WIDE_EPOCHS, learning_rate=2e
 wide = trained(wide_config, dataset)
 
 # %%
-from vae_keras.evaluation import mean_kl_per_dimension
+from vae_keras.evaluation.code_use import mean_kl_per_dimension
 
 kl = mean_kl_per_dimension(wide, dataset.validation)
 unused = kl < 0.01
-figure, axes = plotting.panels(width=6, height=3)
-axes.bar(np.arange(1, 17), np.sort(kl)[::-1], color=plotting.PALETTE[0])
-axes.axhline(0.01, color=plotting.PALETTE[4], linestyle="--", label="0.01 nats: unused below")
+figure, axes = figures.panels(width=6, height=3)
+axes.bar(np.arange(1, 17), np.sort(kl)[::-1], color=figures.PALETTE[0])
+axes.axhline(0.01, color=figures.PALETTE[4], linestyle="--", label="0.01 nats: unused below")
 axes.set(xlabel="dimension of the code, sorted", ylabel="KL, nats", title="sixteen dimensions")
 axes.legend()
 figure
@@ -273,7 +273,7 @@ figure
 # is what it says of the sixteen dimensions, and then of the factor 64 in section 1:
 
 # %%
-from vae_keras.callbacks import CollapseWarning
+from vae_keras.training.callbacks import CollapseWarning
 
 watch = CollapseWarning(dataset.validation)
 for model in (wide, by_factor[64.0]):
@@ -380,7 +380,7 @@ assert np.isclose(at_100, 64 * 100).all() and not np.isfinite(slopes["log(1 − 
 # %%
 logit = np.linspace(-5, 30, 200)
 curves = {f"x = {x:g}": (logit, np.logaddexp(0, logit) - x * logit) for x in (0, 0.7, 1, 2)}
-plotting.lines(
+figures.lines(
     curves, "logit a of the pixel", "cross-entropy, nats", "four pixels, one of them bottomless",
     ylim=(-30, 30),
 )  # fmt: skip
@@ -390,10 +390,9 @@ plotting.lines(
 # <= x.min() and x.max() <= 1`. The package insists on it:
 
 # %%
-from vae_keras.data.dataset import Examples
-from vae_keras.data.dataset import dataset as split
+from vae_keras.data.dataset import Examples, split_dataset
 
-raw = split("raw digits", Examples(16 * np.concatenate([x_train, x_test])))
+raw = split_dataset("raw digits", Examples(16 * np.concatenate([x_train, x_test])))
 refused = ""
 try:
     trained(config, raw)
@@ -418,7 +417,7 @@ scaled = 2 * x_test - 1
 floor = np.sum((scaled - np.clip(scaled, 0, 1)) ** 2, axis=(1, 2, 3)).mean()
 finding("data in [−1, 1], output in [0, 1]", "squared error that remains", floor, 0.0)
 nearest = np.clip(scaled, 0, 1)
-plotting.image_rows(
+figures.image_rows(
     {"x": x_test[:12], "the best such output, rescaled": (nearest[:12] + 1) / 2},
     title="what a sigmoid can say of pictures in [−1, 1]",
 )
@@ -463,7 +462,7 @@ assert same["training"] == same["evaluation"]
 # %%
 losses = good.weighted_sum(good.objective(good.prepare(x_train), training=False)).numpy()
 last = np.array([losses[rng.permutation(len(losses))[:15]].mean() for _ in range(100)])
-figure = plotting.lines(
+figure = figures.lines(
     {
         "of the last batch": (range(1, 101), last),
         "of the epoch": (range(1, 101), np.full(100, losses.mean())),
@@ -545,7 +544,7 @@ for what, outcome in loads.items():
 # %%
 from scipy.stats import norm
 
-from vae_keras.latent import normal_quantiles
+from vae_keras.latent.grids import normal_quantiles
 
 edges, midpoints = norm.ppf(np.linspace(0, 1, 12)), normal_quantiles(12)
 print("edges:    ", edges.round(2))
@@ -558,7 +557,7 @@ grids = {}
 for name, line in (("quantiles of 0 … 1", edges), ("midpoints", midpoints)):
     codes = np.array([[a, b] for b in line[::-1] for a in line], "float32")
     grids[name] = np.asarray(good.decode(codes))
-plotting.image_grids({name: np.nan_to_num(grid, nan=0.4) for name, grid in grids.items()})
+figures.image_grids({name: np.nan_to_num(grid, nan=0.4) for name, grid in grids.items()})
 
 # %%
 broken = np.isnan(grids["quantiles of 0 … 1"]).any(axis=(1, 2, 3)).sum()
@@ -580,7 +579,7 @@ finding("norm.ppf of 0 and 1", "pictures that are not numbers, of 144", int(brok
 # pictures with and twenty without.
 
 # %%
-from vae_keras.latent import posterior
+from vae_keras.latent.codes import posterior
 
 z_mean, z_log_var = posterior(wide, dataset.train)
 has = y_train == 0
@@ -596,7 +595,7 @@ rolled = [
     vector(z_mean + np.exp(0.5 * z_log_var) * rng.normal(size=z_mean.shape)) for _ in range(200)
 ]
 off = np.mean([np.linalg.norm(v - from_means) for v in rolled]) / np.linalg.norm(from_means)
-plotting.bars(
+figures.bars(
     {
         "from means": np.linalg.norm(from_means[unused]),
         "from rolled codes": np.mean([np.linalg.norm(v[unused]) for v in rolled]),
@@ -637,7 +636,7 @@ def read_as_zero(codes):
     return np.mean(classifier.predict(pictures.reshape(len(pictures), -1)) == 0)
 
 
-plotting.bars(
+figures.bars(
     {
         "minus the vector": read_as_zero(codes - direction),
         "as it was": read_as_zero(codes),
@@ -696,7 +695,7 @@ np.testing.assert_allclose(norm.logpdf(0.3, 0, np.sqrt(0.5)), -(0.3**2) - np.log
 # > per digit? And after turning the pixels into black and white at ½?
 
 # %%
-from vae_keras.studies import bernoulli_entropy
+from vae_keras.studies.losses import bernoulli_entropy
 
 perfect_grey = bernoulli_entropy(x_test) / len(x_test)
 perfect_binary = bernoulli_entropy((x_test >= 0.5).astype("float32")) / len(x_test)
@@ -706,7 +705,7 @@ print(f"binary {perfect_binary:.2f} nats per digit")
 p = np.linspace(0.02, 0.98, 97)
 u = (np.arange(400) + 0.5) / 400
 area = np.mean(p[:, None] ** u * (1 - p[:, None]) ** (1 - u), axis=1)
-plotting.lines(
+figures.lines(
     {"∫ fˣ(1 − f)¹⁻ˣ dx": (p, area), "a density": (p, np.ones_like(p))},
     "f, the decoder's answer for a pixel",
     "area over x from 0 to 1",

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import click
 
-from vae_keras import data, plotting, sequences, uses
-from vae_keras.config import TrainConfig, config_class, type_of
-from vae_keras.edits import edits_command
+from vae_keras import data, figures
+from vae_keras.config.train_config import TrainConfig, config_class, type_of
+from vae_keras.data import kinds
 from vae_keras.errors import UserError
-from vae_keras.export import export, load_exported
+from vae_keras.evaluation import probe
+from vae_keras.export import compression, image_files
+from vae_keras.export.exported_model import load_exported
+from vae_keras.export.saved_model import export
 from vae_keras.files import free_output
 from vae_keras.latent_commands import (
     PICTURES,
@@ -19,11 +22,13 @@ from vae_keras.latent_commands import (
     traverse,
     write_picture,
 )
-from vae_keras.report import report, table
-from vae_keras.runs import existing_run, run_to_resume
-from vae_keras.studies import study
-from vae_keras.sweep import sweep_command
-from vae_keras.training import train
+from vae_keras.studies import anomaly
+from vae_keras.studies.edits import edits_command
+from vae_keras.studies.report import report, report_table
+from vae_keras.studies.study import study
+from vae_keras.studies.sweep import sweep_command
+from vae_keras.training.runs import existing_run, run_to_resume
+from vae_keras.training.train import train
 
 EXIT_BAD_INPUT = 2
 
@@ -114,7 +119,7 @@ def train_command(context, **options):
 @click.option("--overwrite", is_flag=True, help="replace evaluation.json and its picture")
 def evaluate_command(model, **options):
     """The figures of MODEL, a run or an export such as runs/digits_vae, on its test set."""
-    print(table(report(model, **options)))
+    print(report_table(report(model, **options)))
 
 
 @commands.command(name="generate")
@@ -134,14 +139,14 @@ def generate_command(model, n, seed, label, temperature, output, overwrite):
     """
     exported = load_exported(model)
     name, words = exported.path.resolve().name, exported.vocabulary
-    endings = sequences.endings(words) if words else PICTURES
+    endings = kinds.endings(words) if words else PICTURES
     output = free_output(output or Path(f"{name}_samples{endings[0]}"), overwrite, endings)
     examples = exported.generate(n, seed, label, temperature)
     if words:
-        sequences.save(examples, words, output, f"{name}, {n} samples")
+        kinds.save(examples, words, output, f"{name}, {n} samples")
         print(output)
     else:
-        write_picture(plotting.image_grid(examples, title=f"{name}, {n} samples"), output)
+        write_picture(figures.image_grid(examples, title=f"{name}, {n} samples"), output)
 
 
 @commands.command(name="export")
@@ -167,7 +172,7 @@ def compress_command(model, folder, output, overwrite):
     """Encode the images in FOLDER to float16 codes by MODEL, an export or its name."""
     free_output(output, overwrite)
     print(f"encoding the images in {folder} by {model} …", flush=True)
-    found = uses.compress(model, folder, output)
+    found = compression.compress(model, folder, output)
     sizes = {name: found[f"{name}_bytes"] for name in ("original", "pixel", "code", "archive")}
     print(f"{output}: {found['images']:,} images")
     print(f"  codes {sizes['code']:,} bytes (the file, with names: {sizes['archive']:,})")
@@ -194,7 +199,7 @@ def restore_command(model, file, output, overwrite):
     """Decode FILE, which compress wrote with the same MODEL, to PNG files."""
     free_output(output, overwrite, folder=True)
     print(f"decoding {file} by {model} …", flush=True)
-    print(f"{output}: {uses.restore(model, file, output):,} images")
+    print(f"{output}: {compression.restore(model, file, output):,} images")
 
 
 @commands.command(name="denoise")
@@ -205,7 +210,7 @@ def denoise_command(model, folder, output, overwrite):
     """Reconstruct the images in FOLDER by MODEL, best the export of a denoising model."""
     free_output(output, overwrite, folder=True)
     print(f"reconstructing the images in {folder} by {model} …", flush=True)
-    print(f"{output}: {uses.denoise(model, folder, output):,} images")
+    print(f"{output}: {image_files.denoise(model, folder, output):,} images")
 
 
 @commands.command(name="probe")
@@ -220,11 +225,11 @@ def probe_command(run, data_dir):
     model = folder.load_model()
     print(f"{folder.name}: logistic regression on three kinds of features …", flush=True)
     print(f"{'labels':>8} {'codes':>8} {'pixels':>8} {f'PCA, {model.latent_dim}':>8}")
-    for row in uses.probe(model, dataset):
+    for row in probe.probe(model, dataset):
         values = (row[name] for name in ("codes", "pixels", "pca"))
         cells = (f"{'–' if value is None else format(value, '.1%'):>8}" for value in values)
         print(f"{row['labels']:>8,} {' '.join(cells)}")
-    most = uses.most_in_memory(dataset)
+    most = probe.most_in_memory(dataset)
     note = f"; pixels, and PCA fitted, of {most:,} at most" if len(dataset.train) > most else ""
     print(f"accuracy on {min(len(dataset.test), most):,} test images{note}")
 
@@ -241,7 +246,7 @@ def anomaly_command(held_out, **options):
     """How well the loss of a model tells a label that it never saw (AUROC). Leaves no files."""
     config = TrainConfig(**{name: value for name, value in options.items() if value is not None})
     print(f"training {config.model} on {config.dataset} without {held_out!r} …", flush=True)
-    area = uses.held_out_auroc(config, held_out)
+    area = anomaly.held_out_auroc(config, held_out)
     print(f"AUROC {area:.3f} on the test set, {held_out!r} against the rest (0.5 is chance)")
 
 

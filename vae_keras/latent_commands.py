@@ -6,14 +6,17 @@ from pathlib import Path
 import click
 import numpy as np
 
-from vae_keras import features, morphing, plotting, sequences
+from vae_keras import figures
+from vae_keras.data import kinds
 from vae_keras.errors import UserError
-from vae_keras.export import FEATURES, FEATURES_PICTURE, load_exported
+from vae_keras.export.exported_model import load_exported
+from vae_keras.export.image_files import load_for_images, read_images
+from vae_keras.export.saved_model import FEATURES, FEATURES_PICTURE
+from vae_keras.figures.pixels import film, to_pixels
 from vae_keras.files import free_output, whole_file
-from vae_keras.latent import spread, traversal
-from vae_keras.pictures import film, to_pixels
-from vae_keras.trained import open_trained
-from vae_keras.uses import load_for_images, read_images
+from vae_keras.latent import features, morphing
+from vae_keras.latent.grids import spread, traversal
+from vae_keras.training.stored import open_stored
 
 PICTURES = (".png", ".jpg", ".pdf", ".svg")
 ALPHAS = np.linspace(-2, 2, 9)  # of a feature vector in its picture
@@ -22,7 +25,7 @@ SQUARE = 10  # images in a row between four corners
 
 def write_picture(figure, path: Path):
     """Write a figure and say where."""
-    plotting.save(figure, path)
+    figures.save(figure, path)
     print(path)
 
 
@@ -68,7 +71,7 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
         exported = load_for_images(exported, "encode", "decode", "generate", with_labels=True)
         endings = PICTURES if square else (*PICTURES, ".gif")
     else:
-        endings = sequences.endings(exported.vocabulary)
+        endings = kinds.endings(exported.vocabulary)
     output = free_output(output or Path(f"{name}_morph{endings[0]}"), overwrite, endings)
     codes = exported.encode(_ends(exported, ends, 4 if square else 2, seed, label), label)
     if square:
@@ -80,14 +83,14 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
         between = morphing.path(codes, steps, method)
     frames, title = exported.decode(between, label), f"{name}: {method} morphing"
     if not is_of_images:
-        sequences.save(frames, exported.vocabulary, output, title)
+        kinds.save(frames, exported.vocabulary, output, title)
         print(output)
     elif output.suffix.lower() == ".gif":
         with whole_file(output) as temporary:
             film(to_pixels(frames), temporary)
         print(output)
     else:
-        write_picture(plotting.image_grid(frames, steps, title), output)
+        write_picture(figures.image_grid(frames, steps, title), output)
 
 
 def _ends(exported, ends, count: int, seed: int, label):
@@ -96,7 +99,7 @@ def _ends(exported, ends, count: int, seed: int, label):
         return exported.generate(count, seed, label)
     if exported.vocabulary:
         return np.stack(
-            [sequences.read(one, exported.vocabulary, exported.image_shape[0]) for one in ends]
+            [kinds.read(one, exported.vocabulary, exported.image_shape[0]) for one in ends]
         )
     return read_images([Path(one) for one in ends], exported.image_shape)
 
@@ -120,7 +123,7 @@ def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
     for k in np.argsort(-codes.use, kind="stable")[:dimensions]:
         row = exported.decode(traversal(start, k, values[:, k]), label)
         rows[f"z{k + 1}: {codes.use[k]:.3g} {codes.unit}"] = row
-    write_picture(plotting.image_rows(rows, f"{name}: quantiles of each dimension"), output)
+    write_picture(figures.image_rows(rows, f"{name}: quantiles of each dimension"), output)
 
 
 @click.command()
@@ -150,7 +153,7 @@ def feature(model, attributes, method, tolerance, pair, data_dir, overwrite):
     if pair and len(attributes) != 1:
         raise UserError(f"--pair is of one attribute, not {len(attributes)}: name one")
     if not pair:
-        dataset = open_trained(str(exported.path)).dataset(data_dir)
+        dataset = open_stored(str(exported.path)).dataset(data_dir)
         names = dataset.attribute_names
         attributes = attributes or features.binary(dataset.train, names)
     _refuse_known(() if overwrite else attributes, known, file)
@@ -184,4 +187,4 @@ def _draw_features(exported, vectors, image):
         name: exported.decode(vector.add(z, ALPHAS[:, None])) for name, vector in vectors.items()
     }
     title = f"α from {ALPHAS[0]:g} to {ALPHAS[-1]:g} times each feature vector"
-    plotting.save(plotting.image_rows(rows, title), exported.path / FEATURES_PICTURE)
+    figures.save(figures.image_rows(rows, title), exported.path / FEATURES_PICTURE)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from vae_keras import Examples, UserError
-from vae_keras.data.dataset import dataset
+from vae_keras.data.dataset import split_dataset
 
 COUNT = 23
 IMAGES = np.arange(COUNT * 12, dtype=np.uint8).reshape(COUNT, 3, 4, 1)
@@ -38,7 +38,7 @@ def epochs(examples, seed, first, last, batch_size=5):
 )
 def test_splits_are_disjoint_and_complete(count, test_share, sizes):
     examples = Examples(np.zeros((count, 1, 1, 1), np.uint8))
-    found = dataset("toy", examples, test_share=test_share)
+    found = split_dataset("toy", examples, test_share=test_share)
     splits = (found.train, found.validation, found.test)
     assert tuple(map(len, splits)) == sizes
     rows = np.concatenate([split.rows for split in splits])
@@ -50,7 +50,7 @@ def test_splits_are_random_but_the_same_for_every_run():
     for seed in (1, 2):
         np.random.seed(seed)
         tf.random.set_seed(seed)
-        found = dataset("toy", Examples(IMAGES, LABELS))
+        found = split_dataset("toy", Examples(IMAGES, LABELS))
         splits.append([s.rows.tolist() for s in (found.train, found.validation, found.test)])
     assert splits[0] == splits[1]
     assert splits[0][2] != list(range(COUNT - 2, COUNT))
@@ -58,7 +58,7 @@ def test_splits_are_random_but_the_same_for_every_run():
 
 def test_validation_is_cut_from_training_when_there_is_a_test_set(examples):
     test = Examples(255 - IMAGES[:7])
-    found = dataset("toy", examples, test)
+    found = split_dataset("toy", examples, test)
     assert found.test is test
     assert found.validation.images is IMAGES
     rows = np.concatenate([found.train.rows, found.validation.rows])
@@ -69,21 +69,21 @@ def test_validation_is_cut_from_training_when_there_is_a_test_set(examples):
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_too_few_examples_are_refused(count):
     with pytest.raises(UserError, match=rf"toy: {count} .*at least 10"):
-        dataset("toy", Examples(np.zeros((count, 1, 1, 1), np.uint8)))
+        split_dataset("toy", Examples(np.zeros((count, 1, 1, 1), np.uint8)))
 
 
 @pytest.mark.parametrize(("channels", "kind"), [(1, "grey"), (3, "colour")])
 def test_dataset_knows_its_shape_kind_and_classes(channels, kind):
     images = np.zeros((20, 5, 4, channels), np.uint8)
-    found = dataset("toy", Examples(images), class_names=["a", "b"])
+    found = split_dataset("toy", Examples(images), class_names=["a", "b"])
     assert found.image_shape == (5, 4, channels)
     assert (found.name, found.kind, found.class_names) == ("toy", kind, ("a", "b"))
 
 
 def test_value_range_is_that_of_the_data():
-    assert dataset("toy", Examples(IMAGES)).value_range() == (0, 1)
+    assert split_dataset("toy", Examples(IMAGES)).value_range() == (0, 1)
     floats = np.linspace(0.25, 0.75, 20, dtype=np.float32).reshape(20, 1, 1, 1)
-    assert dataset("toy", Examples(floats)).value_range() == (0.25, 0.75)
+    assert split_dataset("toy", Examples(floats)).value_range() == (0.25, 0.75)
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 23, 100])

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vae_keras.export import FEATURES, PRETRAINED
-from vae_keras.features import FeatureVector, save
+from vae_keras.export.saved_model import FEATURES, PRETRAINED
+from vae_keras.latent.features import FeatureVector, save
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / PRETRAINED / "digits_vae"

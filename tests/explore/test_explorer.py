@@ -9,7 +9,8 @@ import tensorflow as tf
 from tests.explore.samples import DIGITS, ROOT, with_features
 from vae_keras import UserError, load_exported
 from vae_keras.explore.explorer import Explorer, read_code, written_code
-from vae_keras.export import PRETRAINED, ExportedModel
+from vae_keras.export.exported_model import ExportedModel
+from vae_keras.export.saved_model import PRETRAINED
 
 
 def test_a_code_is_decoded_to_the_pixels_of_the_model(digits):

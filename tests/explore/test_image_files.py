@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.explore.samples import BAD_FILES, as_file, photo
 from vae_keras import UserError
-from vae_keras.data.folder import as_pixels
+from vae_keras.data.images.folder import as_pixels
 from vae_keras.explore.image_files import film, read_image, strip
 
 

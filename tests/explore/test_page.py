@@ -16,8 +16,8 @@ from vae_keras import VAE
 from vae_keras.explore import explore
 from vae_keras.explore.explorer import Explorer
 from vae_keras.explore.image_files import read_image
-from vae_keras.export import export
-from vae_keras.pictures import to_pixels
+from vae_keras.export.saved_model import export
+from vae_keras.figures.pixels import to_pixels
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000  # milliseconds

@@ -3,16 +3,16 @@
 import os
 from pathlib import Path
 
-from vae_keras.data import archives
-from vae_keras.data.binarisation import binarised
-from vae_keras.data.celeba import celeba
 from vae_keras.data.dataset import Dataset, Examples
-from vae_keras.data.faces import COUNT, FEWEST, MOST, faces_dataset
-from vae_keras.data.folder import folder
-from vae_keras.data.melodies import melodies
-from vae_keras.data.midi import midi_folder
-from vae_keras.data.sentences import sentences, text_file
-from vae_keras.data.sequences import melody_dataset, sentence_dataset
+from vae_keras.data.drawn.faces import COUNT, FEWEST, MOST, faces_dataset
+from vae_keras.data.images import archives
+from vae_keras.data.images.binarisation import binarised
+from vae_keras.data.images.celeba import celeba
+from vae_keras.data.images.folder import folder
+from vae_keras.data.music.melodies import melodies
+from vae_keras.data.music.melody_set import melody_dataset
+from vae_keras.data.music.midi import midi_folder
+from vae_keras.data.text.sentences import sentence_dataset, sentences, text_file
 from vae_keras.errors import UserError, unknown
 
 LARGEST_SIDE = 4_096

@@ -11,7 +11,7 @@ from vae_keras.errors import UserError
 
 SPLIT_SEED = 0  # splits are the same for every run, whatever its seed
 MOST_VALIDATION = 5_000
-MOST_VALUES = 1_000_000  # in a batch of evaluation
+MOST_BATCH_VALUES = 1_000_000  # in a batch of evaluation
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Examples:
         ones, which saves memory.
         """
         if batch_size is None:
-            batch_size = min(1_000, max(1, MOST_VALUES // math.prod(self.images.shape[1:])))
+            batch_size = min(1_000, max(1, MOST_BATCH_VALUES // math.prod(self.images.shape[1:])))
         return self._gather(tf.data.Dataset.range(len(self)).batch(batch_size))
 
     def shuffled_batches(
@@ -213,7 +213,7 @@ class Dataset:
         return tuple(float(f(s.images)) for f, s in ((np.min, self.train), (np.max, self.train)))
 
 
-def dataset(
+def split_dataset(
     name,
     examples: Examples,
     test: Examples | None = None,

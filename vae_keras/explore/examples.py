@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vae_keras import data
-from vae_keras.data.faces import SEED, draw, sample
+from vae_keras.data.drawn.faces import SEED, draw, sample
 from vae_keras.errors import UserError
-from vae_keras.export import TRAINING, ExportedModel
-from vae_keras.runs import read_config
+from vae_keras.export.exported_model import ExportedModel
+from vae_keras.export.saved_model import TRAINING
+from vae_keras.training.runs import read_config
 
 COUNT = 10
 DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # unless they are in a data folder

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from vae_keras import features, morphing
 from vae_keras.errors import UserError
 from vae_keras.explore.examples import example_images
-from vae_keras.export import FEATURES
-from vae_keras.latent import spread
-from vae_keras.pictures import to_pixels
-from vae_keras.uses import load_for_images
+from vae_keras.export.image_files import load_for_images
+from vae_keras.export.saved_model import FEATURES
+from vae_keras.figures.pixels import to_pixels
+from vae_keras.latent import features, morphing
+from vae_keras.latent.grids import spread
 
 UNUSED = 0.005  # use of a dimension on which nothing depends, relative to the largest
 SHOWN = 20  # dimensions that one sees at once

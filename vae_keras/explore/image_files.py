@@ -6,10 +6,10 @@ import io
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from vae_keras import pictures
-from vae_keras.data.folder import as_pixels
+from vae_keras import figures
+from vae_keras.data.images.folder import as_pixels
 from vae_keras.errors import UserError
-from vae_keras.uses import COLOR_MODES
+from vae_keras.export.image_files import COLOR_MODES
 
 MOST_BYTES = 10 * 2**20  # of an uploaded file
 MOST_PIXELS = 25_000_000  # of an uploaded image: a small file may hold billions
@@ -45,19 +45,19 @@ def read_image(content: bytes, image_shape) -> np.ndarray:
 def png(pixels) -> bytes:
     """The PNG file of pixels [height, width, channels]."""
     content = io.BytesIO()
-    pictures.to_image(pixels).save(content, format="PNG", compress_level=1)
+    figures.to_image(pixels).save(content, format="PNG", compress_level=1)
     return content.getvalue()
 
 
 def strip(frames) -> bytes:
     """A PNG file of all frames [n, height, width, channels] in a row, enlarged as in `film`."""
-    return png(np.concatenate(list(pictures.enlarged(frames)), axis=1))
+    return png(np.concatenate(list(figures.enlarged(frames)), axis=1))
 
 
 def film(frames) -> bytes:
     """A GIF file that goes through the frames and back, for ever."""
     content = io.BytesIO()
-    pictures.film(frames, content)
+    figures.film(frames, content)
     return content.getvalue()
 
 

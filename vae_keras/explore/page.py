@@ -12,7 +12,7 @@ from vae_keras.explore.image_files import data_url, png
 from vae_keras.explore.latest import Latest
 from vae_keras.explore.panes import Morph, Original, Plane
 from vae_keras.explore.parts import Slider, alert, box, button, heading, note, picture, subscript
-from vae_keras.plotting import PALETTE
+from vae_keras.figures.base import PALETTE
 
 STYLE = Path(__file__).with_name("style.css")
 LARGEST_ALPHA = 2.0  # of a feature

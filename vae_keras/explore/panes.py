@@ -4,7 +4,6 @@ from functools import partial
 
 from nicegui import run, ui
 
-from vae_keras import morphing
 from vae_keras.explore.image_files import data_url, film, png, strip
 from vae_keras.explore.latest import Latest
 from vae_keras.explore.parts import (
@@ -19,7 +18,8 @@ from vae_keras.explore.parts import (
     picture,
     signed,
 )
-from vae_keras.pictures import to_pixels
+from vae_keras.figures.pixels import to_pixels
+from vae_keras.latent import morphing
 
 # What the browser does by itself; `emit` sends a message to the server.
 DRAG = """(event) => {

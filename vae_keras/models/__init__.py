@@ -3,13 +3,11 @@
 from vae_keras.errors import unknown
 from vae_keras.models.autoencoder import Autoencoder
 from vae_keras.models.conditional import ConditionalVAE
-from vae_keras.models.regularised import (
-    ContractiveAutoencoder,
-    DenoisingAutoencoder,
-    LinearAutoencoder,
-    SparseAutoencoder,
-)
+from vae_keras.models.contractive import ContractiveAutoencoder
+from vae_keras.models.denoising import DenoisingAutoencoder
+from vae_keras.models.linear import LinearAutoencoder
 from vae_keras.models.sequence import SequenceVAE
+from vae_keras.models.sparse import SparseAutoencoder
 from vae_keras.models.vae import VAE
 
 MODELS = {

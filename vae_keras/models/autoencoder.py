@@ -8,12 +8,11 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from vae_keras.config.options import option
 from vae_keras.models import noise
 from vae_keras.models.priors import FittedGaussian
-from vae_keras.networks import network as network_called
-from vae_keras.objectives.likelihoods import LOSSES, Likelihood
-from vae_keras.objectives.likelihoods import loss as loss_called
-from vae_keras.options import option
+from vae_keras.networks import network_named
+from vae_keras.objectives.likelihoods import LOSSES, Likelihood, loss_named
 
 
 class Batch(NamedTuple):
@@ -57,9 +56,9 @@ class Autoencoder(keras.Model):
     ):
         super().__init__(**kwargs)
         if isinstance(reconstruction, str):
-            reconstruction = loss_called(reconstruction)
+            reconstruction = loss_named(reconstruction)
         self.image_shape, self.latent_dim, self.seed = tuple(image_shape), latent_dim, seed
-        self.network, self.reconstruction = network_called(network), reconstruction
+        self.network, self.reconstruction = network_named(network), reconstruction
         self.encoder = self.build_encoder()
         self.decoder = self.build_decoder()
         self.prior = self.prior_class(latent_dim, name="prior")

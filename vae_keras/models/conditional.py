@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from vae_keras.config.options import option
 from vae_keras.errors import UserError
 from vae_keras.models.vae import VAE, VAEOptions
-from vae_keras.options import option
 
 
 @dataclass(frozen=True, kw_only=True)

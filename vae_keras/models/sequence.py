@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from vae_keras.config.options import option
 from vae_keras.models import decoding, noise
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import VAE, BoundOptions
 from vae_keras.networks.recurrent import START
 from vae_keras.objectives.likelihoods import Categorical
-from vae_keras.options import option
 
 NOT_TOLD = -1  # in the place of a token before
 

@@ -7,13 +7,12 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from vae_keras.config.options import option
 from vae_keras.errors import UserError
 from vae_keras.models.autoencoder import Autoencoder, Batch
 from vae_keras.models.priors import StandardNormal
 from vae_keras.objectives.divergences import kl_per_dimension, kl_to_standard_normal
-from vae_keras.objectives.likelihoods import LIKELIHOODS
-from vae_keras.objectives.likelihoods import likelihood as likelihood_called
-from vae_keras.options import option
+from vae_keras.objectives.likelihoods import LIKELIHOODS, likelihood_named
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -143,7 +142,7 @@ class VAE(Autoencoder):
     ):
         self.free_bits = free_bits  # before the trackers of the terms are made
         if isinstance(likelihood, str):
-            likelihood = likelihood_called(likelihood)
+            likelihood = likelihood_named(likelihood)
         super().__init__(image_shape, latent_dim, network, likelihood, **kwargs)
         self.beta, self.beta_on = beta, beta_on
         self.beta_warmup_steps, self.beta_cycle_steps = beta_warmup_steps, beta_cycle_steps
@@ -154,7 +153,7 @@ class VAE(Autoencoder):
         chosen = {} if options.sigma is None else {"sigma": options.sigma}
         model = cls(
             dataset.image_shape,
-            likelihood=likelihood_called(options.likelihood, **chosen),
+            likelihood=likelihood_named(options.likelihood, **chosen),
             **options.of_the_bound(steps_per_epoch),
             **common,
         )

@@ -1,12 +1,12 @@
 """Encoders and decoders without any loss."""
 
+from vae_keras.config.options import check_accepted
 from vae_keras.errors import unknown
 from vae_keras.networks.conv import ConvNetwork
 from vae_keras.networks.dense import DenseNetwork, LinearNetwork
 from vae_keras.networks.network import Network
 from vae_keras.networks.recurrent import RecurrentNetwork
 from vae_keras.networks.residual import ResidualNetwork
-from vae_keras.options import check_accepted
 
 NETWORKS = {
     "dense": DenseNetwork,
@@ -17,7 +17,7 @@ NETWORKS = {
 }
 
 
-def network(name_or_network, **options):
+def network_named(name_or_network, **options):
     """The network called so, or the network itself. Raises UserError for an unknown name.
 
     `options` are those of the named network.

@@ -1,0 +1,204 @@
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vae_keras import Examples, TrainConfig, UserError
+from vae_keras.data.dataset import split_dataset
+from vae_keras.training.runs import RunFolder
+
+
+def toy(count=1000, channels=1):
+    return split_dataset("toy", Examples(np.zeros((count, 4, 4, channels), np.uint8)))
+
+
+def test_defaults_leave_the_recipe_open():
+    config = TrainConfig()
+    assert (config.dataset, config.model, config.latent_dim, config.beta) == ("digits", "vae", 2, 1)
+    open_choices = ("network", "epochs", "batch_size", "learning_rate", "likelihood", "sigma")
+    assert [getattr(config, name) for name in open_choices] == [None] * 6
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (dict(latent_dim=np.int64(3)), 3),
+        (dict(latent_dim=np.uint8(3)), 3),
+        (dict(epochs=np.int32(3)), 3),
+        (dict(beta=4), 4.0),
+        (dict(beta=np.float32(0.5)), 0.5),
+        (dict(beta=np.int64(4)), 4.0),
+        (dict(learning_rate=1), 1.0),
+        (dict(sigma="0.5"), 0.5),
+        (dict(sigma="learned"), "learned"),
+        (dict(output_dir=Path("some/where")), str(Path("some/where"))),
+        (dict(data_dir=Path("here")), "here"),
+        (dict(network=None), None),
+    ],
+)
+def test_values_are_converted_to_the_type_of_their_option(given, expected):
+    ((name, _),) = given.items()
+    value = getattr(TrainConfig(**given), name)
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        (dict(latent_dim=True), "--latent-dim True must be of type int"),
+        (dict(latent_dim=2.0), "--latent-dim 2.0 must be of type int"),
+        (dict(latent_dim="2"), "--latent-dim '2' must be of type int"),
+        (dict(latent_dim=None), "--latent-dim None must be of type int"),
+        (dict(beta=True), "--beta True must be of type float"),
+        (dict(beta="much"), "--beta 'much' must be of type float"),
+        (dict(beta=[1.0]), "must be of type float"),
+        (dict(sigma=[1.0]), "must be of type float or str"),
+        (dict(dataset=3), "--dataset 3 must be of type str"),
+        (dict(network=3), "--network 3 must be of type str"),
+        (dict(resume=1), "--resume 1 must be of type bool"),
+        (dict(latent_dim=0), "--latent-dim 0 must be at least 1"),
+        (dict(epochs=0), "--epochs 0 must be at least 1"),
+        (dict(batch_size=-3), "--batch-size -3 must be at least 1"),
+        (dict(seed=-1), "--seed -1 must be at least 0"),
+        (dict(beta=-0.5), "--beta -0.5 must be at least 0"),
+        (dict(beta_warmup=-1), "--beta-warmup -1 must be at least 0"),
+        (dict(learning_rate=0), "--learning-rate 0.0 must be above 0"),
+        (dict(beta=math.nan), "--beta nan must be finite"),
+        (dict(beta=math.inf), "--beta inf must be finite"),
+        (dict(learning_rate=-math.inf), "--learning-rate -inf must be finite"),
+        (dict(sigma=math.nan), "--sigma nan must be finite"),
+        (dict(model="vaee"), "unknown model 'vaee': did you mean 'vae'?"),
+        (dict(network="cnov"), "unknown network 'cnov': did you mean 'conv'?"),
+        (dict(likelihood="gausian"), "unknown likelihood 'gausian': did you mean 'gaussian'?"),
+        (dict(color_mode="gray"), "unknown color mode 'gray': did you mean 'grayscale'?"),
+        (dict(resume=True, overwrite=True), "--resume and --overwrite contradict each other"),
+    ],
+)
+def test_bad_values_are_refused_with_the_reason(given, wrong):
+    with pytest.raises(UserError) as caught:
+        TrainConfig(**given)
+    assert wrong in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("edge", [dict(latent_dim=1), dict(beta=0), dict(seed=0), dict(epochs=1)])
+def test_bounds_themselves_are_allowed(edge):
+    assert edge.items() <= TrainConfig(**edge).as_dict().items()
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\\b", "..", ".", ".hidden", "/abs", "a\0b"])
+def test_name_that_is_no_plain_name_is_refused(name):
+    with pytest.raises(UserError, match="must be a plain name"):
+        TrainConfig(name=name)
+
+
+@pytest.mark.parametrize("name", ["a", "digits_vae-2", "a b", "β.1", "-"])
+def test_plain_names_are_allowed(name):
+    assert TrainConfig(name=name).name == name
+
+
+def test_option_of_no_model_is_refused():
+    with pytest.raises((TypeError, UserError), match="betta"):
+        TrainConfig(betta=3.0)
+
+
+def test_replace_changes_what_it_is_told_and_checks_it():
+    config = TrainConfig(beta=4.0, latent_dim=5)
+    changed = config.replace(beta=2, network="conv")
+    assert (changed.beta, changed.network, changed.latent_dim) == (2.0, "conv", 5)
+    assert (config.beta, config.network) == (4.0, None)
+    with pytest.raises(UserError, match="--beta"):
+        config.replace(beta=-1)
+
+
+def test_config_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrainConfig().beta = 2.0
+
+
+CONFIGS = [
+    TrainConfig(),
+    TrainConfig(beta=0.1, learning_rate=1e-30, sigma=1 / 3, likelihood="gaussian"),
+    TrainConfig(dataset="folder:Fotos/für β", image_size="48x32", color_mode="rgb", name="n"),
+    TrainConfig(latent_dim=np.int64(7), sigma="learned", resume=True, data_dir=Path("d")),
+    TrainConfig(seed=5).resolved(toy()),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_json_makes_an_equal_config(config):
+    again = TrainConfig(**json.loads(config.to_json()))
+    assert again == config.replace(resume=False, overwrite=False)
+    assert type(again) is type(config)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_config_json_of_a_run_makes_an_equal_config(tmp_path, config):
+    config = config.replace(name="run", output_dir=tmp_path)
+    folder = RunFolder.below(tmp_path, "run")
+    folder.create(config)
+    stored = config.replace(resume=False, overwrite=False)
+    assert TrainConfig(**json.loads(folder.config.read_text(encoding="utf-8"))) == stored
+    assert folder.read_config() == stored
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "3", '{"betta": 1}', '{"latent_dim": "2"}'])
+def test_damaged_config_json_is_refused(tmp_path, content):
+    folder = RunFolder.below(tmp_path, "run")
+    folder.create(TrainConfig())
+    folder.config.write_text(content)
+    with pytest.raises(UserError):
+        folder.read_config()
+
+
+@pytest.mark.parametrize(
+    ("given", "data", "expected"),
+    [
+        (
+            dict(),
+            toy(1000),
+            dict(network="dense", likelihood="bernoulli", batch_size=64, learning_rate=2e-3),
+        ),
+        (
+            dict(dataset="mnist"),
+            toy(1000),
+            dict(network="dense", likelihood="bernoulli", batch_size=256, learning_rate=2e-3),
+        ),
+        (
+            dict(dataset="cifar10"),
+            toy(1000, channels=3),
+            dict(network="conv", likelihood="gaussian", batch_size=64, learning_rate=1e-3),
+        ),
+    ],
+)
+def test_recipe_of_data_and_model_fills_open_choices(given, data, expected):
+    config = TrainConfig(**given).resolved(data)
+    assert expected.items() <= config.as_dict().items()
+
+
+def test_given_choices_stay_when_the_recipe_fills_the_rest():
+    given = dict(network="conv", likelihood="gaussian", epochs=3, batch_size=7, learning_rate=0.5)
+    config = TrainConfig(**given).resolved(toy())
+    assert given.items() <= config.as_dict().items()
+    assert config.resolved(toy()) == config
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "epochs"),
+    # a recipe of 2,000 steps; 81 % of the examples are for training
+    [(1000, None, 154), (1000, 81, 200), (100_000, None, 10), (1000, 1, 10)],
+)
+def test_epochs_keep_the_number_of_steps_but_are_ten_at_least(count, batch_size, epochs):
+    assert TrainConfig(batch_size=batch_size).resolved(toy(count)).epochs == epochs
+
+
+def test_batch_size_above_the_data_is_refused_only_if_given():
+    small = toy(20)
+    assert TrainConfig().resolved(small).batch_size == len(small.train) == 17
+    assert TrainConfig(batch_size=17).resolved(small).batch_size == 17
+    with pytest.raises(UserError, match=r"batch size 18 .*17 examples.*--batch-size"):
+        TrainConfig(batch_size=18).resolved(small)

@@ -1,0 +1,196 @@
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vae_keras import UserError
+from vae_keras.data.text.vocabulary import (
+    END,
+    PADDING,
+    SPECIAL,
+    UNKNOWN,
+    WORD,
+    Vocabulary,
+    join_words,
+    load_vocabulary,
+    most_frequent,
+    split_words,
+)
+
+WORDS = "a cat's don't built-in 3.5 1,000 élan straße <name> слово x2".split()
+SMALL = Vocabulary((*SPECIAL, ".", "the", "cat", "sat"))
+
+
+@st.composite
+def printed_sentences(draw):
+    """Sentences as they are printed, whose spaces do not come from the code under test."""
+    words = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
+    bracketed = st.one_of(words, words.map("({})".format), words.map('"{}"'.format))
+    parts = draw(st.lists(bracketed, min_size=1, max_size=4))
+    joints = st.sampled_from([" ", ", ", "; ", "/", " – ", " = "])
+    text = parts[0] + "".join(draw(joints) + part for part in parts[1:])
+    return text + draw(st.sampled_from([".", "?", "!", "", "...", "%."]))
+
+
+# --- Words ---
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Don't stop.", ["don't", "stop", "."]),
+        (
+            "The state-of-the-art, (really)!",
+            ["the", "state-of-the-art", ",", "(", "really", ")", "!"],
+        ),
+        ("1,000 of 3.5 in 2.", ["1,000", "of", "3.5", "in", "2", "."]),
+        ("“Élan” is ‘élan’", ['"', "élan", '"', "is", "'", "élan", "'"]),
+        ("the ﬁle\u00a0name", ["the", "file", "name"]),
+        ("call <name> if a<b", ["call", "<name>", "if", "a", "<", "b"]),
+        ("and/or -5 a_b", ["and", "/", "or", "-", "5", "a", "_", "b"]),
+        ("¿Qué? «Oui»…", ["¿", "qué", "?", "«", "oui", "»", ".", ".", "."]),
+        (" \t\n", []),
+    ],
+)
+def test_words_and_marks(text, words):
+    assert split_words(text) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "he said: 'don't!' and left (quickly).",
+        "the classes' names, and/or 3.5% of $5",
+        'a "b" and "c d", [e]; {f}?',
+        "from parameters' names to arguments' values",
+        "see #5 – it's built-in",
+        'a lone" mark',
+    ],
+)
+def test_joined_words_are_spaced_as_in_print(text):
+    assert join_words(split_words(text)) == text
+
+
+@settings(deadline=None)
+@given(st.one_of(st.text(), st.text("aß3 .,'\"-/<>()[]$_!–’")))
+def test_joined_words_split_into_the_same(text):
+    words = split_words(text)
+    assert split_words(join_words(words)) == words
+
+
+# --- Tokens ---
+
+
+@settings(deadline=None)
+@given(st.lists(printed_sentences(), max_size=4))
+def test_decoding_gives_back_sentences_of_known_words(sentences):
+    vocabulary = most_frequent(map(split_words, sentences), least=1)
+    time = max((len(split_words(sentence)) for sentence in sentences), default=0) + 3
+    tokens = vocabulary.encode(sentences, time)
+    assert tokens.shape == (len(sentences), time) and tokens.dtype == np.int32
+    assert vocabulary.decode(tokens) == sentences
+
+
+def test_tokens_are_words_then_the_end_then_padding():
+    tokens = SMALL.encode(["The cat sat.", "The dog", ""], time=6)
+    np.testing.assert_array_equal(
+        tokens, [[4, 5, 6, 3, END, PADDING], [4, UNKNOWN, END, 0, 0, 0], [END, 0, 0, 0, 0, 0]]
+    )
+    assert SMALL.decode(tokens) == ["the cat sat.", "the <unk>", ""]
+
+
+def test_what_follows_the_end_is_not_read():
+    assert SMALL.decode([[5, END, 6, 6], [5, 6, PADDING, 4], [5, 6, 5, 6]]) == [
+        "cat",
+        "cat sat",
+        "cat sat cat sat",
+    ]
+
+
+def test_no_text_can_write_padding_or_the_end():
+    tokens = SMALL.encode(["the <end> cat <pad> sat <unk>"], time=8)
+    np.testing.assert_array_equal(tokens[0], [4, UNKNOWN, 5, UNKNOWN, 6, UNKNOWN, END, PADDING])
+
+
+def test_words_stand_by_frequency_then_alphabet():
+    sentences = [["b", "a", "c"], ["c", "a", "<end>"], ["c", "d", "<end>"]]
+    assert most_frequent(sentences, least=1).words == (*SPECIAL, "c", "a", "b", "d")
+    assert most_frequent(sentences, least=2).words == (*SPECIAL, "c", "a")
+    assert len(most_frequent([], least=1)) == len(SPECIAL)
+
+
+# --- On disk ---
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(), max_size=4))
+def test_saved_and_loaded_it_is_the_same(sentences):
+    vocabulary = most_frequent(map(split_words, sentences), least=1)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "vocabulary.txt")
+        vocabulary.save(file)
+        assert load_vocabulary(file) == vocabulary
+        assert file.read_text(encoding="utf-8").count("\n") == len(vocabulary)
+
+
+def test_tensorflow_alone_encodes_the_same_with_the_file(tmp_path):
+    sentences = [
+        "The cat's sat on a built-in mat, hasn't it?",
+        "“Élan” (or <name>) is 1,000 or 3.5 – and/or x2.",
+        "The cat sat.",
+    ]
+    vocabulary = most_frequent([*map(split_words, sentences[:2])], least=1)
+    vocabulary.save(tmp_path / "vocabulary.txt")
+    rows = tf.lookup.TextFileInitializer(
+        str(tmp_path / "vocabulary.txt"),
+        tf.string,
+        tf.lookup.TextFileIndex.WHOLE_LINE,
+        tf.int64,
+        tf.lookup.TextFileIndex.LINE_NUMBER,
+    )
+    table = tf.lookup.StaticHashTable(rows, UNKNOWN)
+    straight = tf.strings.regex_replace(sentences, "[“”]", '"')
+    lower = tf.strings.lower(straight, encoding="utf-8")
+    words = tf.strings.split(tf.strings.regex_replace(lower, WORD, r"\0 "))
+    ends = tf.fill([len(sentences), 1], tf.constant(END, tf.int64))
+    tokens = tf.concat([table.lookup(words), ends], axis=1).to_tensor(PADDING, shape=(None, 20))
+    np.testing.assert_array_equal(tokens, vocabulary.encode(sentences, 20))
+    assert np.count_nonzero(tokens == UNKNOWN) == 1  # the cat without her 's
+
+
+# --- Mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, ["No such file"]),
+        (b"", ["starts with <pad>"]),
+        (b"the\ncat\n", ["starts with <pad>", "'the'"]),
+        (b"<pad>\n<end>\n<unk>\nthe\nthe\n", ["'the' twice"]),
+        (b"<pad>\n<end>\n<unk>\nthe cat\n", ["'the cat'", "not one word"]),
+        (b"<pad>\n<end>\n<unk>\nThe\n", ["'The'", "lower case"]),
+        (b"<pad>\n<end>\n<unk>\n\nthe\n", ["''", "not one word"]),
+        ("<pad>\n<end>\n<unk>\nélan\n".encode("latin-1"), ["0xe9"]),
+    ],
+)
+def test_a_file_that_is_no_vocabulary(tmp_path, content, words):
+    file = tmp_path / "vocabulary.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UserError) as told:
+        load_vocabulary(file)
+    message = str(told.value)
+    assert "\n" not in message and all(word in message for word in [str(file), *words])
+
+
+def test_a_sentence_that_is_too_long():
+    assert SMALL.encode(["the cat sat"], time=4)[0, -1] == END
+    with pytest.raises(UserError, match=r"'the cat sat \. …' has 4 words and marks.* to 3"):
+        SMALL.encode(["the cat", "the cat sat."], time=4)
+    with pytest.raises(UserError, match="100,000 words"):
+        SMALL.encode(["cat " * 100_000], time=25)

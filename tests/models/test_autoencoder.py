@@ -1,0 +1,201 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.decomposition import PCA
+
+from vae_keras import VAE
+from vae_keras.data.images.archives import digits
+from vae_keras.networks import DenseNetwork, ResidualNetwork
+from vae_keras.objectives.likelihoods import Gaussian
+
+SHAPES = [(8, 8, 1), (13, 9, 1), (28, 28, 1), (32, 32, 3), (45, 37, 3), (64, 48, 3), (1, 5, 2)]
+
+
+def images(count, shape, seed=0):
+    return np.random.default_rng(seed).random((count, *shape), dtype="float32")
+
+
+@pytest.mark.parametrize("network", ["dense", "conv", "resnet"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_image_size_is_encoded_and_decoded(shape, network):
+    model = VAE(shape, latent_dim=3, network=network)
+    x = images(2, shape)
+    assert model.encode(x).shape == (2, 3)
+    assert model.decode(model.encode(x)).shape == x.shape
+    assert model(x).shape == x.shape
+
+
+@pytest.mark.parametrize("network", ["dense", "conv", "resnet"])
+def test_every_weight_has_a_part_in_the_loss(network):
+    model = VAE((29, 34, 1), latent_dim=3, network=network)
+    batch = model.prepare(images(4, (29, 34, 1)))
+    with tf.GradientTape() as tape:
+        loss = sum(model.objective(batch, training=False).values())
+    for weight in tape.gradient(loss, model.trainable_variables):
+        assert np.abs(weight).max() > 0
+
+
+def test_residual_blocks_add_to_what_they_are_given():
+    """With weights of 0 they add nothing: the network is one without blocks."""
+    bare, blocks = (ResidualNetwork(blocks=count).encoder((33, 40, 3)) for count in (0, 2))
+    convolutions = [layer for layer in blocks.layers if isinstance(layer, keras.layers.Conv2D)]
+    own = convolutions[-5:-1]  # two of each block; the last one is the neck
+    others = [layer for layer in blocks.layers if layer.weights and layer not in own]
+    for layer in own:
+        layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+    for layer, same in zip(others, [layer for layer in bare.layers if layer.weights], strict=True):
+        layer.set_weights(same.get_weights())
+    x = images(2, (33, 40, 3))
+    np.testing.assert_allclose(blocks(x), bare(x), atol=1e-6)
+
+
+def test_loss_is_the_negative_elbo_written_out():
+    model = VAE((8, 8, 1), latent_dim=2, beta=3.0)
+    model.compile("adam")
+    x, index = images(7, (8, 8, 1)), np.arange(7)
+    found = model.evaluate({"x": x, "index": index}, verbose=0, return_dict=True)
+
+    z_mean, z_log_var = (part.numpy().astype("float64") for part in model.encoder(x))
+    epsilon = model.noise(model.prepare({"x": x, "index": index}), (2,), training=False).numpy()
+    logits = model.decoder((z_mean + np.exp(z_log_var / 2) * epsilon).astype("float32")).numpy()
+    p = 1 / (1 + np.exp(-logits.astype("float64")))
+    reconstruction = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum((1, 2, 3)).mean()
+    kl = -0.5 * (1 + z_log_var - z_mean**2 - np.exp(z_log_var)).sum(1).mean()
+
+    assert found["reconstruction_loss"] == pytest.approx(reconstruction, rel=1e-5)
+    assert found["kl_loss"] == pytest.approx(kl, rel=1e-4)
+    assert found["loss"] == pytest.approx(reconstruction + 3 * kl, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_figures_do_not_depend_on_the_batch_size(batch_size):
+    model = VAE((8, 8, 1))
+    model.compile("adam")
+    data = {"x": images(64, (8, 8, 1)), "index": np.arange(64)}
+    whole = model.evaluate(data, batch_size=64, verbose=0, return_dict=True)
+    found = model.evaluate(data, batch_size=batch_size, verbose=0, return_dict=True)
+    assert found == pytest.approx(whole, rel=1e-5)
+
+
+def test_epoch_log_is_the_mean_over_examples_not_the_last_batch():
+    model = VAE((8, 8, 1))
+    model.compile(keras.optimizers.SGD(0.0))  # the weights stay: every batch has the same model
+    x = np.concatenate([np.zeros((64, 8, 8, 1)), np.ones((36, 8, 8, 1))]).astype("float32")
+    history = model.fit(x, batch_size=64, shuffle=False, verbose=0).history
+    per_example = [
+        model.evaluate(part, batch_size=64, verbose=0, return_dict=True)["reconstruction_loss"]
+        for part in (x[:64], x[64:])
+    ]
+    expected = 0.64 * per_example[0] + 0.36 * per_example[1]
+    assert history["reconstruction_loss"][0] == pytest.approx(expected, rel=0.02)
+    assert history["loss"][0] == pytest.approx(
+        history["reconstruction_loss"][0] + history["kl_loss"][0], rel=1e-5
+    )
+
+
+def test_training_noise_is_a_function_of_seed_and_step():
+    model = VAE((8, 8, 1), latent_dim=4, seed=5)
+    model.compile("adam")
+    model.optimizer.build(model.trainable_variables)
+    batch = model.prepare(images(3, (8, 8, 1)))
+    first = model.noise(batch, (4,), training=True).numpy()
+    assert np.array_equal(first, model.noise(batch, (4,), training=True).numpy())
+    model.optimizer.iterations.assign_add(1)
+    assert not np.array_equal(first, model.noise(batch, (4,), training=True).numpy())
+    other = VAE((8, 8, 1), latent_dim=4, seed=6)
+    other.compile("adam")
+    assert not np.array_equal(first, other.noise(batch, (4,), training=True).numpy())
+
+
+def test_targets_other_than_the_input_are_rebuilt():
+    model = VAE((8, 8, 1))
+    model.compile("adam")
+    x = images(20, (8, 8, 1))
+    to_itself = model.evaluate(x, x, verbose=0, return_dict=True)
+    to_black = model.evaluate(x, np.zeros_like(x), verbose=0, return_dict=True)
+    assert to_itself["kl_loss"] == to_black["kl_loss"]
+    assert to_itself["reconstruction_loss"] != to_black["reconstruction_loss"]
+
+
+def test_two_replicas_get_the_gradient_of_one():
+    """The weights after a step on two logical devices equal those after one on a single one."""
+    script = """
+import numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+from vae_keras import VAE
+x = np.random.default_rng(0).random((8, 8, 8, 1), dtype="float32")
+def kernel(strategy):
+    with strategy.scope():
+        keras.utils.set_random_seed(0)
+        model = VAE((8, 8, 1))
+        model.sampling.call = lambda inputs, epsilon: inputs[0]  # noise differs between replicas
+        model.compile(keras.optimizers.SGD(0.01))
+    logs = model.fit(x, batch_size=8, verbose=0).history
+    return model.trainable_variables[0].numpy(), logs["loss"][0]
+one = kernel(tf.distribute.get_strategy())
+two = kernel(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+np.testing.assert_allclose(one[0], two[0], atol=1e-6)
+np.testing.assert_allclose(one[1], two[1], rtol=1e-5)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        dict(image_shape=(8, 8, 1), network="conv", beta=0.5),
+        dict(image_shape=(9, 7, 3), likelihood=Gaussian("learned"), latent_dim=5),
+        dict(image_shape=(8, 8, 1), network=DenseNetwork((16,), "tanh"), likelihood=Gaussian(0.3)),
+        dict(image_shape=(13, 9, 3), network=ResidualNetwork(8, blocks=2, activation="relu")),
+    ],
+    ids=["conv", "learned sigma", "own units", "resnet"],
+)
+def test_saved_model_is_the_same_in_a_fresh_process(arguments, tmp_path):
+    model = VAE(**arguments)
+    model.compile(keras.optimizers.Adam(0.01))
+    x = images(32, model.image_shape)
+    model.fit(x, epochs=2, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "expected.npz", x=x, y=model(x), z=model.encode(x))
+    script = """
+import sys, numpy as np, keras, vae_keras
+model = keras.models.load_model(sys.argv[1] + "/model.keras")
+expected = np.load(sys.argv[1] + "/expected.npz")
+np.testing.assert_array_equal(model(expected["x"]), expected["y"])
+np.testing.assert_array_equal(model.encode(expected["x"]), expected["z"])
+assert int(model.optimizer.iterations) == 2, model.optimizer.iterations
+model.fit(expected["x"], epochs=3, initial_epoch=2, shuffle=False, verbose=0)
+np.savez(sys.argv[1] + "/weights.npz", *[w.numpy() for w in model.trainable_variables])
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    model.fit(
+        x, epochs=3, initial_epoch=2, shuffle=False, verbose=0
+    )  # with Adam's state, or the step differs
+    stored = np.load(tmp_path / "weights.npz")
+    for name, weight in zip(stored.files, model.trainable_variables):
+        assert np.array_equal(stored[name], weight.numpy())
+
+
+@pytest.mark.parametrize("sigma", ["learned", "optimal"])
+def test_linear_vae_reaches_the_likelihood_of_probabilistic_pca_on_digits(sigma):
+    """Lucas et al. 2019: the linear VAE's bound is tight at the maximum likelihood solution."""
+    x, steps = digits().train.arrays()[0], 2_000
+    keras.utils.set_random_seed(0)
+    model = VAE((8, 8, 1), 4, DenseNetwork(()), Gaussian(sigma))
+    schedule = keras.optimizers.schedules.CosineDecay(0.02, steps)
+    model.compile(keras.optimizers.Adam(schedule), steps_per_execution=50)
+    model.fit(tf.data.Dataset.from_tensors(x).repeat(steps), shuffle=False, verbose=0)
+    draws = [{"x": x, "index": np.arange(len(x)) + len(x) * k} for k in range(5)]
+    bounds = [model.evaluate(d, verbose=0, return_dict=True)["loss"] for d in draws]
+    pixels = x.reshape(len(x), -1)
+    exact = PCA(4).fit(pixels).score(pixels)  # Tipping and Bishop 1999
+    assert exact - 0.1 < -np.mean(bounds) < exact + 0.02  # nats per example

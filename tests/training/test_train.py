@@ -1,0 +1,220 @@
+import csv
+import filecmp
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import scipy.special
+import tensorflow as tf
+from PIL import Image
+
+from vae_keras import Dataset, TrainConfig, UserError, data, train
+from vae_keras.data.dataset import Examples
+from vae_keras.training.fitting import build, fit
+
+TRAIN = Path(__file__).parents[2] / "train.py"
+
+
+def history(folder):
+    with open(folder / "history.csv") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def weights(path):
+    return [weight.numpy() for weight in keras.models.load_model(path).weights]
+
+
+def test_training_lowers_the_loss_on_digits(digits_run):
+    rows = history(digits_run.folder.path)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
+    assert rows[-1]["val_loss"] < rows[0]["val_loss"] - 1  # it starts at the mean image
+    assert digits_run.metrics["test_loss"] < 26.5
+
+
+def test_run_leaves_what_the_readme_says(digits_run):
+    folder = digits_run.folder
+    assert folder.path.name == "digits_vae"
+    columns = "epoch,loss,reconstruction_loss,kl_loss,val_loss,val_reconstruction_loss,val_kl_loss"
+    assert folder.history.read_text().splitlines()[0] == columns
+    stored = json.loads(folder.config.read_text())
+    assert TrainConfig(**stored) == digits_run.config
+    assert None not in (stored["epochs"], stored["batch_size"], stored["network"])
+    assert set(folder.read_metrics()) >= {
+        *("test_loss", "test_reconstruction_loss", "test_kl_loss", "parameters", "train_seconds"),
+        *("images_per_second", "epochs", "data_kind", "versions"),
+    }
+    plots = {path.name for path in folder.plots.iterdir()}
+    assert plots == {
+        *(f"latent_{epoch:04d}.png" for epoch in range(1, 6)),
+        *("latent.gif", "samples.png", "reconstructions.png", "manifold.png", "loss_curves.png"),
+    }
+    assert len(list(folder.checkpoints.iterdir())) == 2
+
+
+def test_pictures_are_drawn(digits_run):
+    for path in digits_run.folder.plots.iterdir():
+        with Image.open(path) as image:
+            assert np.asarray(image.convert("L")).std() > 10, path
+            assert getattr(image, "n_frames", 1) == (5 if path.suffix == ".gif" else 1)
+
+
+def test_same_seed_gives_the_same_figures_and_another_does_not(digits_run, tmp_path):
+    again = train(TrainConfig(epochs=5, output_dir=tmp_path), verbose=0)
+    assert filecmp.cmp(again.folder.history, digits_run.folder.history, shallow=False)
+    other = train(TrainConfig(epochs=5, seed=1, output_dir=tmp_path), verbose=0)
+    assert other.history["loss"] != again.history["loss"]
+    assert other.folder.path.name == "digits_vae-2"
+
+
+def test_killed_run_resumes_bit_for_bit(digits_run, tmp_path):
+    command = [sys.executable, TRAIN, "--epochs", "5"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    checkpoints = tmp_path / "runs/digits_vae/checkpoints"
+    while not (checkpoints / "epoch_0002").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not (checkpoints / "epoch_0005").exists()
+    run = subprocess.run([sys.executable, TRAIN, "--resume"], cwd=tmp_path, capture_output=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == b""
+    folder = tmp_path / "runs/digits_vae"
+    assert filecmp.cmp(folder / "history.csv", digits_run.folder.history, shallow=False)
+    pairs = zip(weights(folder / "model.keras"), weights(digits_run.folder.model), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_resume_of_a_finished_run_says_so_and_goes_on_with_more_epochs(tmp_path, capsys):
+    config = TrainConfig(epochs=2, output_dir=tmp_path, name="short")
+    train(config, verbose=0)
+    capsys.readouterr()
+    train(config.replace(resume=True), verbose=2)
+    assert "complete (2 epochs)" in capsys.readouterr().out
+    longer = train(config.replace(resume=True, epochs=3), verbose=0)
+    assert longer.metrics["epochs"] == 3
+    assert len(longer.history["loss"]) == 3
+
+
+def test_run_that_was_stopped_while_finishing_is_finished(tmp_path):
+    config = TrainConfig(epochs=2, output_dir=tmp_path, name="run")
+    run = train(config, verbose=0)
+    run.folder.metrics.unlink()
+    (run.folder.checkpoints / ".epoch_0003-half").mkdir()
+    again = train(config.replace(resume=True), verbose=0)
+    assert again.metrics["test_loss"] == run.metrics["test_loss"]
+    assert not list(run.folder.checkpoints.glob(".*"))
+    shorter = train(config.replace(resume=True, epochs=1), verbose=0)
+    assert shorter.metrics["epochs"] == 2
+    assert json.loads(run.folder.config.read_text())["epochs"] == 2
+
+
+def test_resume_refuses_other_options(tmp_path):
+    config = TrainConfig(epochs=1, output_dir=tmp_path, name="run")
+    train(config, verbose=0)
+    with pytest.raises(UserError, match=r"beta 1\.0, not 4\.0"):
+        train(config.replace(resume=True, beta=4.0), verbose=0)
+
+
+def test_nothing_is_overwritten_unless_wanted(tmp_path):
+    config = TrainConfig(epochs=1, output_dir=tmp_path, name="run")
+    first = train(config, verbose=0)
+    with pytest.raises(UserError, match="exists"):
+        train(config, verbose=0)
+    second = train(config.replace(overwrite=True, seed=1), verbose=0)
+    assert second.history["loss"] != first.history["loss"]
+
+
+def test_nan_stops_the_run_and_leaves_the_last_good_checkpoint(tmp_path):
+    class Failing(Examples):
+        def shuffled_batches(self, batch_size, seed, first_epoch, epochs):
+            batches = super().shuffled_batches(batch_size, seed, first_epoch, epochs)
+
+            return batches.enumerate().map(
+                lambda step, batch: (
+                    batch | {"x": tf.where(step == 30, float("nan"), 1.0) * batch["x"]}
+                )
+            )
+
+    images = np.random.default_rng(0).random((640, 8, 8, 1), dtype="float32")
+    train_set, rest = Failing(images), Examples(images[:50])
+    dataset = Dataset("failing", train_set, rest, rest)
+    config = TrainConfig(epochs=4, batch_size=32, output_dir=tmp_path, name="nan")
+    with pytest.raises(UserError, match=r"nan in epoch 2, steps? .*learning.rate"):
+        train(config, dataset, verbose=0)
+    checkpoints = tmp_path / "runs/nan/checkpoints"
+    assert [path.name for path in checkpoints.iterdir()] == ["epoch_0001"]
+    assert all(np.isfinite(w).all() for w in weights(checkpoints / "epoch_0001/model.keras"))
+    assert not (tmp_path / "saved_models/nan").exists()
+
+
+def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(tmp_path):
+    config = TrainConfig(epochs=3, ema=0.9, output_dir=tmp_path, name="whole")
+    whole = train(config, verbose=0)
+    batches = whole.dataset.validation.batches()
+    validated = whole.model.evaluate(batches, verbose=0, return_dict=True)["loss"]
+    assert whole.history["val_loss"][-1] == pytest.approx(validated, rel=1e-6)
+    last = keras.models.load_model(whole.folder.last_checkpoint() / "model.keras")
+    averages = last.optimizer._model_variables_moving_average
+    saved = keras.models.load_model(whole.folder.model).trainable_variables
+    for average, weight, raw in zip(averages, saved, last.trainable_variables, strict=True):
+        assert np.array_equal(average, weight)
+        assert not np.array_equal(weight, raw)
+    train(config.replace(name="stopped"), verbose=0)
+    for path in (tmp_path / "runs/stopped/checkpoints").glob("epoch_0003"):
+        shutil.rmtree(path)
+    resumed = train(config.replace(name="stopped", resume=True), verbose=0)
+    for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_gradients_are_clipped_and_the_rate_stays(tmp_path):
+    dataset = data.load(TrainConfig())
+    config = TrainConfig(epochs=1, clip_norm=1e-3, schedule="constant").resolved(dataset)
+    model = build(config, dataset)
+    assert model.optimizer.global_clipnorm == 1e-3
+    fit(model, config, dataset, verbose=0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(config.learning_rate)
+    falling = build(config.replace(schedule="cosine"), dataset)
+    fit(falling, config, dataset, verbose=0)
+    assert float(falling.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_vae_starts_from_the_mean_image():
+    dataset = data.load(TrainConfig())
+    model = build(TrainConfig().resolved(dataset), dataset)
+    images = dataset.train.arrays()[0]
+    offset = scipy.special.expit(model.offset.offset.numpy())
+    np.testing.assert_allclose(offset, images.mean(axis=0).clip(1e-3, 1 - 1e-3), atol=1e-5)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 3])
+def test_latent_spaces_of_other_sizes_are_drawn_and_exported(latent_dim, tmp_path):
+    run = train(TrainConfig(epochs=1, latent_dim=latent_dim, output_dir=tmp_path), verbose=0)
+    assert (run.folder.plots / "manifold.png").exists()
+
+
+def test_colour_folder_trains_with_the_gaussian_likelihood(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for label in ("left", "right"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for number in range(20):
+            pixels = np.zeros((45, 37, 3), np.uint8)
+            half = slice(0, 18) if label == "left" else slice(18, None)
+            pixels[:, half] = rng.integers(100, 255, 3)
+            Image.fromarray(pixels).save(tmp_path / "images" / label / f"{number}.png")
+    config = TrainConfig(
+        dataset=f"folder:{tmp_path / 'images'}", image_size="45x37", epochs=5, output_dir=tmp_path
+    )
+    run = train(config, verbose=0)
+    assert run.config.likelihood == "gaussian"
+    assert run.dataset.class_names == ("left", "right")
+    assert run.model.image_shape == (45, 37, 3)
+    assert run.history["loss"][-1] < run.history["loss"][0]

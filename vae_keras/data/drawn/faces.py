@@ -1,0 +1,71 @@
+"""Cartoon faces that the package draws itself, so that the truth of every edit is known.
+
+A face is a row of factors: what it wears, the colours, the measures. `sample` draws the factors
+at random, all independent of each other; `draw` paints them. To edit is to change a factor and to
+paint again: `flipped` gives the very image that a model should have made of the first one.
+
+    factors = sample(1_000, seed=0)
+    bare = factors[~factors["hat"]]
+    before, after = draw(bare, 64), draw(flipped(bare, "hat"), 64)
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from vae_keras.data.dataset import Dataset, Examples, split_dataset
+from vae_keras.data.drawn.face_drawing import CHUNK, check_size, draw
+from vae_keras.data.drawn.face_factors import attributes, flipped, sample
+from vae_keras.errors import UserError
+from vae_keras.files import cache_folder, new_pixels, whole_file
+
+__all__ = ["attributes", "draw", "faces", "faces_dataset", "flipped", "sample"]
+
+VERSION = 2  # raise it when the same seed would give other pixels
+COUNT = 20_000
+FEWEST, MOST = 10, 10_000_000
+SEED = 0  # the data are the same for every run, whatever its seed
+LABEL = "glasses"
+NOTICED = 2.0  # seconds of drawing after which one wants to know how long it will take
+
+
+def faces_dataset(count: int, image_size: tuple[int, int]) -> Dataset:
+    """So many faces with all their attributes; the label is whether they wear glasses.
+
+    The factors of a split are `sample(count)[split.rows]`.
+    """
+    if image_size[0] != image_size[1]:
+        raise UserError(f"image size {image_size[0]}x{image_size[1]}: faces are square")
+    images, factors = faces(image_size[0], count, SEED)
+    names, values = attributes(factors)
+    examples = Examples(images, factors[LABEL].astype(np.int64), attributes=values)
+    class_names = (f"no {LABEL}", LABEL)
+    return split_dataset("faces", examples, class_names=class_names, attribute_names=names)
+
+
+def faces(image_size: int, count: int = COUNT, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
+    """The images, uint8 [count, image_size, image_size, 3], and the factors [count] of many faces.
+
+    They are kept on disk: drawn at the first use, and a memory map from then on.
+    """
+    check_size(image_size)
+    factors = sample(count, seed)
+    cache = cache_folder() / "faces" / f"{VERSION}-{image_size}-{count}-{seed}.npy"
+    if not cache.is_file():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(cache) as temporary:
+            _fill(temporary, factors, image_size)
+    return np.load(cache, mmap_mode="r"), factors
+
+
+def _fill(target: Path, factors, size):
+    """Draw the faces to the .npy file `target`, saying how long it takes if it takes long."""
+    start = time.perf_counter()
+    with new_pixels(target, (len(factors), size, size, 3)) as file:
+        for first in range(0, len(factors), CHUNK):
+            file.write(draw(factors[first : first + CHUNK], size).tobytes())
+            seconds = (time.perf_counter() - start) * len(factors) / CHUNK
+            if first == 0 and seconds > NOTICED:
+                about = f"about {seconds:.0f} s"
+                print(f"drawing {len(factors):,} faces of {size}×{size}, once: {about}", flush=True)

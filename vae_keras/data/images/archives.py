@@ -1,0 +1,245 @@
+"""Data sets in files of arrays: Keras's .npz layout, IDX files, and what Keras downloads."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from vae_keras.data.dataset import Dataset, Examples, split_dataset
+from vae_keras.errors import UserError
+
+LARGEST_LABEL = 65_535
+IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+IDX_IMAGES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
+CLASS_NAMES = {
+    "mnist": "0 1 2 3 4 5 6 7 8 9".split(),
+    "fashion_mnist": "T-shirt trouser pullover dress coat sandal shirt sneaker bag boot".split(),
+    "cifar10": "airplane automobile bird cat deer dog frog horse ship truck".split(),
+}
+
+
+def digits() -> Dataset:
+    """1,797 handwritten digits, 8×8 grey, from scikit-learn: no download. A fifth is the test."""
+    from sklearn.datasets import load_digits  # half a second that other data sets need not pay
+
+    archive = load_digits()
+    images = (archive.images / 16).astype(np.float32)[..., None]
+    examples = Examples(images, archive.target)
+    return split_dataset("digits", examples, class_names=CLASS_NAMES["mnist"], test_share=0.2)
+
+
+def keras_archive(name: str, data_dir: Path | None) -> Dataset:
+    """`mnist`, `fashion_mnist` or `cifar10`, from `data_dir` if it is there, else downloaded.
+
+    The file in `data_dir` may be `NAME.npz` in Keras's layout or, for the first two, IDX files;
+    those of Fashion-MNIST have the names of MNIST's and are looked for in a folder called after it.
+    """
+    names = CLASS_NAMES[name]
+    for folder in _places(name, data_dir):
+        if (folder / f"{name}.npz").is_file():
+            return npz(folder / f"{name}.npz", name, names)
+        is_fashion = "fashion" in folder.resolve().name.lower()
+        if name == "cifar10" or is_fashion != (name == "fashion_mnist"):
+            continue
+        for file in (folder / (stem + ending) for stem in IDX_IMAGES for ending in ("", ".gz")):
+            if file.is_file():
+                return idx(file, name, names)
+    return _downloaded(name, data_dir, names)
+
+
+def _places(name, data_dir):
+    if data_dir is None:
+        return []
+    if not data_dir.is_dir():
+        raise UserError(
+            f"data folder {str(data_dir)!r} does not exist: correct --data-dir "
+            "or VAE_KERAS_DATA_DIR"
+        )
+    return [data_dir, data_dir / name, data_dir / name.replace("_", "-")]
+
+
+def _downloaded(name, data_dir, class_names):
+    import keras
+
+    try:
+        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        where = f"not in {str(data_dir)!r}" if data_dir else "no --data-dir given"
+        raise UserError(
+            f"{name}: {where}, and the download failed ({_first_line(error)}): put {name}.npz in a "
+            "folder and name it with --data-dir, or use --dataset digits, which needs no download"
+        ) from error
+    train, test = _examples(name, x_train, y_train), _examples(name, x_test, y_test)
+    return split_dataset(name, train, test, class_names)
+
+
+def npz(path: Path, name: str | None = None, class_names=()) -> Dataset:
+    """An .npz file with `x_train` and, if there are any, `y_train`, `x_test` and `y_test`.
+
+    Images are [n, height, width] or [n, height, width, channels], uint8 or floats from 0 to 1;
+    labels are integers. Without `x_test` a tenth is set aside for the test.
+    """
+    path = _existing(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files if key[:2] in ("x_", "y_")}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("a member is not an array")
+    except Exception as error:  # a damaged zip or header raises errors of many kinds
+        if "Object arrays" in str(error):
+            raise UserError(
+                f"{path}: holds Python objects, which are not loaded because they can run code: "
+                "save plain numeric arrays"
+            ) from error
+        raise UserError(f"{path}: not a readable .npz file ({_first_line(error)})") from error
+    if "x_train" not in arrays:
+        found = ", ".join(arrays) or "none of x_train, y_train, x_test, y_test"
+        raise UserError(f"{path}: has no array x_train (found {found})")
+    train = _examples(f"{path}: x_train", arrays["x_train"], arrays.get("y_train"))
+    test = None
+    if "x_test" in arrays:
+        test = _examples(f"{path}: x_test", arrays["x_test"], arrays.get("y_test"))
+    return _dataset(path, name or path.stem, train, test, class_names)
+
+
+def amat(path: Path) -> Dataset:
+    """Binarised MNIST in text, `..._train.amat`: Larochelle's fixed draw. It has no labels.
+
+    Its lines are the pixels of an image, 0 or 1; `..._valid.amat` and `..._test.amat` stand beside.
+    """
+    parts = [
+        path.with_name(path.name.replace("train", part)) for part in ("train", "valid", "test")
+    ]
+    if len(set(parts)) < 3:
+        raise UserError(f"{path}: name the file of the training images, such as x_train.amat")
+    train, valid, test = map(_read_amat, parts)
+    return split_dataset(path.stem, Examples(np.concatenate([train, valid])), Examples(test))
+
+
+def _read_amat(path: Path) -> np.ndarray:
+    content = np.frombuffer(_existing(path).read_bytes(), np.uint8)
+    pixels = content[~np.isin(content, np.frombuffer(b" \t\r\n", np.uint8))] - ord("0")
+    if not len(pixels) or len(pixels) % 784 or pixels.max() > 1:
+        raise UserError(f"{path}: is not lines of 784 zeros and ones")
+    return pixels.reshape(-1, 28, 28, 1)
+
+
+def idx(path: Path, name: str | None = None, class_names=()) -> Dataset:
+    """An IDX file of images, plain or gzipped, with its labels and its t10k pair beside it.
+
+    They are found by their usual names (`train-images-idx3-ubyte` → `train-labels-idx1-ubyte`,
+    `t10k-images-idx3-ubyte`). Without a pair a tenth is set aside for the test.
+    """
+    path = _existing(path)
+    train = _idx_pair(path)
+    partner = _beside(path, ("train", "t10k"))
+    test = _idx_pair(partner) if partner else None
+    return _dataset(path, name or path.name.split(".")[0], train, test, class_names)
+
+
+def _dataset(path, name, train, test, class_names) -> Dataset:
+    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+        raise UserError(
+            f"{path}: test images are of shape {test.images.shape[1:]}, but training images of "
+            f"{train.images.shape[1:]}"
+        )
+    return split_dataset(name, train, test, class_names)
+
+
+def _idx_pair(path: Path) -> Examples:
+    labels = _beside(path, ("images", "labels"), ("idx3", "idx1"))
+    return _examples(str(path), read_idx(path), read_idx(labels) if labels else None)
+
+
+def _beside(path: Path, *replaced: tuple[str, str]) -> Path | None:
+    """The file beside `path` with parts of its name replaced, plain or gzipped, if there is one."""
+    name = path.name.removesuffix(".gz")
+    for old, new in replaced:
+        name = name.replace(old, new)
+    found = [path.with_name(name + ending) for ending in ("", ".gz")]
+    return next((file for file in found if file != path and file.is_file()), None)
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """The array in an IDX file (http://yann.lecun.com/exdb/mnist), plain or gzipped."""
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: not a readable IDX file ({_first_line(error)})") from error
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
+        raise UserError(f"{path}: not an IDX file (its first bytes are {content[:4].hex(' ')})")
+    kind, rank = np.dtype(IDX_TYPES[content[2]]), content[3]
+    start = 4 + 4 * rank
+    if not 1 <= rank <= 8 or len(content) < start:
+        raise UserError(f"{path}: truncated or damaged: its header says {rank} dimensions")
+    shape = np.frombuffer(content[4:start], ">u4").tolist()
+    wanted = start + math.prod(shape) * kind.itemsize
+    if 0 in shape:
+        raise UserError(f"{path}: is empty, of shape {tuple(shape)}")
+    if len(content) != wanted:
+        raise UserError(
+            f"{path}: truncated or damaged: its header speaks of {wanted:,} bytes, "
+            f"but there are {len(content):,}"
+        )
+    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def _examples(what: str, images: np.ndarray, labels: np.ndarray | None) -> Examples:
+    """Check images and labels and bring them to the form of `Examples`."""
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or 0 in images.shape:
+        raise UserError(
+            f"{what} has shape {images.shape}: it must be [n, height, width] or "
+            "[n, height, width, channels], and not empty"
+        )
+    if images.dtype == bool:
+        images = images.astype(np.float32)
+    elif np.issubdtype(images.dtype, np.integer):
+        low, high = images.min(), images.max()
+        if low < 0 or high > 255:
+            raise UserError(f"{what} has integers from {low} to {high}: they must be 0 to 255")
+        images = images.astype(np.uint8)
+    elif np.issubdtype(images.dtype, np.floating):
+        images = _checked_floats(what, images)
+    else:
+        raise UserError(f"{what} is of type {images.dtype}: use uint8, or floats from 0 to 1")
+    return Examples(images, None if labels is None else _checked_labels(what, labels, len(images)))
+
+
+def _checked_floats(what, images):
+    low, high = images.min(), images.max()  # NaN if any value is
+    if np.isnan(low):
+        raise UserError(f"{what} has {np.isnan(images).sum():,} values that are NaN: replace them")
+    if low < 0 or high > 1:
+        raise UserError(
+            f"{what} has floats from {low:g} to {high:g}: they must lie in [0, 1] "
+            "(divide by 255, or store uint8)"
+        )
+    return images.astype(np.float32)
+
+
+def _checked_labels(what, labels, count):
+    if labels.ndim == 2 and labels.shape[1] == 1:  # the form of CIFAR's labels
+        labels = labels[:, 0]
+    if labels.shape != (count,):
+        raise UserError(f"{what} has {count:,} images but labels of shape {labels.shape}")
+    is_integer = np.issubdtype(labels.dtype, np.integer)
+    if not is_integer or labels.min() < 0 or labels.max() > LARGEST_LABEL:
+        found = f"{labels.min()} to {labels.max()}" if is_integer else labels.dtype
+        raise UserError(f"{what}: labels must be integers from 0, not {found}")
+    return labels.astype(np.int64)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"file {str(path)!r} does not exist")
+    return path
+
+
+def _first_line(error) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

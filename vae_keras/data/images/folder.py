@@ -1,0 +1,210 @@
+"""A folder of images: any size and format that Pillow reads, streamed from a resized cache."""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from vae_keras.data.dataset import Dataset, Examples, split_dataset
+from vae_keras.data.images.attributes import column_names, next_cells, table_rows, values_by_image
+from vae_keras.errors import UserError
+from vae_keras.files import cache_folder, new_pixels, whole_folder, write_text
+
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+COLOR_MODES = ("auto", "grayscale", "rgb")
+STUBS = ("BUFR", "GRIB", "HDF5", "MPEG")  # Pillow knows these formats but cannot decode them
+CHUNK = 2_000  # images between two lines of progress
+CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
+ATTRIBUTES = "attributes.csv"
+WORDS = {"true": 1.0, "false": 0.0}
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class Crop(NamedTuple):
+    """The part that is wanted of images that all have one size, in pixels."""
+
+    size: tuple[int, int]  # width, height
+    box: tuple[int, int, int, int]  # left, top, right, bottom
+
+
+def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") -> Dataset:
+    """All images below `path`, cropped to the shape and resized to `image_size` (height, width).
+
+    The folders directly below `path` are the labels, unless some images lie in none of them.
+    With `color_mode` "auto" the images are grey if every one of them is.
+
+    A file attributes.csv in `path` gives the attributes: UTF-8, its first line file,NAME,NAME,…,
+    then a line for each image, whose path is relative to `path`, with numbers, true or false.
+    A column of -1 and 1 alone becomes one of 0 and 1.
+
+    The resized images are kept on disk, so only the first use reads every file; from then on
+    batches are read from there, and the memory does not grow with the number of images.
+    """
+    files = image_files(path)
+    attribute_names, attributes = _attributes(path, files)  # first: they are checked in a moment
+    images = resized(path, files, image_size, color_mode)
+    parts = [file.relative_to(path).parts for file in files]
+    class_names, labels = (), None
+    if all(len(part) > 1 for part in parts):
+        class_names, labels = np.unique([part[0] for part in parts], return_inverse=True)
+    name = path.resolve().name or "folder"
+    return split_dataset(
+        name,
+        Examples(images, labels, attributes=attributes),
+        class_names=[str(name) for name in class_names],
+        attribute_names=attribute_names,
+    )
+
+
+def image_files(path: Path) -> list[Path]:
+    """The images below a folder that Pillow reads by their endings, sorted. Raises UserError."""
+    if not path.is_dir():
+        raise UserError(f"folder {str(path)!r} does not exist")
+    formats = Image.registered_extensions()
+    endings = {e for e, name in formats.items() if name in Image.OPEN and name not in STUBS}
+    files = sorted(
+        Path(parent, name)
+        for parent, _, names in os.walk(path)
+        for name in names
+        if Path(name).suffix.lower() in endings
+    )
+    files = [file for file in files if not _is_hidden(file.relative_to(path))]
+    if not files:
+        content = "has no images that Pillow can read" if any(path.iterdir()) else "is empty"
+        raise UserError(f"folder {str(path)!r} {content}: give a folder of .png, .jpg, … files")
+    return files
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _all_grey(files) -> bool:
+    for file in files:
+        with _opened(file) as image:  # reads the header only
+            if image.mode not in GREY_MODES:
+                return False
+    return True
+
+
+def resized(
+    path: Path, files: list[Path], image_size, color_mode, crop: Crop | None = None
+) -> np.ndarray:
+    """The resized `files` of the folder `path`, as a memory map of the cache.
+
+    It is uint8 [n, height, width, channels]. Raises UserError for an image that cannot be read or,
+    with `crop`, is of another size.
+    """
+    state = [_state(file, path) for file in files]
+    made_of = [CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state]
+    key = json.dumps(made_of if crop is None else [*made_of, crop])
+    cache = cache_folder() / "folders" / hashlib.sha256(key.encode()).hexdigest()[:24]
+    if not cache.is_dir():
+        if color_mode == "auto":
+            color_mode = "grayscale" if _all_grey(files) else "rgb"
+        with whole_folder(cache) as temporary:
+            _fill(temporary / "images.npy", files, image_size, color_mode, crop)
+            write_text(temporary / "source.txt", f"{path.resolve()}\n")
+    return np.load(cache / "images.npy", mmap_mode="r")
+
+
+def _state(file: Path, folder: Path) -> list:
+    """What changes when the file does."""
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    return [str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns]
+
+
+def _fill(target: Path, files, image_size, color_mode, crop):
+    """Write every file, resized, to the .npy file `target`, saying first what is done."""
+    shape = (len(files), *image_size, 1 if color_mode == "grayscale" else 3)
+    print(f"resizing {len(files):,} images to {'×'.join(map(str, shape[1:]))}, once:", flush=True)
+    start = time.perf_counter()
+    workers = os.cpu_count() or 1  # Pillow decodes and resizes without holding Python's lock
+    with new_pixels(target, shape) as file, concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for first in range(0, len(files), CHUNK):
+            chunk = files[first : first + CHUNK]
+            for pixels in pool.map(lambda f: read_pixels(f, image_size, color_mode, crop), chunk):
+                file.write(pixels.tobytes())
+            seconds = time.perf_counter() - start
+            print(f"  {first + len(chunk):,} of {len(files):,}, {seconds:.0f} s", flush=True)
+
+
+def read_pixels(file: Path, image_size, color_mode, crop: Crop | None = None) -> np.ndarray:
+    """The image in `file`, or the part of it, as uint8 [height, width, channels], upright."""
+    with _opened(file) as image:
+        if crop is not None and image.size != crop.size:
+            found, wanted = ("×".join(map(str, size)) for size in (image.size, crop.size))
+            raise UserError(f"image {str(file)!r} is {found} pixels, not {wanted}: replace it")
+        try:
+            image.load()
+            image = image if crop is None else image.crop(crop.box)
+            return as_pixels(ImageOps.exif_transpose(image), image_size, color_mode)
+        except Exception as error:  # decoders raise errors of many kinds
+            raise _unreadable(file, error) from error
+
+
+def as_pixels(image: Image.Image, image_size, color_mode) -> np.ndarray:
+    """A Pillow image as uint8 [height, width, channels]: cropped, resized, on white if clear."""
+    height, width = image_size
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow would cut these off at 255: 16-bit grey is scaled instead, and so are floats to 1.
+        values = np.asarray(image, np.float32)
+        is_16_bit = image.mode.startswith("I;16") or values.max() > 255
+        scale = 1 / 257 if is_16_bit else 255 if image.mode == "F" and values.max() <= 1 else 1
+        image = Image.fromarray((values * scale).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("L" if color_mode == "grayscale" else "RGB")
+    image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(image).reshape(height, width, -1)
+
+
+def _opened(file: Path) -> Image.Image:
+    try:
+        return Image.open(file)
+    except Exception as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file, error) -> UserError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return UserError(f"image {str(file)!r} cannot be read ({reason}): repair or remove it")
+
+
+def _attributes(path: Path, files) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """The names [k] and values, float32 [n, k], in attributes.csv: nothing and None without it."""
+    table = path / ATTRIBUTES
+    if not table.is_file():
+        return (), None
+    rows = table_rows(table)
+    first, *header = next_cells(table, rows)
+    if first != "file":
+        raise UserError(f"{table}: starts with {first!r}: its first line must be file,NAME,NAME,…")
+    names = column_names(table, header)
+    images = [file.relative_to(path).as_posix() for file in files]
+    values = values_by_image(table, rows, images, names, _number, "a number, true or false")
+    is_sign = (np.abs(values) == 1).all(axis=0)
+    values[:, is_sign] = values[:, is_sign] > 0
+    return names, values
+
+
+def _number(cell: str) -> float:
+    """The number that a cell means. Raises KeyError(cell)."""
+    word = cell.strip().lower()
+    try:
+        number = WORDS[word] if word in WORDS else float(word)
+    except ValueError:
+        raise KeyError(cell) from None
+    if not abs(number) <= LARGEST:  # also NaN
+        raise KeyError(cell)
+    return number

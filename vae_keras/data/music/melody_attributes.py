@@ -1,0 +1,24 @@
+"""What can be said of a melody in numbers: how many notes, how high, which way it goes."""
+
+import numpy as np
+
+from vae_keras.data.music.melody_tokens import FIRST_PITCH, SILENCE, sounding
+
+NAMES = ("notes", "mean_pitch", "pitch_range", "contour")
+
+
+def attributes(windows: np.ndarray) -> np.ndarray:
+    """The attributes NAMES of windows [n, steps]: float32 [n, 4].
+
+    `notes` are note-ons. The others are in semitones, of what sounds step by step: `contour` is by
+    how much the second half lies higher than the first. What silence does not have is 0.
+    """
+    pitches = np.ma.masked_equal(sounding(windows), SILENCE)
+    first, second = np.split(pitches, [windows.shape[1] // 2], axis=1)
+    columns = [
+        (windows >= FIRST_PITCH).sum(axis=1),
+        pitches.mean(axis=1),
+        pitches.max(axis=1) - pitches.min(axis=1),
+        second.mean(axis=1) - first.mean(axis=1),
+    ]
+    return np.stack([np.ma.filled(column, 0) for column in columns], axis=1).astype(np.float32)

@@ -1,0 +1,261 @@
+"""MIDI files: melodies of one's own to learn from, and those of a model to listen to.
+
+What becomes of a file:
+
+- Each channel of each track is a tune of its own, but for the drums (channel 10).
+- Where notes sound together the highest is the melody: of notes that begin together the others are
+  left out, and so is one that begins below another which sounds on for more than a sixteenth. A
+  note ends when the next one of the melody begins.
+- The tempo is ignored, for steps are parts of a beat. Notes are moved to the nearest sixteenth; a
+  file is left out if fewer than NEAR_SHARE of them begin within NEAR sixteenths of one.
+- Bars are those of the metres that the file states, 4/4 where it states none. A bar within which
+  the metre changes is in no window.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import mido
+import numpy as np
+
+from vae_keras.data.music.melody_set import VERSION, LeftOut, Melodies, gathered
+from vae_keras.data.music.melody_tokens import STEPS, Note, to_notes, to_tokens
+from vae_keras.data.music.melody_windows import Bar, Tune, bar_length, window_steps
+from vae_keras.errors import UserError
+from vae_keras.files import cache_folder, whole_file
+
+ENDINGS = (".mid", ".midi")
+DRUMS = 9  # channel 10, counted from 0
+STEPS_PER_BEAT = 4  # a beat is a quarter note
+LONGEST = 10_000  # beats: more than an hour at 120 a minute
+MOST_EVENTS = 100_000
+LARGEST = 500_000  # bytes: so many events mostly take less, and to read more takes long
+NEAR, NEAR_SHARE = 0.25, 0.8
+NOTICED = 2.0  # seconds of reading after which one wants to know how long it will take
+TICKS_PER_BEAT = 480  # in the files that are written
+TEMPOS = (4, 1_000)  # beats a minute: what a file can state, and what one can hear
+VELOCITY = 90
+
+
+class NotUsable(Exception):
+    """Why a file is left out: "that cannot be read", "with drums alone", …"""
+
+
+class Piece(NamedTuple):
+    """A MIDI file, in sixteenths."""
+
+    lines: dict[str, list[Note]]  # the melody of each channel of each track
+    bars: list[Bar]
+    end: int
+
+
+def midi_folder(path: Path, metre: str | None = None) -> Melodies:
+    """The melodies of all .mid and .midi files below `path` that are in a metre.
+
+    For None they are those in 4/4, 2/2 and 2/4, whose windows have 32 steps. All tunes of a file
+    are on one side of the split. The first use reads the files and keeps the windows on disk.
+    Raises UserError, with what was left out, if too little is usable.
+    """
+    window_steps(metre)  # raises for a metre that is none
+    files = midi_files(path)
+    state = [[str(f.relative_to(path)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+    key = json.dumps([VERSION, str(path.resolve()), metre, state])
+    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+    cache = cache_folder() / "melodies" / f"midi-{name}.npz"
+    if not cache.is_file():
+        left_out = LeftOut()
+        tunes = _tunes(path, files, left_out)
+        gathered(f"midi:{path}", tunes, metre, _file, left_out).save(cache)
+        print(f"left out of {len(files):,} MIDI files in {path}: {left_out}", flush=True)
+    return Melodies.load(cache)
+
+
+def midi_files(path: Path) -> list[Path]:
+    """The MIDI files below a folder, by their endings, sorted. Raises UserError."""
+    if not path.is_dir():
+        raise UserError(f"folder {str(path)!r} does not exist")
+    found = (Path(parent, name) for parent, _, names in os.walk(path) for name in names)
+    files = sorted(
+        file
+        for file in found
+        if file.suffix.lower() in ENDINGS
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not files:
+        raise UserError(f"folder {str(path)!r} has no MIDI files: give one with .mid files")
+    return files
+
+
+def _tunes(path, files, left_out) -> Iterator[Tune]:
+    """The melodies of all files that can be used. Says how long it takes if it takes long."""
+    start, is_told = time.perf_counter(), False
+    for done, file in enumerate(files):
+        seconds = time.perf_counter() - start
+        if done and seconds > NOTICED and not is_told:
+            about = f"about {seconds * len(files) / done:.0f} s"
+            print(f"reading {len(files):,} MIDI files, once: {about}", flush=True)
+            is_told = True
+        name = str(file.relative_to(path))
+        try:
+            piece = read_piece(file)
+        except NotUsable as reason:
+            left_out.add(f"files {reason}", name)
+            continue
+        for line, notes in piece.lines.items():
+            yield Tune(file.stem, f"{name}, {line}", notes, piece.bars)
+
+
+def _file(tune: Tune) -> str:
+    return tune.source.rpartition(", track")[0]
+
+
+def read_midi(path: Path, steps: int = STEPS) -> np.ndarray:
+    """The melody of a file from its beginning, cut into windows [n, steps] one after another.
+
+    It is the channel with the most notes. The last window is filled up with silence. Raises
+    UserError.
+    """
+    try:
+        piece = read_piece(path)
+    except NotUsable as reason:
+        raise UserError(f"{str(path)!r} is a file {reason}: give another MIDI file") from reason
+    notes = max(piece.lines.values(), key=len)
+    return np.stack([_window(notes, start, steps) for start in range(0, piece.end, steps)])
+
+
+def _window(notes, start, steps):
+    return to_tokens([note._replace(start=note.start - start) for note in notes], steps)
+
+
+def read_piece(path: Path) -> Piece:
+    """What a MIDI file has, as melodies. Raises NotUsable."""
+    file = _opened(path)
+    tracks = [_timed(track) for track in file.tracks]
+    end = max((track[-1][0] for track in tracks if track), default=0)
+    if sum(map(len, tracks)) > MOST_EVENTS:
+        raise NotUsable(f"of more than {MOST_EVENTS:,} events")
+    if end > LONGEST * file.ticks_per_beat:
+        raise NotUsable(f"longer than {LONGEST:,} beats")
+    step = file.ticks_per_beat / STEPS_PER_BEAT
+    lines = {
+        f"track {number}, channel {channel + 1}": notes
+        for number, track in enumerate(tracks, start=1)
+        for channel, notes in _played(track).items()
+    }
+    drums = [line for line in lines if line.endswith(f"channel {DRUMS + 1}")]
+    melodies = {line: _melody(lines[line], step) for line in lines if line not in drums}
+    if not melodies:
+        raise NotUsable("with drums alone" if drums else "without notes")
+    starts = np.array([start for line in melodies for _, start, _ in lines[line]]) / step
+    if np.mean(np.abs(starts - np.rint(starts)) <= NEAR) < NEAR_SHARE:
+        raise NotUsable("whose notes are not near sixteenths")
+    last = max(notes[-1].start + notes[-1].length for notes in melodies.values())
+    return Piece(melodies, _bars(tracks, step, last), max(last, round(end / step)))
+
+
+def _opened(path) -> mido.MidiFile:
+    try:
+        is_small = path.stat().st_size <= LARGEST
+        file = mido.MidiFile(path, clip=True) if is_small else None
+    except Exception as error:  # mido raises errors of many kinds for what is no MIDI file
+        raise NotUsable("that cannot be read") from error
+    if file is None:
+        raise NotUsable(f"of more than {LARGEST:,} bytes")
+    if file.type == 2:
+        raise NotUsable("whose tracks are not played together (type 2)")
+    if file.ticks_per_beat <= 0:
+        raise NotUsable("whose times are not in beats")
+    return file
+
+
+def _timed(track) -> list[tuple[int, mido.Message]]:
+    """The events of a track, each with its time in ticks."""
+    return list(zip(itertools.accumulate(event.time for event in track), track))
+
+
+def _played(track) -> dict[int, list[tuple[int, int, int]]]:
+    """The notes of each channel in a track: pitch, start and end in ticks."""
+    played, begun = {}, {}
+    for now, event in track:
+        if event.type in ("note_on", "note_off"):
+            key = event.channel, event.note
+            if key in begun:  # a note that begins again ends first
+                played.setdefault(event.channel, []).append((event.note, begun.pop(key), now))
+            if event.type == "note_on" and event.velocity > 0:
+                begun[key] = now
+    for (channel, pitch), start in begun.items():  # that nothing ends
+        played.setdefault(channel, []).append((pitch, start, track[-1][0]))
+    return played
+
+
+def _melody(played, step) -> list[Note]:
+    """The highest of the notes that sound together, moved to the nearest steps."""
+    notes = [Note(p, round(start / step), round(end / step)) for p, start, end in played]
+    melody = []
+    for pitch, start, end in sorted(notes, key=lambda note: (note.start, -note.pitch)):
+        end = max(end, start + 1)
+        if melody:
+            before = melody[-1]
+            sounds_for = before.start + before.length - start
+            if start == before.start or (pitch < before.pitch and sounds_for > 1):
+                continue
+            if sounds_for > 0:
+                melody[-1] = before._replace(length=start - before.start)
+        melody.append(Note(pitch, start, end - start))
+    return melody
+
+
+def _bars(tracks, step, end) -> list[Bar]:
+    """The bars up to the step `end`."""
+    metres = {0: "4/4"}
+    for now, event in sorted(itertools.chain(*tracks), key=lambda timed: timed[0]):
+        metre = f"{event.numerator}/{event.denominator}" if event.type == "time_signature" else ""
+        if metre and metre != [*metres.values()][-1]:
+            metres[round(now / step)] = metre
+    bars = []
+    for start, until in itertools.pairwise([*metres, math.inf]):
+        metre = metres[start]
+        length = bar_length(metre) or max(1, min(until, end) - start)  # one bar: no window of it
+        for first in range(start, min(until, end), length):
+            bars.append(Bar(metre, first, min(length, until - first)))
+    return bars
+
+
+def write_midi(tokens: np.ndarray, path: Path, tempo: float = 120, program: int = 0):
+    """Write windows [steps] or [n, steps], one after another, to a MIDI file, whole or not at all.
+
+    `tempo` is in quarter notes a minute; `program` is the instrument, 0 to 127, of General MIDI.
+    Raises UserError.
+    """
+    slowest, fastest = TEMPOS
+    if not slowest <= tempo <= fastest:
+        raise UserError(f"tempo {tempo}: must be {slowest} to {fastest:,} beats a minute")
+    if program not in range(128):
+        raise UserError(f"program {program}: must be 0 to 127")
+    track = mido.MidiTrack()
+    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))
+    track.append(mido.Message("program_change", program=program))
+    track.extend(_events(np.atleast_2d(tokens), TICKS_PER_BEAT // STEPS_PER_BEAT))
+    file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track])
+    with whole_file(path) as temporary:
+        file.save(temporary)
+
+
+def _events(windows, ticks) -> Iterator[mido.Message]:
+    """The notes of windows, and an end of the track where the last window ends."""
+    now = 0
+    for number, window in enumerate(windows):
+        for pitch, start, length in to_notes(window):
+            begin = (number * len(window) + start) * ticks
+            yield mido.Message("note_on", note=pitch, velocity=VELOCITY, time=begin - now)
+            yield mido.Message("note_off", note=pitch, time=length * ticks)
+            now = begin + length * ticks
+    yield mido.MetaMessage("end_of_track", time=windows.size * ticks - now)

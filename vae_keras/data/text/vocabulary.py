@@ -1,0 +1,143 @@
+"""Words as numbers and back: what a model of sentences reads and writes."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+
+from vae_keras.errors import UserError
+from vae_keras.files import write_text
+
+SPECIAL = ("<pad>", "<end>", "<unk>")
+PADDING, END, UNKNOWN = range(len(SPECIAL))
+
+
+# One pattern for Python and for tf.strings.regex_replace: it needs nothing that RE2 has not.
+MARKS = "!-/:-@\\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f"  # ASCII, Latin, general, CJK
+LETTERS = f"[^\\s{MARKS}]"
+WORD = f"<[a-z]+>|{LETTERS}+(?:['-]{LETTERS}+|[.,][0-9]{LETTERS}*)*|\\S"
+CURLED = str.maketrans("‘’‛“”„‟", '\'\'\'""""')
+FOLLOWS = frozenset(".,;:!?)]}%/")  # no space before these
+LEADS = frozenset("([{$#/")  # none after these
+QUOTES = "\"'"
+
+
+def split_words(text: str) -> list[str]:
+    """The words and marks of a text in lower case: each mark that joins no word is one of its own.
+
+    Apostrophes and hyphens join words (don't, built-in), points and commas numbers (3.5), angle
+    brackets a placeholder (<name>). Forms of one character are made one (Unicode's NFKC) and
+    quotation marks straight.
+    """
+    return re.findall(WORD, unicodedata.normalize("NFKC", text).translate(CURLED).lower())
+
+
+def join_words(words: Iterable[str]) -> str:
+    """The text that `split_words` gives these words for, spaced as it would be printed."""
+    words = list(words)
+    text, glued = "", True
+    for word, opens in zip(words, _opening(words)):
+        closes = word in FOLLOWS or (word in QUOTES and not opens)
+        text += word if glued or closes else f" {word}"
+        glued = word in LEADS or opens
+    return text
+
+
+def _opening(words: list[str]) -> Iterator[bool]:
+    """For each word whether it is a quotation mark that another one closes.
+
+    An apostrophe after an s is none (the classes' names), unless it closes.
+    """
+    left, is_open = Counter(word for word in words if word in QUOTES), Counter()
+    for before, word in zip(["", *words], words):
+        left[word] -= 1
+        may_open = word in QUOTES and not (word == "'" and before.endswith("s"))
+        is_open[word] = may_open and not is_open[word] and left[word] > 0
+        yield is_open[word]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that have a number: `words[token]`, of which the first are padding, end, unknown.
+
+    Raises UserError for words that no sentence can be made of.
+    """
+
+    words: tuple[str, ...]
+
+    def __post_init__(self):
+        if self.words[: len(SPECIAL)] != SPECIAL:
+            raise UserError(f"a vocabulary starts with {', '.join(SPECIAL)}, not {self.words[:3]}")
+        twice = next((word for word, times in Counter(self.words).items() if times > 1), None)
+        if twice is not None:
+            raise UserError(f"a vocabulary has {twice!r} twice: remove one")
+        odd = next((word for word in self.words if split_words(word) != [word]), None)
+        if odd is not None:
+            raise UserError(f"a vocabulary has {odd!r}, which is not one word in lower case")
+
+    def __len__(self):
+        return len(self.words)
+
+    @cached_property
+    def _tokens(self) -> dict[str, int]:
+        """Padding and end are no words that a text could have."""
+        return {word: token for token, word in enumerate(self.words) if token >= UNKNOWN}
+
+    def encode(self, sentences: Iterable[str], time: int) -> np.ndarray:
+        """Sentences as int32 [n, time]: the words, the end, and padding; a rare word is unknown.
+
+        Raises UserError for a sentence of more than `time` - 1 words.
+        """
+        return self.encode_words(map(split_words, sentences), time)
+
+    def encode_words(self, sentences: Iterable[list[str]], time: int) -> np.ndarray:
+        """What `encode` gives for sentences that are split into words already."""
+        sentences = list(sentences)
+        tokens = np.full((len(sentences), time), PADDING, np.int32)
+        for row, words in zip(tokens, sentences):
+            if len(words) >= time:
+                start = " ".join(words[:6])
+                raise UserError(
+                    f"sentence '{start} …' has {len(words):,} words and marks: "
+                    f"shorten it to {time - 1}"
+                )
+            row[: len(words)] = [self._tokens.get(word, UNKNOWN) for word in words]
+            row[len(words)] = END
+        return tokens
+
+    def decode(self, tokens) -> list[str]:
+        """The sentence of each row of integers [n, time], up to its first end or padding."""
+        return [
+            join_words(self.words[token] for token in takewhile(_is_word, row))
+            for row in np.asarray(tokens).tolist()
+        ]
+
+    def save(self, path):
+        """Write one word a line, UTF-8: what tf.lookup.TextFileInitializer reads."""
+        write_text(path, "".join(f"{word}\n" for word in self.words))
+
+
+def _is_word(token: int) -> bool:
+    return token not in (PADDING, END)
+
+
+def most_frequent(sentences: Iterable[list[str]], least: int) -> Vocabulary:
+    """The vocabulary of the words that come at least so many times, the most frequent first."""
+    counts = Counter(word for words in sentences for word in words)
+    frequent = [word for word, times in counts.items() if times >= least and word not in SPECIAL]
+    return Vocabulary((*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))))
+
+
+def load_vocabulary(path: Path) -> Vocabulary:
+    """The vocabulary that `Vocabulary.save` has written. Raises UserError for another file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        return Vocabulary(tuple(text.removesuffix("\n").split("\n")))
+    except (OSError, UnicodeDecodeError, UserError) as error:
+        raise UserError(f"{path}: not a readable vocabulary ({error}): restore it") from error

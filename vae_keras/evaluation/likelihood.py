@@ -1,0 +1,137 @@
+"""Estimates of −log p(x)."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from vae_keras.errors import UserError
+from vae_keras.latent.codes import posterior
+from vae_keras.models import noise
+from vae_keras.models.autoencoder import Batch
+from vae_keras.objectives.divergences import kl_to_standard_normal
+
+DRAWS = 50  # of one example at a time: what the memory holds, whatever the number of samples
+ROWS = 1_000  # examples × draws in one pass of the decoder
+MOST_ERROR = 0.5  # nats: beyond, one draw outweighs the others; 1 if it is the only one that counts
+
+
+def likelihood_figures(model, examples, samples: int, progress=None) -> dict[str, np.ndarray]:
+    """The negative ELBO and the importance-weighted estimate of −log p(x) of each example.
+
+    From `samples` draws of q(z|x): `negative_elbo` = `reconstruction_loss` + `kl_loss` (the latter
+    in closed form), and `nll`, Burda et al. 2016 (Importance weighted autoencoders), equation 8: an
+    upper bound that falls towards the truth with the number of samples. `nll_error` is the standard
+    error that its sampling leaves. All in nats, [n] each.
+
+    The draws depend on the model's seed and the example alone and are summed up as they come: the
+    memory does not grow with their number. `progress(done, all)` is called as it goes on.
+    """
+    found = _streamed(_estimator(model, examples), examples, samples, progress)
+    kl = kl_to_standard_normal(*posterior(model, examples)).numpy()
+    elbo = found["reconstruction_loss"] + kl
+    return {"negative_elbo": elbo, "kl_loss": kl, **found}
+
+
+def convergence(model, examples, samples: int, naive_samples: int, progress=None) -> list[dict]:
+    """Three estimates of −log p(x), averaged over `examples`, for 1, 10, 100 … samples.
+
+    `importance_weighted`, with draws of q(z|x). `naive` Monte Carlo: the logarithm of the mean of
+    p(x|z) over draws of the prior. All tend to the truth, but most draws of the prior have nothing
+    to do with x, and q(z|x) hardly ever draws a second place that x may come from, so that its
+    estimate can stay too high and its error too small. `defensive` importance weighting draws from
+    either with probability ½ (Hesterberg 1995) and has neither fault where the code is small.
+
+    One row {"samples": n, "importance_weighted": nats, …} for each n, with the standard errors of
+    the sampling as `..._error`, or None where a single draw has most of the weight. The first ends
+    at `samples`, the others at `naive_samples`.
+    """
+    estimates = {
+        "importance_weighted": (_estimator(model, examples), samples),
+        "naive": (_estimator(model, examples, noise.PRIOR), naive_samples),
+        "defensive": (_estimator(model, examples, noise.DEFENSIVE), naive_samples),
+    }
+    rows = {}
+    for name, (estimator, most) in estimates.items():
+        for count in [*(10**k for k in range(len(str(most))) if 10**k < most), most]:
+            found = _streamed(estimator, examples, count, progress if count == most else None)
+            error = math.sqrt(np.sum(found["nll_error"] ** 2)) / len(examples)
+            if count == 1 or np.median(found["nll_error"]) > MOST_ERROR:
+                error = None  # one draw does not tell how others would differ
+            row = rows.setdefault(count, {"samples": count})
+            row |= {name: float(found["nll"].mean()), f"{name}_error": error}
+    return [rows[count] for count in sorted(rows)]
+
+
+def _estimator(model, examples, proposal=noise.IMPORTANCE):
+    """A function (batch of examples, samples) of what draws of a proposal tell of each example.
+
+    The draws are taken DRAWS at a time.
+    """
+
+    @tf.function(input_signature=[examples.batches().element_spec, tf.TensorSpec((), tf.int32)])
+    def accumulated(data, samples):
+        batch = model.prepare(data)
+        heads = [head[:, None] for head in model.posterior(batch)]
+        repeated = Batch(*(None if p is None else tf.repeat(p, DRAWS, axis=0) for p in batch))
+        nothing = tf.zeros(tf.shape(batch.index))
+        total, squares, reconstruction = nothing - math.inf, nothing - math.inf, nothing
+        for part in tf.range(-(-samples // DRAWS)):
+            z, log_ratio = _codes(model, batch.index, *heads, part, proposal)
+            log_px = model.log_likelihood(repeated, tf.reshape(z, (-1, model.latent_dim)))
+            log_px = tf.reshape(log_px, (-1, DRAWS))
+            counts = part * DRAWS + tf.range(DRAWS) < samples
+            log_weight = tf.where(counts, log_px + log_ratio, -math.inf)
+            total = _log_add(total, log_weight)
+            squares = _log_add(squares, 2 * log_weight)
+            reconstruction -= tf.reduce_sum(tf.where(counts, log_px, 0.0), axis=1)
+        count = tf.cast(samples, tf.float32)
+        # the variance of the mean weight over its square, which a single weight does not tell
+        relative = (tf.exp(squares - 2 * total) - 1 / count) * count / (count - 1)
+        return {
+            "reconstruction_loss": reconstruction / count,
+            "nll": tf.math.log(count) - total,
+            "nll_error": tf.where(count > 1, tf.sqrt(tf.maximum(relative, 0.0)), math.nan),
+        }
+
+    return accumulated
+
+
+def _streamed(estimator, examples, samples: int, progress) -> dict[str, np.ndarray]:
+    if samples < 1:
+        raise UserError(f"{samples} samples cannot estimate a likelihood: at least 1 is needed")
+    found, done = [], 0
+    for data in examples.batches(ROWS // DRAWS):
+        found.append({k: values.numpy() for k, values in estimator(data, samples).items()})
+        done += len(found[-1]["nll"])
+        if progress is not None:
+            progress(done, len(examples))
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def _codes(model, index, z_mean, z_log_var, part, proposal: int):
+    """DRAWS codes [batch, DRAWS, latent_dim] and log p(z) − log of the proposal's density there."""
+    size = model.latent_dim + (proposal == noise.DEFENSIVE)  # one more number tosses the coin
+    drawn = noise.of_examples(
+        tf.random.stateless_normal, model.seed, proposal, index, (DRAWS, size), part
+    )
+    epsilon = drawn[..., : model.latent_dim]
+    z = z_mean + tf.exp(0.5 * z_log_var) * epsilon
+    if proposal == noise.PRIOR:
+        z = epsilon
+    elif proposal == noise.DEFENSIVE:
+        z = tf.where(drawn[..., -1:] > 0, epsilon, z)
+    log_prior = -0.5 * tf.reduce_sum(tf.square(z), axis=-1)  # both without their common constant
+    distance = tf.square(z - z_mean) * tf.exp(-z_log_var)
+    log_posterior = -0.5 * tf.reduce_sum(distance + z_log_var, axis=-1)
+    log_density = {
+        noise.IMPORTANCE: log_posterior,
+        noise.PRIOR: log_prior,
+        noise.DEFENSIVE: tf.reduce_logsumexp([log_prior, log_posterior], axis=0) - math.log(2),
+    }[proposal]
+    return z, log_prior - log_density
+
+
+def _log_add(total, values):
+    """log(exp(total) + Σ exp(values)) over the last axis of `values`."""
+    return tf.reduce_logsumexp(tf.concat([total[:, None], values], axis=1), axis=1)

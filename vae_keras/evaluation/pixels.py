@@ -1,0 +1,31 @@
+"""Images compared value by value, and their principal components."""
+
+import math
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+MOST_PCA_VALUES = 50_000_000  # of the images that PCA is fitted to: all of MNIST
+
+
+def fitted_pca(examples, components) -> PCA:
+    """Principal component analysis of the examples' pixels, of as many as fit in memory."""
+    most = MOST_PCA_VALUES // math.prod(examples.images.shape[1:])
+    return PCA(components, random_state=0).fit(flat_values(examples.take(slice(most))))
+
+
+def flat_values(examples) -> np.ndarray:
+    """The examples' pixels in [0, 1]: [n, pixels]."""
+    return examples.arrays()[0].reshape(len(examples), -1)
+
+
+def _as_images(vectors, image_shape) -> np.ndarray:
+    """Signed weights [n, pixels] as images: 0 becomes mid-grey, the largest black or white."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True) + 1e-12
+    return (0.5 + 0.5 * vectors / largest).reshape(-1, *image_shape)
+
+
+def psnr(clean, other) -> float:
+    """Peak signal-to-noise ratio of images in [0, 1], in decibels, averaged over images."""
+    error = np.mean((clean - np.clip(other, 0, 1)) ** 2, axis=(1, 2, 3))
+    return float(np.mean(-10 * np.log10(np.maximum(error, 1e-10))))

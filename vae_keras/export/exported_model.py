@@ -1,0 +1,156 @@
+"""An exported model, loaded again."""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from vae_keras.errors import UserError
+from vae_keras.export.saved_model import LABELS, VOCABULARY, find_exported
+from vae_keras.models.autoencoder import Batch
+
+HOTTEST = 100  # temperature: all tokens come alike
+
+
+class ExportedModel:
+    """A SavedModel with the endpoints of an export: arrays in, arrays out.
+
+    `image_shape` and `latent_dim` say what it takes; `endpoints` what it offers. The endpoints of
+    a conditional model also take `label`, int [batch], an index of `class_names`.
+    """
+
+    def __init__(self, path):
+        self.path = find_exported(str(path))
+        try:
+            self.model = tf.saved_model.load(str(self.path))
+        except Exception as error:  # a damaged file raises errors of many kinds
+            raise UserError(f"{str(self.path)!r} cannot be read: {error}") from error
+        self.endpoints = [name for name in self.model.signatures if name != "serving_default"]
+        try:
+            self.image_shape = tuple(self._input("reconstruct", "x").shape[1:])
+            self.latent_dim = self._input("decode", "z").shape[1]
+        except KeyError as error:
+            raise UserError(
+                f"{str(self.path)!r} has no endpoint or input {error}: it is not of this package"
+            ) from error
+        self.class_names = ()
+        if (self.path / LABELS).is_file():
+            self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
+        self.vocabulary = ()
+        if (self.path / VOCABULARY).is_file():
+            words = (self.path / VOCABULARY).read_text(encoding="utf-8")
+            self.vocabulary = tuple(words.split("\n")[:-1])
+
+    def _input(self, endpoint, name) -> tf.TensorSpec:
+        return self.model.signatures[endpoint].structured_input_signature[1][name]
+
+    def call(self, endpoint: str, **inputs) -> dict[str, np.ndarray]:
+        """All outputs of an endpoint by name."""
+        tensors = {
+            name: tf.convert_to_tensor(value, self._input(endpoint, name).dtype)
+            for name, value in inputs.items()
+        }
+        outputs = self.model.signatures[endpoint](**tensors)
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    @property
+    def takes_labels(self) -> bool:
+        return bool(self.class_names)
+
+    def reconstruct(self, x, label=None):
+        """[batch, *image_shape] in [0, 1] -> the same after encoding and decoding."""
+        return self.call("reconstruct", x=x, **self._labels(label, len(x)))["reconstruction"]
+
+    def encode(self, x, label=None):
+        """[batch, *image_shape] in [0, 1] -> z [batch, latent_dim], the mean."""
+        return self.call("encode", x=x, **self._labels(label, len(x)))["z"]
+
+    def decode(self, z, label=None):
+        """[batch, latent_dim] -> [batch, *image_shape]."""
+        return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
+
+    def generate(self, n: int, seed=0, label=None, temperature=None):
+        """`n` new examples, the same for the same seed (a number or a pair): [n, *image_shape].
+
+        A conditional model draws every class in turn unless `label` says otherwise; `temperature`,
+        from 0 (the likeliest) to HOTTEST, is for tokens and 1 unless it is given.
+        """
+        if label is None:
+            label = self.labels_in_turn(n)
+        more = {**self._labels(label, n), **self._temperature(temperature)}
+        return self.call("generate", n=n, seed=np.broadcast_to(seed, 2), **more)["x"]
+
+    def labels_in_turn(self, n: int) -> np.ndarray | None:
+        """The labels of `n` examples, every class in turn: int [n]; None if it takes none."""
+        return np.arange(n) % len(self.class_names) if self.takes_labels else None
+
+    def log_prob(self, x, z, label=None):
+        """log p(x|z) in nats: [batch]."""
+        return self.call("log_prob", x=x, z=z, **self._labels(label, len(x)))["log_prob"]
+
+    # What evaluation asks of a model
+
+    seed = 0
+
+    @property
+    def is_variational(self) -> bool:
+        """Whether `encode` gives a posterior and there is a `log_prob`."""
+        heads = self.model.signatures["encode"].structured_outputs
+        return {"z_mean", "z_log_var"} <= heads.keys() and "log_prob" in self.endpoints
+
+    def prepare(self, data: dict) -> Batch:
+        """The parts of a batch of examples; the condition is their label."""
+        label = tf.cast(data["label"], tf.int32) if self.takes_labels else None
+        return Batch(data["x"], data["x"], label, data["index"])
+
+    def code(self, batch: Batch):
+        """The code of each example, without noise: [batch, latent_dim]."""
+        return self._encoded(batch)["z"]
+
+    def posterior(self, batch: Batch):
+        """`z_mean` and `z_log_var` of q(z|x): [batch, latent_dim] each."""
+        found = self._encoded(batch)
+        return found["z_mean"], found["z_log_var"]
+
+    def log_likelihood(self, batch: Batch, z):
+        """log p(x|z) of each example at its code `z` [batch, latent_dim], in nats: [batch]."""
+        signature = self.model.signatures["log_prob"]
+        return signature(x=batch.target, z=z, **_conditioned(batch))["log_prob"]
+
+    def _encoded(self, batch: Batch) -> dict:
+        return self.model.signatures["encode"](x=batch.x, **_conditioned(batch))
+
+    def _labels(self, label, count: int) -> dict:
+        """The input `label` of an endpoint: checked, and one for each example."""
+        if not self.takes_labels:
+            if label is not None:
+                raise UserError(f"{self.path.name!r} takes no label: it is not a conditional model")
+            return {}
+        if label is None:
+            raise UserError(f"{self.path.name!r} is a conditional model: give a label")
+        label, most = np.asarray(label), len(self.class_names) - 1
+        if not np.issubdtype(label.dtype, np.integer) or label.min() < 0 or label.max() > most:
+            raise UserError(
+                f"label {label} of {self.path.name!r} must be a number from 0 to {most}"
+            )
+        return {"label": np.broadcast_to(label, count)}
+
+    def _temperature(self, temperature) -> dict:
+        """The input `temperature` of an endpoint, checked."""
+        if not self.vocabulary:
+            if temperature is not None:
+                raise UserError(f"{self.path.name!r} takes no temperature: it is of images")
+            return {}
+        temperature = 1.0 if temperature is None else temperature
+        if not 0 <= temperature <= HOTTEST:
+            raise UserError(f"temperature {temperature} must be a number from 0 to {HOTTEST}")
+        return {"temperature": temperature}
+
+
+def _conditioned(batch: Batch) -> dict:
+    return {} if batch.condition is None else {"label": batch.condition}
+
+
+def load_exported(path) -> ExportedModel:
+    """The model in the folder `path`, or of that name. Raises UserError if there is none."""
+    return ExportedModel(path)

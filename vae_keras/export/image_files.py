@@ -1,0 +1,114 @@
+"""Image files through an exported model."""
+
+import contextlib
+import itertools
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from vae_keras.data.images.folder import image_files, read_pixels
+from vae_keras.errors import UserError
+from vae_keras.export.exported_model import ExportedModel, load_exported
+from vae_keras.figures.pixels import to_image, to_pixels
+from vae_keras.files import whole_folder
+from vae_keras.latent.codes import BATCH
+
+COLOR_MODES = {1: "grayscale", 3: "rgb"}  # of a model with so many channels
+
+
+def denoise(model, folder, output) -> int:
+    """Write the reconstruction of every image below `folder` as PNG to the folder `output`.
+
+    Images are brought to the model's size. Returns how many there are; what else is in `output`
+    stays. Raises UserError, and has then written nothing.
+    """
+    exported, folder = load_for_images(model, "reconstruct"), Path(folder)
+    files = image_files(folder)
+    batches = (
+        exported.reconstruct(to_floats(pixels))
+        for pixels in read_batches(files, exported.image_shape)
+    )
+    write_images(output, relative_names(files, folder), batches)
+    return len(files)
+
+
+def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
+    """The export `model`, or of that path or name, if it can do `endpoints` with images alone.
+
+    With `with_labels` it may be a conditional one.
+    """
+    exported = model if isinstance(model, ExportedModel) else load_exported(model)
+    name = str(exported.path)
+    for endpoint in endpoints:
+        if endpoint not in exported.endpoints:
+            raise UserError(f"model {name!r} has no endpoint {endpoint!r}: use another one")
+    if exported.vocabulary:
+        raise UserError(f"model {name!r} is of sequences: use one of images")
+    if exported.takes_labels and not with_labels:
+        raise UserError(
+            f"model {name!r} is conditional and would need a label for each image: use one "
+            "without labels"
+        )
+    if exported.image_shape[-1] not in COLOR_MODES:
+        raise UserError(
+            f"model {name!r} is of {exported.image_shape[-1]} channels: images have 1 or 3"
+        )
+    return exported
+
+
+def read_images(files, image_shape) -> np.ndarray:
+    """The images in `files`, cropped and resized: float32 [n, *image_shape] in [0, 1]."""
+    return np.concatenate([to_floats(pixels) for pixels in read_batches(files, image_shape)])
+
+
+def relative_names(files, folder: Path) -> list[str]:
+    return [file.relative_to(folder).as_posix() for file in files]
+
+
+def read_batches(files, image_shape):
+    """The images in `files`, resized, in batches: uint8 [batch, *image_shape]."""
+    *size, channels = image_shape
+    with ThreadPoolExecutor() as pool:  # Pillow decodes without holding Python's lock
+        for first in range(0, len(files), BATCH):
+            chunk = files[first : first + BATCH]
+            images = pool.map(lambda file: read_pixels(file, size, COLOR_MODES[channels]), chunk)
+            yield np.stack(list(images))
+
+
+def write_images(output, names, batches):
+    """Write images [batch, height, width, channels] in [0, 1] below `output`, all or none."""
+    images = itertools.chain.from_iterable(map(to_pixels, batches))
+    with _into_folder(Path(output)) as temporary:
+        for name, image in zip(_png_names(names), images, strict=True):
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            to_image(image).save(path)
+
+
+@contextlib.contextmanager
+def _into_folder(output: Path):
+    """Yield a folder whose files are in `output` at the end; others that are there stay."""
+    if not output.exists():
+        with whole_folder(output) as temporary:
+            yield temporary
+        return
+    with tempfile.TemporaryDirectory(prefix=".", dir=output.parent) as temporary:
+        yield Path(temporary)
+        for file in Path(temporary).rglob("*.png"):
+            target = output / file.relative_to(temporary)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, target)
+
+
+def _png_names(names) -> list[str]:
+    """photo.jpg becomes photo.png; or photo.jpg.png, as all do, if two would be called the same."""
+    short = [Path(name).with_suffix(".png").as_posix() for name in names]
+    is_unique = len({name.lower() for name in short}) == len(short)  # some disks ignore the case
+    return short if is_unique else [f"{name}.png" for name in names]
+
+
+def to_floats(pixels) -> np.ndarray:
+    return pixels / np.float32(255)

@@ -1,0 +1,103 @@
+"""The text that goes with an exported model."""
+
+from vae_keras.config.train_config import TrainConfig
+
+
+def model_card(model, config: TrainConfig, metrics: dict) -> str:
+    """A model card in Markdown: what the model is, how good, and how to use it."""
+    what = "images" if not model.vocabulary else "sequences of tokens"
+    options = {k: v for k, v in config.as_dict().items() if v is not None}
+    figures = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
+    examples = metrics["examples"]
+    return f"""# {config.name}
+
+{type(model).__name__} trained on {config.dataset} with seed {config.seed}:
+{examples["train"]:,} training, {examples["validation"]:,} validation and {examples["test"]:,} test
+{what} of {"×".join(map(str, model.image_shape))}, {metrics["data_kind"]}. Made again by
+
+    {metrics["command"]}
+
+## Figures
+
+Losses are in {metrics["unit"]} per example, averaged over the test {what}.
+
+| figure | value |
+|---|---|
+{_rows(figures)}
+
+## Use
+
+Only TensorFlow is needed:
+
+```python
+{usage(config.name, model)}
+```
+
+| endpoint | inputs | outputs |
+|---|---|---|
+{_endpoints(model)}
+
+`serving_default` is `reconstruct`. {IMAGES if not model.vocabulary else TOKENS}
+
+## Options
+
+{", ".join(f"{name} {value}" for name, value in options.items() if name not in LEFT_OUT)}.
+Made with {", ".join(f"{name} {version}" for name, version in metrics["versions"].items())}.
+"""
+
+
+IMAGES = "Images are float32 in [0, 1]; those of `generate` are decoded means."
+TOKENS = "Tokens are int32; `assets/vocabulary.txt` has their words, a line each, from 0 on."
+LEFT_OUT = ("data_dir", "output_dir", "name", "resume", "overwrite")
+OUTPUTS = {
+    "reconstruct": "`reconstruction`",
+    "decode": "`x`",
+    "generate": "`x` [n, …], the same for the same seed",
+    "log_prob": "`log_prob` [batch], nats",
+}
+
+
+def usage(name: str, model) -> str:
+    """Five lines of plain TensorFlow."""
+    shape = ", ".join(map(str, model.image_shape))
+    label = f", tf.range(16) % {model.classes}" if model.takes_labels else ""
+    if model.vocabulary:
+        return _usage_of_sequences(name, model)
+    return f"""import tensorflow as tf
+model = tf.saved_model.load("saved_models/{name}")
+images = model.generate(tf.constant(16), tf.constant([0, 1]){label})["x"]  # [16, {shape}]
+z = model.encode(images{label})["z"]  # [16, {model.latent_dim}]
+again = model.decode(z{label})["x"]  # [16, {shape}]"""
+
+
+def _usage_of_sequences(name: str, model) -> str:
+    steps = model.image_shape[0]
+    return f"""import tensorflow as tf
+folder = "saved_models/{name}"
+model = tf.saved_model.load(folder)
+words = open(f"{{folder}}/assets/vocabulary.txt", encoding="utf-8").read().split("\\n")
+temperature = tf.constant(1.0)
+tokens = model.generate(tf.constant(16), tf.constant([0, 1]), temperature)["x"]  # [16, {steps}]
+print(*(words[token] for token in tokens[0].numpy()))
+z = model.encode(tokens)["z"]  # [16, {model.latent_dim}]
+again = model.decode(z)["x"]  # [16, {steps}], the likeliest tokens"""
+
+
+def _rows(figures: dict) -> str:
+    return "\n".join(
+        f"| {name} | {value:,.4g} |" if abs(value) < 1_000 else f"| {name} | {value:,.0f} |"
+        for name, value in figures.items()
+    )
+
+
+def _endpoints(model) -> str:
+    rows = []
+    for name, (_, specs) in model.endpoints().items():
+        takes = ", ".join(f"`{s.name}` {_shape(s.shape)} {s.dtype.name}" for s in specs)
+        gives = OUTPUTS.get(name) or ", ".join(f"`{head}`" for head in ("z", *model.heads))
+        rows.append(f"| `{name}` | {takes} | {gives} |")
+    return "\n".join(rows)
+
+
+def _shape(shape) -> str:
+    return "[" + ", ".join("batch" if side is None else str(side) for side in shape) + "]"

@@ -1,0 +1,85 @@
+"""Every figure of the project: takes arrays or tensors, returns a matplotlib Figure.
+
+Figures are made without pyplot, so they need no display and leave nothing open.
+"""
+
+import io
+import itertools
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from vae_keras.files import whole_file
+
+# Paul Tol's "muted" scheme, distinguishable with every kind of colour blindness.
+PALETTE = (
+    "#332288",
+    "#88CCEE",
+    "#117733",
+    "#DDCC77",
+    "#CC6677",
+    "#44AA99",
+    "#999933",
+    "#882255",
+    "#AA4499",
+    "#777777",
+)
+DPI = 100
+
+
+class Picture(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def __init__(self, width, height):
+        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+
+    def _repr_png_(self):
+        content = io.BytesIO()
+        self.savefig(content, format="png")
+        return content.getvalue()
+
+
+def panels(rows=1, columns=1, width=4.5, height=3.4):
+    """A figure of `rows` × `columns` empty panels, each so many inches, in the project's style.
+
+    Returns the figure and its axes: an array of the shape [rows, columns], one alone as it is.
+    """
+    figure = Picture(width * columns, height * rows)
+    axes = figure.subplots(rows, columns)
+    for one in np.ravel(axes):
+        one.grid(alpha=0.25)
+        one.set_axisbelow(True)
+        one.set_prop_cycle(color=PALETTE)
+    return figure, axes
+
+
+def single_panel(width, height):
+    figure = Picture(width, height)
+    return figure, figure.subplots()
+
+
+def lines(curves: dict, x_name: str, y_name: str, title="", **limits):
+    """Curves {name: (x, y)} in one panel; `limits` are what Matplotlib's `Axes.set` takes."""
+    figure, axes = panels(width=6, height=3.8)
+    for (name, (x, y)), style in zip(curves.items(), itertools.cycle(("-", "--", "-.", ":"))):
+        axes.plot(np.asarray(x), np.asarray(y), style, label=name)
+    axes.set(xlabel=x_name, ylabel=y_name, title=title, **limits)
+    if len(curves) > 1:
+        axes.legend()
+    return figure
+
+
+def bars(values: dict, y_name: str, title="", form="{:.3g}"):
+    """One bar, with its number above, for each of {name: value}."""
+    figure, axes = panels(width=max(4, 1.2 * len(values)), height=3.4)
+    drawn = axes.bar(list(values), list(values.values()), color=PALETTE[0])
+    axes.bar_label(drawn, [form.format(value) for value in values.values()])
+    axes.set(ylabel=y_name, title=title)
+    axes.margins(y=0.12)
+    return figure
+
+
+def save(figure: Figure, path):
+    """Write a figure as PNG (or what the ending of `path` says), whole or not at all."""
+    with whole_file(path) as temporary:
+        figure.savefig(temporary)

@@ -1,0 +1,95 @@
+"""Images in grids and in rows."""
+
+import math
+
+import numpy as np
+
+from vae_keras.figures.base import Picture, single_panel
+
+
+def image_grid(images, columns=None, title=""):
+    """Images [n, height, width, channels] in rows."""
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    figure, axes = _canvas(tiled(images, columns), title)
+    axes.set_axis_off()
+    return figure
+
+
+def image_grids(panels: dict):
+    """Square grids of images side by side: {title: [n, height, width, channels]}."""
+    figure = Picture(2.5 * len(panels), 3)
+    for axes, (title, images) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        show_picture(axes, tiled(images, math.isqrt(len(images))), title)
+        axes.set_axis_off()
+    return figure
+
+
+def image_rows(rows: dict, title=""):
+    """Rows of images, as many in each, with a name in front: {name: [n, height, width, channels]}.
+
+    For inputs above their reconstructions, for instance.
+    """
+    figure, axes = _canvas(tiled_rows(rows), title)
+    names = 0.3 + 0.11 * max(map(len, rows))  # inches
+    figure.set_figwidth(figure.get_figwidth() + names)
+    name_rows(axes, rows)
+    return figure
+
+
+def manifold(images, axis_values, axes_names=("z₁", "z₂"), title=""):
+    """Decoded images [rows · columns, height, width, channels] of a grid in the latent space.
+
+    `axis_values` are the values of the columns (left to right) and of the rows (bottom to top).
+    """
+    images, (across, up) = np.asarray(images), axis_values
+    grid = images.reshape(len(up), len(across), *images.shape[1:])[::-1]  # rows rise in the picture
+    figure, axes = _canvas(tiled(grid.reshape(images.shape), len(across), line=0.3), title)
+    height, width = (side + 1 for side in images.shape[1:3])
+    for axis, values, size in ((axes.xaxis, across, width), (axes.yaxis, up[::-1], height)):
+        shown = np.unique(np.linspace(0, len(values) - 1, min(len(values), 7)).round().astype(int))
+        axis.set_ticks((shown + 0.5) * size, [f"{values[i]:.1f}" for i in shown])
+    axes.set(xlabel=axes_names[0], ylabel=axes_names[1] if len(up) > 1 else "")
+    return figure
+
+
+def tiled(images, columns, line=1.0):
+    """One picture of all images, lines of brightness `line` between: [height, width, channels]."""
+    images = np.clip(np.asarray(images, np.float32), 0, 1)
+    if images.shape[-1] not in (1, 3, 4):  # no colours: their mean
+        images = images.mean(axis=-1, keepdims=True)
+    count, height, width, channels = images.shape
+    down, right, rows = height + 1, width + 1, math.ceil(count / columns)
+    picture = np.full((rows * down - 1, columns * right - 1, channels), line, np.float32)
+    for position, image in enumerate(images):
+        top, left = position // columns * down, position % columns * right
+        picture[top : top + height, left : left + width] = image
+    return picture
+
+
+def _canvas(picture, title):
+    """A figure in the proportions of `picture`, about 6.4 inches at its longer side."""
+    height, width = picture.shape[:2]
+    scale = 6.4 / max(height, width)
+    figure, axes = single_panel(max(2.0, width * scale), max(1.6, height * scale + 0.4))
+    show_picture(axes, picture, title)
+    return figure, axes
+
+
+def show_picture(axes, picture, title):
+    height, width = picture.shape[:2]
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
+    axes.set_title(title)
+    axes.spines[:].set_visible(False)
+
+
+def tiled_rows(rows: dict):
+    """One picture of rows of images: {name: [n, height, width, channels]}."""
+    images = np.concatenate([np.asarray(row) for row in rows.values()])
+    return tiled(images, len(images) // len(rows))
+
+
+def name_rows(axes, rows: dict):
+    """The name of each row of images in front of it."""
+    height = len(next(iter(rows.values()))[0]) + 1
+    axes.set_yticks([(row + 0.5) * height for row in range(len(rows))], rows)
+    axes.tick_params(left=False, bottom=False, labelbottom=False)

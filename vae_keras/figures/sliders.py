@@ -1,0 +1,49 @@
+"""Sliders beside a figure, for notebooks; without a kernel a figure stays."""
+
+import base64
+
+import ipywidgets
+
+from vae_keras.errors import UserError
+
+
+class Sliders:
+    """A slider for each argument of `draw`, and below them the figure that it returns.
+
+    `choices` has a sequence of values for each argument, of which the middle one comes first. Where
+    a notebook is shown without a kernel there is the figure of these. Raises UserError.
+
+        Sliders(lambda beta: image_grid(images[beta]), beta=(0.5, 1, 2))
+    """
+
+    def __init__(self, draw, **choices):
+        if not choices or not all(len(values) for values in choices.values()):
+            raise UserError("sliders need the name of at least one argument and values for it")
+        self.draw = draw
+        self.sliders = {name: _slider(name, list(v)) for name, v in choices.items()}
+        self.image = ipywidgets.Image(format="png")
+        self.box = ipywidgets.VBox([*self.sliders.values(), self.image])
+        for slider in self.sliders.values():
+            slider.observe(lambda change: self.redraw(), "value")
+        self.redraw()
+
+    def redraw(self):
+        """Draw the figure of the values that the sliders have now."""
+        values = {name: slider.value for name, slider in self.sliders.items()}
+        self.image.value = self.draw(**values)._repr_png_()
+
+    def _repr_mimebundle_(self, **_):
+        still = base64.b64encode(self.image.value).decode()
+        return {**self.box._repr_mimebundle_(), "image/png": still}
+
+
+def _slider(name: str, values: list) -> ipywidgets.SelectionSlider:
+    shown = [f"{value:g}" if isinstance(value, (int, float)) else str(value) for value in values]
+    return ipywidgets.SelectionSlider(
+        options=list(zip(shown, values, strict=True)),
+        index=len(values) // 2,
+        description=name.replace("_", " "),
+        continuous_update=True,
+        style={"description_width": "initial"},
+        layout={"width": "30em"},
+    )

@@ -1,0 +1,68 @@
+"""Grids and lines of codes, as dense as the prior."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+
+from vae_keras.latent.codes import BATCH
+from vae_keras.objectives.divergences import kl_per_dimension
+
+
+def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray:
+    """Codes on a grid over two `dimensions` of N(0, I), the others 0.
+
+    The grid lies at the midpoints of `side` intervals of equal probability, so its rows and columns
+    are as dense as the prior. Returns the codes [side², latent_dim], rows from bottom to top. A
+    latent space of one dimension gives a single row.
+    """
+    values = normal_quantiles(side).astype(np.float32)
+    across, up = np.meshgrid(values, values if latent_dim > 1 else [0.0])
+    codes = np.zeros((across.size, latent_dim), np.float32)
+    codes[:, dimensions[0]] = across.ravel()
+    if latent_dim > 1:
+        codes[:, dimensions[1]] = up.ravel()
+    return codes
+
+
+def normal_quantiles(steps: int) -> np.ndarray:
+    """The midpoints of intervals that N(0, 1) gives equal probability: [steps]."""
+    return scipy.stats.norm.ppf((np.arange(steps) + 0.5) / steps)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where the codes of an exported model lie, dimension by dimension: [latent_dim] each.
+
+    Around `centre`, `width` is a standard deviation; `use` says how much a dimension tells of the
+    images: its KL in nats if the model is variational, else the variance of its codes.
+    """
+
+    centre: np.ndarray
+    width: np.ndarray
+    use: np.ndarray
+    unit: str
+
+    def quantiles(self, steps: int) -> np.ndarray:
+        """Codes at the midpoints of intervals of equal probability: [steps, latent_dim]."""
+        return (self.centre + normal_quantiles(steps)[:, None] * self.width).astype(np.float32)
+
+
+def spread(exported, count=4 * BATCH, seed=0) -> Spread:
+    """The spread of the codes of `count` images that an exported model draws itself."""
+    labels = exported.labels_in_turn(count)
+    images = exported.generate(count, seed, labels)
+    batch = exported.prepare({"x": images, "label": labels, "index": np.arange(count)})
+    if exported.is_variational:
+        use = kl_per_dimension(*exported.posterior(batch)).numpy().mean(axis=0)
+        size = exported.latent_dim
+        return Spread(np.zeros(size, np.float32), np.ones(size, np.float32), use, "nats")
+    codes = exported.code(batch).numpy()
+    return Spread(codes.mean(axis=0), codes.std(axis=0), codes.var(axis=0), "variance")
+
+
+def traversal(z, dimension: int, values) -> np.ndarray:
+    """The code `z` [latent_dim] with each of `values` in one dimension: [values, latent_dim]."""
+    codes = np.repeat(np.asarray(z, np.float32)[None], len(values), axis=0)
+    codes[:, dimension] = values
+    return codes

@@ -1,0 +1,354 @@
+"""What edits in the latent space do to drawn faces, of which the truth is known.
+
+The feature vector of an attribute is added to the codes of test faces that lack it and taken from
+those that have it. A classifier of real faces, which has nothing to do with the model, says what it
+sees in the decoded ones; and the very face that should have come out can be drawn.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+from keras import layers, ops
+
+from vae_keras import figures
+from vae_keras.data import Dataset
+from vae_keras.data.dataset import Examples
+from vae_keras.data.drawn.face_factors import BINARY, flipped, other_details, sample
+from vae_keras.data.drawn.faces import SEED, draw
+from vae_keras.errors import UserError, unknown
+from vae_keras.files import free_output, refuse_to_replace, write_text
+from vae_keras.latent import morphing
+from vae_keras.latent.codes import decode, encode
+from vae_keras.latent.features import feature_vectors
+from vae_keras.training.stored import open_stored
+
+NAMES = tuple(BINARY)
+CLASSIFIER_EPOCHS, CLASSIFIER_BATCH = 6, 64
+KINDS = 24  # draws of what is seen only with an attribute
+PAIRS = 300  # of faces between which is morphed
+STEPS = 11  # images on the way from one to the other
+SHOWN_FACES = 10  # faces in a picture
+SMALLEST = 1e-12  # mean step to divide by
+
+
+# The classifier
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Sees the attributes NAMES; `accuracy` [attributes] is that on real test faces."""
+
+    network: keras.Model
+    accuracy: np.ndarray
+
+    def probabilities(self, images) -> np.ndarray:
+        """The probability of each attribute in images [n, *image_shape]: [n, attributes]."""
+        return self.network.predict(np.clip(images, 0, 1), batch_size=200, verbose=0)
+
+    def sees(self, images) -> np.ndarray:
+        """Which attributes it sees: bool [n, attributes]."""
+        return self.probabilities(images) > 0.5
+
+
+def trained_classifier(dataset: Dataset, seed=0) -> Classifier:
+    """A convolutional classifier, trained on the training faces and tried on the test faces."""
+    keras.utils.set_random_seed(seed)
+    network = keras.Sequential(
+        [
+            keras.Input(dataset.image_shape),
+            layers.Conv2D(16, 4, 4, activation="relu"),
+            layers.Conv2D(64, 3, 2, padding="same", activation="relu"),
+            layers.Conv2D(128, 3, 2, padding="same", activation="relu"),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(128, activation="relu"),
+            layers.Dense(len(NAMES), activation="sigmoid"),
+        ]
+    )
+    steps = math.ceil(len(dataset.train) / CLASSIFIER_BATCH)
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, CLASSIFIER_EPOCHS * steps)
+    network.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
+    targets = ops.convert_to_tensor(_attributes(dataset, dataset.train))
+    batches = dataset.train.shuffled_batches(CLASSIFIER_BATCH, seed, 0, CLASSIFIER_EPOCHS)
+    network.fit(
+        batches.map(lambda batch: (batch["x"], ops.take(targets, batch["index"], axis=0))),
+        epochs=CLASSIFIER_EPOCHS,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=0,
+    )
+    images, truth = dataset.test.arrays()[0], _attributes(dataset, dataset.test)
+    accuracy = (Classifier(network, truth[0]).sees(images) == truth).mean(axis=0)
+    return Classifier(network, accuracy)
+
+
+def _attributes(dataset: Dataset, examples: Examples) -> np.ndarray:
+    """The attributes NAMES of a split: 0 or 1, float32 [n, attributes]."""
+    columns = [dataset.attribute_names.index(name) for name in NAMES]
+    return examples.own_attributes[:, columns]
+
+
+# Edits
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The test faces that lack an attribute, and what a model makes of them.
+
+    Images [n, *image_shape]: the `face`, its `reconstruction`, the `edit` with the attribute added,
+    and the `truth`.
+    """
+
+    face: np.ndarray
+    reconstruction: np.ndarray
+    edit: np.ndarray
+    truth: np.ndarray
+
+
+def edited(model, dataset: Dataset, vector, attribute: str) -> Edited:
+    """Add `attribute` to all test faces that lack it."""
+    lacking = dataset.test.take(_attributes(dataset, dataset.test)[:, NAMES.index(attribute)] == 0)
+    codes = encode(model, lacking)
+    return Edited(
+        lacking.arrays()[0],
+        decode(model, codes),
+        decode(model, vector.add(codes)),
+        _drawn(flipped(factors_of(lacking), attribute), dataset),
+    )
+
+
+def edit_figures(model, dataset: Dataset, attribute: str, found: Edited, classifier) -> dict:
+    """How near the edited faces come to the truth.
+
+    `turned`: the share in which the classifier now sees the attribute. The rest are distances from
+    the truth, see `distances`; and `nearest_kind`, the same from the true face whose kind (of
+    glasses, say) is nearest to the edit, for a bare face does not tell the kind. `blind` is the
+    distance of the mean of all kinds, which no edit that does not know it can beat by much.
+    """
+    factors = flipped(factors_of(dataset.test), attribute)
+    factors = factors[factors[attribute]]
+    mean, nearest, least = 0.0, found.truth, errors(found.edit, found.truth)
+    for seed in range(KINDS):
+        kind = _drawn(other_details(factors, attribute, seed), dataset)
+        mean = mean + kind / KINDS
+        far = errors(found.edit, kind)
+        nearest = np.where((far < least)[:, None, None, None], kind, nearest)
+        least = np.minimum(far, least)
+    return {
+        "faces": len(found.face),
+        "turned": float(classifier.sees(found.edit)[:, NAMES.index(attribute)].mean()),
+        **distances(model, found, found.truth),
+        "blind": float(errors(mean, found.truth).mean()),
+        "nearest_kind": distances(model, found, nearest),
+    }
+
+
+def distances(model, found: Edited, truth) -> dict:
+    """The mean distance from `truth` of the `edit` and of `nothing`, the reconstruction without it.
+
+    And of the `floor`, the model's reconstruction of the truth itself. `excess_left` is (edit −
+    floor) / (nothing − floor), None unless the floor is the lower one. In root mean squared errors
+    of values in [0, 1].
+    """
+    images = {
+        "edit": found.edit,
+        "nothing": found.reconstruction,
+        "floor": decode(model, encode(model, Examples(truth))),
+    }
+    means = {name: float(errors(image, truth).mean()) for name, image in images.items()}
+    left, whole = (means[name] - means["floor"] for name in ("edit", "nothing"))
+    return {**means, "excess_left": left / whole if whole > 0 else None}
+
+
+def errors(images, truth) -> np.ndarray:
+    """The root mean squared error of each image: [n]."""
+    return np.sqrt(np.mean((images - truth) ** 2, axis=(1, 2, 3)))
+
+
+def leakage(model, dataset: Dataset, vectors: dict, classifier) -> np.ndarray:
+    """The share of test faces in which the classifier sees an attribute change after an edit.
+
+    Row: the attribute that is added or taken away; column: the one that is seen to change. Against
+    the reconstruction, so that what the model cannot rebuild does not count. [attributes, ...]
+    """
+    codes, has = encode(model, dataset.test), _attributes(dataset, dataset.test)
+    before = classifier.sees(decode(model, codes))
+    shares = []
+    for name, own in zip(NAMES, has.T, strict=True):
+        after = classifier.sees(decode(model, vectors[name].add(codes, 1 - 2 * own[:, None])))
+        shares.append(np.mean(after != before, axis=0))
+    return np.array(shares)
+
+
+def factors_of(faces: Examples) -> np.ndarray:
+    """The factors from which the faces of a split were drawn."""
+    return sample(len(faces.images), SEED)[faces.rows]
+
+
+def _drawn(factors, dataset) -> np.ndarray:
+    return draw(factors, dataset.image_shape[0]) / np.float32(255)
+
+
+# Morphing
+
+
+def morph_figures(frames, classifier) -> dict:
+    """How the images on the way look: `frames` [pairs, steps, *image_shape].
+
+    `confidence` [steps]: the mean of |2p − 1| over attributes and pairs, 1 if the classifier is
+    sure of all. `roughness`: the largest step over the mean step of a way, in the classifier's
+    logits; 1 is perfectly even, and 0 if it does not move.
+    """
+    pairs, steps = frames.shape[:2]
+    p = classifier.probabilities(frames.reshape(-1, *frames.shape[2:])).reshape(pairs, steps, -1)
+    logits = np.log(np.clip(p, 1e-6, 1)) - np.log(np.clip(1 - p, 1e-6, 1))
+    moved = np.linalg.norm(np.diff(logits, axis=1), axis=-1)
+    return {
+        "confidence": np.abs(2 * p - 1).mean(axis=(0, 2)).tolist(),
+        "roughness": float((moved.max(axis=1) / np.maximum(moved.mean(axis=1), SMALLEST)).mean()),
+    }
+
+
+def morphs(model, faces: Examples) -> np.ndarray:
+    """The ways between the first and second half of some faces: [pairs, STEPS, *image_shape]."""
+    starts, ends = np.split(encode(model, faces), 2)
+    codes = np.concatenate([morphing.linear(*ends_, STEPS) for ends_ in zip(starts, ends)])
+    return decode(model, codes).reshape(len(starts), STEPS, *faces.images.shape[1:])
+
+
+def blends(faces: Examples) -> np.ndarray:
+    """The same ways between the pixels themselves."""
+    starts, ends = np.split(faces.arrays()[0], 2)
+    alpha = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None, None, None]
+    return np.stack([(1 - alpha) * start + alpha * end for start, end in zip(starts, ends)])
+
+
+# The study
+
+
+PICTURES = ("edits", "leakage", "morphing")
+
+
+def study_edits(
+    names, attribute="glasses", method="regression", output="studies", overwrite=False
+) -> dict:
+    """Compare models of `faces`, runs or exports, by what the feature vectors do to test faces.
+
+    Writes `output`/edits.json and three pictures. Returns what the JSON file holds: the accuracy of
+    the classifier, and the figures of each model. Raises UserError.
+    """
+    if attribute not in NAMES:
+        raise unknown("attribute", attribute, NAMES)
+    free_output(Path(output), overwrite=True, folder=True)
+    files = [Path(output) / f"{name}.png" for name in PICTURES]
+    numbers = Path(output) / "edits.json"
+    for file in (numbers, *files):
+        refuse_to_replace(file, overwrite)
+    models = {name: open_stored(name) for name in names}
+    dataset = _common_dataset(models)
+    print("training the classifier, less than a minute …", flush=True)
+    classifier = trained_classifier(dataset)
+    found = {
+        "attribute": attribute,
+        "method": method,
+        "test_faces": len(dataset.test),
+        "attributes": list(NAMES),
+        "classifier_accuracy": classifier.accuracy.tolist(),
+        "models": {},
+    }
+    pairs = dataset.test.take(slice(2 * min(PAIRS, len(dataset.test) // 2)))
+    ways = {"pixels": blends(pairs)}
+    rows = {}
+    for name, trained in models.items():
+        print(f"editing with {name} …", flush=True)
+        model = trained.model
+        vectors = feature_vectors(
+            model, dataset.train, dataset.attribute_names, NAMES, method, tolerance=0
+        )
+        edits = edited(model, dataset, vectors[attribute], attribute)
+        ways[name] = morphs(model, pairs)
+        found["models"][name] = {
+            **edit_figures(model, dataset, attribute, edits, classifier),
+            "leakage": leakage(model, dataset, vectors, classifier).tolist(),
+            "rebuilt": _rebuilt(model, dataset, classifier),
+        }
+        rows |= {"face": edits.face, f"{name}: rebuilt": edits.reconstruction}
+        rows |= {f"{name}: + {attribute}": edits.edit, "truth": edits.truth}
+    found["morphing"] = {name: morph_figures(way, classifier) for name, way in ways.items()}
+    rows["truth"] = rows.pop("truth")  # at the end
+    drawn = (
+        figures.image_rows({name: images[:SHOWN_FACES] for name, images in rows.items()}),
+        figures.leakage({n: f["leakage"] for n, f in found["models"].items()}, NAMES),
+        figures.morphing(
+            {name: f["confidence"] for name, f in found["morphing"].items()},
+            {name: way[0] for name, way in ways.items()},
+        ),
+    )
+    numbers.parent.mkdir(parents=True, exist_ok=True)
+    for file, figure in zip(files, drawn, strict=True):
+        figures.save(figure, file)
+    write_text(numbers, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def _rebuilt(model, dataset, classifier) -> list[float]:
+    """How often the classifier sees each attribute in the reconstruction as it is in the face."""
+    seen = classifier.sees(decode(model, encode(model, dataset.test)))
+    return (seen == _attributes(dataset, dataset.test)).mean(axis=0).tolist()
+
+
+def _common_dataset(models: dict) -> Dataset:
+    """The faces that all of them were trained on."""
+    for name, trained in models.items():
+        if trained.config.dataset.partition(":")[0] != "faces":
+            raise UserError(f"{name} was trained on {trained.config.dataset!r}, not on faces")
+        if trained.model.takes_labels:
+            raise UserError(f"{name} is conditional: its codes leave out what it is told")
+    kinds = {(trained.config.dataset, trained.model.image_shape) for trained in models.values()}
+    if len(kinds) > 1:
+        raise UserError(f"{', '.join(models)} were trained on faces of different number or size")
+    return next(iter(models.values())).dataset()
+
+
+def edits_table(found: dict) -> str:
+    """The figures of `study_edits` as lines of text."""
+    accuracy = min(found["classifier_accuracy"])
+    lines = [
+        f"{found['attribute']} added to test faces without; the classifier is right in at least "
+        f"{accuracy:.1%} of real faces, whatever the attribute"
+    ]
+    heads = (*"turned leaked nothing edit floor blind".split(), "excess left", "nearest kind")
+    lines.append(f"{'':<24}" + "".join(f"{head:>13}" for head in heads))
+    for name, measured in found["models"].items():
+        row = found["attributes"].index(found["attribute"])
+        leaks = np.delete(np.array(measured["leakage"])[row], row)
+        shares = (measured["turned"], leaks.max())
+        lengths = [measured[head] for head in ("nothing", "edit", "floor", "blind")]
+        cells = [f"{share:>13.1%}" for share in shares] + [f"{one:>13.4f}" for one in lengths]
+        for excess in (measured["excess_left"], measured["nearest_kind"]["excess_left"]):
+            cells.append(f"{'–' if excess is None else format(excess, '.1%'):>13}")
+        lines.append(f"{name:<24}" + "".join(cells))
+    for name, measured in found["morphing"].items():
+        confidence = measured["confidence"]
+        lines.append(
+            f"morphing, {name}: confidence {confidence[0]:.3f} at the ends, {min(confidence):.3f} "
+            f"at the least; largest step {measured['roughness']:.2f} times the mean one"
+        )
+    return "\n".join(lines)
+
+
+@click.command(name="edits")
+@click.argument("models", nargs=-1, required=True)
+@click.option("--attribute", default="glasses", show_default=True, help=", ".join(NAMES))
+@click.option("--output", type=Path, default=Path("studies"), show_default=True)
+@click.option("--overwrite", is_flag=True, help="replace the files if they exist")
+def edits_command(models, attribute, output, overwrite):
+    """What feature vectors of MODELS, runs or exports of faces, do to faces with known truth."""
+    print(edits_table(study_edits(models, attribute, output=output, overwrite=overwrite)))
+    for name in PICTURES:
+        print(output / f"{name}.png")

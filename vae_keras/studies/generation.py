@@ -1,0 +1,104 @@
+"""Why a plain autoencoder does not generate."""
+
+import math
+
+import numpy as np
+import scipy.special
+from sklearn.decomposition import PCA
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+
+from vae_keras import figures
+from vae_keras.latent.codes import decode, encode
+from vae_keras.models.priors import StandardNormal
+from vae_keras.studies.thinning import evenly, flat, thinned
+from vae_keras.training.fitting import trained
+
+SAMPLES = 10_000  # of the prior, for figures
+MOST_FOR_CLASSIFIER = 20_000  # training images
+SHOWN_SAMPLES = 36  # decoded samples in a picture
+
+
+# Why a plain autoencoder does not generate
+
+
+def generation(configured, dataset):
+    """Sample an autoencoder and a VAE of the same network, and judge what the decoders make of it.
+
+    Both have the Bernoulli decoder. The autoencoder is sampled from N(0, I), like the VAE, and from
+    the Gaussian fitted to its codes.
+    """
+    dataset.require_labels()
+    plain = trained(configured(model="deep", loss="bce"), dataset)
+    vae = trained(configured(model="vae", likelihood="bernoulli"), dataset)
+    standard = StandardNormal(vae.latent_dim)
+    compared = {
+        "autoencoder, N(0, I)": (plain, standard),
+        "autoencoder, fitted Gaussian": (plain, plain.prior),
+        "VAE, N(0, I)": (vae, standard),
+    }
+    print("training the classifier …", flush=True)
+    classifier = fitted_classifier(dataset)
+    found, panels = {}, {}
+    for name, (model, prior) in compared.items():
+        z = np.asarray(prior.sample(SAMPLES, (model.seed, 0)))
+        codes = encode(model, dataset.train)
+        images = decode(model, z)
+        found[name] = {
+            **gaps(z, codes),
+            **class_areas(z, codes, dataset.train.own_labels),
+            **confidence(classifier, images),
+        }
+        panels[name] = {"codes": thinned(codes), "samples": z, "images": images[:SHOWN_SAMPLES]}
+    images, labels = dataset.test.arrays()
+    accuracy = float(classifier.score(flat(images), labels))
+    found["test images"] = {**confidence(classifier, images), "classifier_accuracy": accuracy}
+    shown = thinned(dataset.train.own_labels)
+    return found, figures.codes_and_samples(panels, shown, dataset.class_names)
+
+
+def gaps(samples, codes) -> dict[str, float]:
+    """How far `samples` [n, latent_dim] lie from the nearest of `codes` [m, latent_dim].
+
+    Median and 95 % quantile of the distance, in the units of the latent space and in spacings: the
+    mean distance of a code to its nearest neighbour.
+    """
+    tree = scipy.spatial.cKDTree(codes)
+    spacing = tree.query(codes, k=2)[0][:, 1].mean()
+    median, quantile = np.quantile(tree.query(samples)[0], (0.5, 0.95))
+    return {
+        "code_spacing": float(spacing),
+        "gap_median": float(median),
+        "gap_95_percent": float(quantile),
+        "gap_median_in_spacings": float(median / spacing),
+        "gap_95_percent_in_spacings": float(quantile / spacing),
+    }
+
+
+def class_areas(samples, codes, labels) -> dict[str, float]:
+    """How evenly `samples` [n, latent_dim] fall to the classes of their nearest `codes`.
+
+    Smallest and largest share of a class, and the entropy of the shares divided by log(classes): 1
+    if all are equal, 0 if one class has everything.
+    """
+    classes, numbers = np.unique(labels, return_inverse=True)
+    nearest = scipy.spatial.cKDTree(codes).query(samples)[1]
+    shares = np.bincount(numbers[nearest], minlength=len(classes)) / len(samples)
+    return {
+        "class_entropy": float(scipy.special.entr(shares).sum() / math.log(len(classes))),
+        "smallest_class_share": float(shares.min()),
+        "largest_class_share": float(shares.max()),
+    }
+
+
+def fitted_classifier(dataset):
+    """A classifier of images that has seen at most MOST_FOR_CLASSIFIER real training images."""
+    images, labels = dataset.train.take(evenly(len(dataset.train), MOST_FOR_CLASSIFIER)).arrays()
+    network = MLPClassifier((256,), alpha=0.01, tol=1e-3, n_iter_no_change=3, random_state=0)
+    return make_pipeline(PCA(0.9), network).fit(flat(images), labels)
+
+
+def confidence(classifier, images) -> dict[str, float]:
+    """The largest class probability of each image: its mean, and the share above 0.9."""
+    largest = classifier.predict_proba(flat(images)).max(axis=1)
+    return {"confidence": float(largest.mean()), "confident_share": float((largest > 0.9).mean())}

@@ -1,0 +1,180 @@
+"""The evaluation of a trained model: its figures as a table, as a file and in a picture."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from vae_keras import figures
+from vae_keras.errors import UserError
+from vae_keras.evaluation.code_use import code_figures, mutual_information
+from vae_keras.evaluation.likelihood import convergence, likelihood_figures
+from vae_keras.evaluation.losses import evaluate
+from vae_keras.evaluation.probe import probe_accuracy
+from vae_keras.files import refuse_to_replace, write_text
+from vae_keras.training.callbacks import duration
+from vae_keras.training.runs import EVALUATION
+from vae_keras.training.stored import open_stored
+
+PERCENT_STEP = 20  # of the lines on progress
+SEQUENCE_FIGURES = {
+    "nats_per_token": "negative ELBO per token, in nats",
+    "perplexity": "perplexity by that",
+    "forced_accuracy": "tokens right, told the ones before",
+    "sampled_accuracy": "tokens right, told its own",
+}
+NOT_A_LIKELIHOOD = (
+    "cross-entropy of grey values: a loss, not a likelihood; compare it with grey figures alone"
+)
+
+
+def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50, **files):
+    """Evaluate the run or export `name` on its test set; write evaluation.json and evaluation.png.
+
+    `samples` are the draws for each image of the importance weighting, `naive_samples` those of
+    naive Monte Carlo, beside which it is put on the first `naive_images`: 10,000 of them unless
+    they are given, or 1,000 of sequences, which take longer. `files` are the options of
+    `free_files`. Returns what evaluation.json holds. Raises UserError.
+    """
+    trained = open_stored(name)
+    model, config, folder = trained.model, trained.config, trained.folder
+    counts = [n for n in (samples, naive_samples, naive_images) if n is not None]
+    if model.is_variational and min(counts) < 1:
+        raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
+    numbers, picture = free_files(folder, **files)
+    dataset = trained.dataset(data_dir)
+    if naive_samples is None:
+        naive_samples = 1_000 if dataset.vocabulary else 10_000
+    start = time.perf_counter()
+    found = {
+        "model": trained.name,
+        "dataset": config.dataset,
+        "data_kind": dataset.kind,
+        "images": len(dataset.test),
+        "latent_dim": model.latent_dim,
+    }
+    if model.is_variational:
+        compared = dataset.test.take(slice(naive_images))
+        likelihood = "categorical" if dataset.vocabulary else config.likelihood
+        found |= {"likelihood": likelihood, "samples": samples}
+        found |= averages(likelihood_figures(model, dataset.test, samples, Progress("images")))
+        found |= code_figures(model, dataset.test)
+        found["mutual_information"] = mutual_information(model, dataset.test)
+        if dataset.vocabulary and hasattr(model, "figures"):  # which an export has not
+            found |= model.figures(dataset)
+        rows = convergence(model, compared, samples, naive_samples, Progress("naive Monte Carlo"))
+        found |= {"naive_images": len(compared), "convergence": rows}
+    elif hasattr(model, "evaluate"):
+        found |= {"unit": model.reconstruction.unit, **evaluate(model, dataset)}
+    else:
+        raise UserError(f"{name} is the export of a model without likelihood: evaluate its run")
+    if dataset.has_several_labels() and not model.takes_labels:
+        found["probe_accuracy"] = probe_accuracy(model, dataset)
+    found["seconds"] = round(time.perf_counter() - start, 1)
+    if model.is_variational:
+        figure = figures.evaluation(found["convergence"], found["kl_per_dimension"])
+        figures.save(figure, picture)
+    write_text(numbers, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def free_files(folder: Path, output=None, overwrite=False) -> list[Path]:
+    """Where numbers and picture go: `output` or `folder`. Raises UserError if they exist."""
+    files = [Path(output or folder) / name for name in EVALUATION]
+    for file in files:
+        if not file.parent.is_dir():
+            raise UserError(f"folder {str(file.parent)!r} does not exist: correct --output")
+        refuse_to_replace(file, overwrite)
+    return files
+
+
+class Progress:
+    """Prints how far something has come and how long it will yet take, if it takes its time."""
+
+    def __init__(self, what: str):
+        self.what, self.start, self.said = what, None, -PERCENT_STEP
+
+    def __call__(self, done: int, of: int):
+        now = time.perf_counter()
+        if (
+            self.start is None or done == self.first
+        ):  # before lies the tracing of the graph, which is not repeated
+            self.start, self.first = now, done
+            return
+        left = (now - self.start) / (done - self.first) * (of - done)
+        percent = 100 * done // of
+        if now - self.start > 2 and left > 2 and percent >= self.said + PERCENT_STEP:
+            self.said = percent
+            print(f"  {self.what}: {percent} %, {duration(left)} to go", flush=True)
+
+
+def report_table(found: dict) -> str:
+    """The figures of `report` as lines of text."""
+    title = (
+        f"{found['model']} on {found['images']:,} test examples of {found['dataset']}, "
+        f"{found['data_kind']}"
+    )
+    if "nll" not in found:
+        known = ("model", "dataset", "data_kind", "images", "latent_dim", "unit", "seconds")
+        rows = [(name, f"{found[name]:10.3f}") for name in found if name not in known]
+        return "\n".join([title, *(f"  {name:<40}{value}" for name, value in rows)])
+
+    def nats(name):
+        error = found[f"{name}_standard_error"]
+        apart = "" if error is None else f" ± {error:.3f}"
+        return f"{found[name]:10.3f}{apart} nats per example"
+
+    rows = {
+        "negative ELBO": nats("negative_elbo"),
+        "  reconstruction": nats("reconstruction_loss"),
+        "  KL": nats("kl_loss"),
+        f"−log p(x), {found['samples']:,} importance-weighted samples": nats("nll"),
+        "active units": f"{found['active_units']:6} of {found['latent_dim']}",
+        "mutual information of code and example": f"{found['mutual_information']:10.3f} nats",
+        "aggregate posterior against the prior": f"{found['aggregate_posterior_kl']:10.3f} nats",
+    }
+    for name, what in SEQUENCE_FIGURES.items():
+        if name in found:
+            rows[what] = f"{found[name]:10.3f}"
+    if "probe_accuracy" in found:
+        rows["linear probe on the codes"] = f"{found['probe_accuracy']:10.1%}"
+    lines = [title, *(f"  {name:<50}{value}" for name, value in rows.items())]
+    if found["data_kind"] == "grey" and found["likelihood"] == "bernoulli":
+        lines.append(f"  ({NOT_A_LIKELIHOOD})")
+    kl = sorted(found["kl_per_dimension"], reverse=True)
+    shown = " ".join(f"{value:.2f}" for value in kl[:12]) + (" …" if len(kl) > 12 else "")
+    lines.append(f"  KL of the dimensions, sorted: {shown} nats")
+    lines.append(f"  −log p(x) of the first {found['naive_images']} images by number of samples:")
+    heads = "".join(f" {figures.ESTIMATES[name]:>24}" for name in figures.ESTIMATES)
+    lines.append(f"  {'samples':>12}{heads}")
+    for row in found["convergence"]:
+        cells = (_estimate(row, name) for name in figures.ESTIMATES)
+        lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>24}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _estimate(row: dict, name: str) -> str:
+    if name not in row:
+        return ""
+    error = row[f"{name}_error"]
+    return f"{row[name]:.2f}" if error is None else f"{row[name]:.2f} ± {error:.2f}"
+
+
+def averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
+    """Mean and standard error over the images."""
+    found = {}
+    for name, values in figures.items():
+        if name == "nll_error":  # what the sampling, not the choice of images, leaves open
+            found["nll_sampling_error"] = _known(math.sqrt(np.sum(values**2)) / len(values))
+            continue
+        spread = values.std(ddof=1) if len(values) > 1 else math.nan
+        found[name] = float(values.mean())
+        found[f"{name}_standard_error"] = _known(spread / math.sqrt(len(values)))
+    return found
+
+
+def _known(error: float) -> float | None:
+    """The error, or None where a single value does not tell it: JSON has no NaN."""
+    return float(error) if math.isfinite(error) else None

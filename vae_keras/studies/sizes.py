@@ -1,0 +1,26 @@
+"""How many dimensions a code needs."""
+
+import numpy as np
+
+from vae_keras import figures
+from vae_keras.evaluation.code_use import code_figures
+from vae_keras.evaluation.losses import evaluate
+from vae_keras.studies.generation import SHOWN_SAMPLES
+from vae_keras.training.fitting import trained
+
+SIZES = (2, 5, 10, 20)  # of codes
+
+
+# How many dimensions
+
+
+def sizes(configured, dataset):
+    """Train VAEs with codes of 2, 5, 10 and 20 dimensions, and draw samples of each."""
+    found, panels = {}, {}
+    for size in SIZES:
+        model = trained(configured(latent_dim=size), dataset)
+        use = code_figures(model, dataset.test)
+        found[f"{size}-D"] = {**evaluate(model, dataset), "active_units": use["active_units"]}
+        title = f"{size} dimensions, {use['active_units']} active"
+        panels[title] = np.asarray(model.generate(SHOWN_SAMPLES, (model.seed, 0)))
+    return found, figures.image_grids(panels)

@@ -1,0 +1,101 @@
+"""Rate against distortion: the same model trained with several weights of the KL term."""
+
+import json
+from pathlib import Path
+
+import click
+
+from vae_keras import data, figures
+from vae_keras.config.train_config import NOT_OF_THE_RUN, TrainConfig
+from vae_keras.errors import UserError
+from vae_keras.evaluation.code_use import code_figures
+from vae_keras.evaluation.losses import evaluate
+from vae_keras.files import refuse_to_replace, write_text
+from vae_keras.training.fitting import trained
+
+BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+def sweep(output, betas=BETAS, overwrite=False, **options) -> list[dict]:
+    """Train a VAE for each of `betas`; write `output`.json as they come, and `output`.png.
+
+    A sweep that was stopped goes on where it was. `options` are those of TrainConfig. Returns a row
+    {"beta", "rate", "distortion", "active_units"} for each: the KL and the reconstruction loss of
+    the test set in nats per example (Alemi et al. 2018, "Fixing a broken ELBO"). Raises UserError.
+    """
+    numbers, picture = (Path(output).with_suffix(ending) for ending in (".json", ".png"))
+    if numbers.is_dir() or not numbers.parent.is_dir():
+        raise UserError(f"--output {str(output)!r} must be a file name in a folder that exists")
+    refuse_to_replace(picture, overwrite)
+    dataset = data.load(TrainConfig(**options))
+    configs = [TrainConfig(**options, beta=beta).resolved(dataset) for beta in betas]
+    asked = json.loads(configs[0].replace(beta=1.0).to_json())
+    rows = [] if picture.exists() else _rows_so_far(numbers, asked)
+    for number, config in enumerate(configs, start=1):
+        if any(row["beta"] == config.beta for row in rows):
+            continue
+        print(f"β = {config.beta:g}, {number} of {len(configs)}: ", end="", flush=True)
+        model = trained(config, dataset)
+        found = evaluate(model, dataset)
+        rows.append(
+            {
+                "beta": config.beta,
+                "rate": found["kl_loss"],
+                "distortion": found["reconstruction_loss"],
+                "active_units": code_figures(model, dataset.test)["active_units"],
+            }
+        )
+        rows.sort(key=lambda row: row["beta"])
+        write_text(numbers, json.dumps({"config": asked, "rows": rows}, indent=2) + "\n")
+    title = f"{dataset.name} ({dataset.kind}), {model_size(asked)}"
+    figures.save(figures.rate_distortion(rows, title), picture)
+    return rows
+
+
+def _rows_so_far(numbers: Path, asked: dict) -> list[dict]:
+    """What a sweep of the same configuration has found before it was stopped."""
+    if not numbers.exists():
+        return []
+    try:
+        stored = json.loads(numbers.read_text(encoding="utf-8"))
+        config, rows = stored["config"], stored["rows"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{numbers} is damaged: delete it, or choose another --output") from error
+    for name in asked:
+        if config.get(name) != asked[name] and name not in NOT_OF_THE_RUN:
+            raise UserError(
+                f"{numbers} is of a sweep with {name.replace('_', ' ')} {config.get(name)}, not "
+                f"{asked[name]}: choose another --output, or delete it"
+            )
+    return rows
+
+
+def model_size(config: dict) -> str:
+    return f"{config['latent_dim']}-D code, {config['epochs']} epochs"
+
+
+@click.command(name="sweep")
+@click.option("--dataset", default="digits", show_default=True, help="as of train")
+@click.option("--data-dir", help="folder with the archive of the data set")
+@click.option("--binarize", default="none", show_default=True, help="as of train")
+@click.option("--latent-dim", default=10, show_default=True, help="size of the code")
+@click.option("--betas", default=",".join(f"{b:g}" for b in BETAS), show_default=True)
+@click.option("--epochs", type=int, help="passes over the training data, for each")
+@click.option("--seed", default=0, show_default=True, help="as of train")
+@click.option("--output", type=Path, default=Path("rate_distortion"), show_default=True)
+@click.option("--overwrite", is_flag=True, help="replace the files if they exist")
+def sweep_command(betas, output, overwrite, **options):
+    """Rate against distortion of VAEs with several β: writes OUTPUT.png and OUTPUT.json."""
+    try:
+        values = [float(beta) for beta in betas.split(",")]
+    except ValueError as error:
+        raise UserError(f"--betas {betas!r} must be numbers, such as 0.5,1,2") from error
+    rows = sweep(output, values, overwrite, **options)
+    print(f"{'β':>8} {'rate (KL)':>12} {'distortion':>12} {'−ELBO':>12} {'active units':>14}")
+    for row in rows:
+        elbo = row["rate"] + row["distortion"]
+        print(
+            f"{row['beta']:>8g} {row['rate']:>12.3f} {row['distortion']:>12.3f} {elbo:>12.3f} "
+            f"{row['active_units']:>14}"
+        )
+    print(output.with_suffix(".png"))

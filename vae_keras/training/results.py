@@ -1,0 +1,59 @@
+"""The pictures and files at the end of a run."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vae_keras import figures
+from vae_keras.data import kinds
+from vae_keras.figures.pixels import latent_gif
+from vae_keras.latent import morphing
+from vae_keras.latent.codes import encode
+from vae_keras.latent.grids import prior_grid
+
+GRID_SIDE = 20
+SAMPLES, SEQUENCES = 64, 16  # that are drawn, and written if they are sequences
+
+
+def draw_results(model, dataset, history: dict, folder: Path):
+    """Samples, reconstructions, manifold, loss curves and the GIF of the latent plots."""
+    drawn = {"loss_curves": figures.loss_curves(history, model.reconstruction.unit)}
+    samples = model.generate(SAMPLES, (model.seed, 0))
+    if model.vocabulary:
+        write_sequences(model, dataset, samples[:SEQUENCES], folder)
+    else:
+        drawn["samples"] = figures.image_grid(samples, title="decoded samples of the prior")
+    for name, rows in model.exhibits(dataset).items():
+        drawn[name] = figures.image_rows(rows, name.replace("_", " "))
+    if not model.takes_labels and not model.vocabulary:  # it would be another one for each label
+        drawn["manifold"] = manifold(model, dataset)
+    for name, figure in drawn.items():
+        figures.save(figure, folder / f"{name}.png")
+    latent_gif(folder)
+
+
+def write_sequences(model, dataset, samples, folder: Path):
+    """Samples, reconstructions and a way between two test sequences, as files of their kind."""
+    x, _ = dataset.test.take(slice(SEQUENCES // 2)).arrays()
+    pairs = np.stack([x, model(x)], axis=1).reshape(-1, *x.shape[1:])
+    shown = {
+        "samples": (samples, "samples of the prior"),
+        "reconstructions": (pairs, "each test sequence, and its reconstruction"),
+    }
+    if len(x) > 1:
+        way = model.decode(morphing.path(np.asarray(model.encode(x[:2])), SEQUENCES // 2))
+        shown["morph"] = way, "from one test sequence to another"
+    for name, (tokens, title) in shown.items():
+        for ending in kinds.endings(model.vocabulary):
+            kinds.save(tokens, model.vocabulary, folder / f"{name}{ending}", title)
+
+
+def manifold(model, dataset):
+    """What the decoder makes of a grid over the two dimensions that the codes use most."""
+    variances = encode(model, dataset.validation, 3_000).var(axis=0)
+    used = np.sort(np.argsort(-variances, kind="stable")[:2])
+    standard = prior_grid(model.latent_dim, GRID_SIDE, used)
+    grid = np.asarray(model.prior.from_standard(standard))
+    across, up = grid[:GRID_SIDE, used[0]], grid[::GRID_SIDE, used[-1]]
+    names = [f"z{n + 1} (quantiles of the prior)" for n in used]
+    return figures.manifold(model.decode(grid), (across, up), (*names, ""), "decoded grid")

@@ -1,0 +1,177 @@
+"""Where a run lies on disk, and what it is called."""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from vae_keras.config.train_config import NOT_OF_THE_RUN, TrainConfig
+from vae_keras.errors import UserError
+from vae_keras.files import remove_folder, write_text
+
+EVALUATION = ("evaluation.json", "evaluation.png")  # what `evaluate` leaves
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of a run, `runs/NAME`, and of its export, `saved_models/NAME`."""
+
+    path: Path
+    exported: Path
+
+    @classmethod
+    def below(cls, root: Path, name: str) -> "RunFolder":
+        return cls(root / "runs" / name, root / "saved_models" / name)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def evaluation(self) -> list[Path]:
+        """The numbers and the picture of `evaluate`."""
+        return [self.path / name for name in EVALUATION]
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.keras"
+
+    @property
+    def plots(self) -> Path:
+        return self.path / "plots"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def is_taken(self) -> bool:
+        return self.path.exists() or self.exported.exists()
+
+    def create(self, config: TrainConfig):
+        """Make the folders and write config.json. Raises UserError where that is not possible."""
+        try:
+            self.exported.parent.mkdir(parents=True, exist_ok=True)
+            if config.overwrite and self.path.exists():
+                remove_folder(self.path)
+            for folder in (self.plots, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+            for leftover in self.checkpoints.glob(".epoch_*"):  # of a process that was killed
+                shutil.rmtree(leftover)
+            write_text(self.config, config.to_json())
+        except OSError as error:
+            raise UserError(
+                f"cannot write {str(self.path)!r} ({error.strerror}): choose another --output-dir"
+            ) from error
+
+    def read_config(self) -> TrainConfig:
+        """The resolved configuration of the run, with this place as its own."""
+        if not self.config.is_file():
+            raise UserError(f"no run {str(self.path)!r}: it has no config.json")
+        return read_config(self.config, name=self.name)
+
+    def load_model(self):
+        """The trained model. Raises UserError if training has not come to its end."""
+        if not self.model.is_file():
+            raise UserError(
+                f"run {str(self.path)!r} has no model.keras yet: finish it with train --resume "
+                f"--name {self.name}"
+            )
+        try:
+            return keras.models.load_model(self.model)
+        except Exception as error:  # a damaged archive raises errors of many kinds
+            raise UserError(f"{self.model} cannot be read: {error}") from error
+
+    def read_metrics(self) -> dict:
+        try:
+            return json.loads(self.metrics.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{self.metrics} is damaged ({error}): restore it") from error
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest complete checkpoint, if there is one."""
+        return max(self.checkpoints.glob("epoch_*"), default=None)
+
+
+def read_config(file: Path, **changes) -> TrainConfig:
+    """The configuration in a config.json. Raises UserError if it is damaged."""
+    try:
+        return TrainConfig(**{**json.loads(file.read_text(encoding="utf-8")), **changes})
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{file} is damaged ({error}): restore it") from error
+
+
+def default_name(config: TrainConfig) -> str:
+    """The data set and model: `digits_vae`; `photos_vae` for folder:some/photos."""
+    kind, _, rest = config.dataset.rpartition(":")
+    file = Path(f"faces{rest}" if kind == "faces" else rest).resolve()  # also of "." and ".."
+    return f"{file.name.split('.')[0]}_{config.model}"
+
+
+def new_run(config: TrainConfig) -> RunFolder:
+    """A place for a new run. A name that the user gave must be free, or overwritten by wish."""
+    root = Path(config.output_dir)
+    if config.name is not None:
+        run = RunFolder.below(root, config.name)
+        if run.is_taken() and not config.overwrite:
+            raise UserError(
+                f"a run or export named {config.name!r} exists in {str(root)!r}: choose another "
+                "--name, go on with it by --resume, or replace it with --overwrite"
+            )
+        return run
+    run, number = RunFolder.below(root, default_name(config)), 1
+    while run.is_taken() and not config.overwrite:
+        number += 1
+        run = RunFolder.below(root, f"{default_name(config)}-{number}")
+    return run
+
+
+def run_to_resume(config: TrainConfig) -> RunFolder:
+    """The run that `config` names, or the newest one of its data set and model."""
+    root = Path(config.output_dir)
+    name = config.name
+    if name is None:
+        pattern = re.compile(re.escape(default_name(config)) + r"(?:-(\d+))?")
+        numbers = {
+            int(found[1] or 1): folder.name
+            for folder in (root / "runs").glob("*")
+            if (found := pattern.fullmatch(folder.name))
+        }
+        name = numbers[max(numbers)] if numbers else default_name(config)
+    run = RunFolder.below(root, name)
+    if not run.config.is_file():
+        raise UserError(f"no run {str(run.path)!r} to resume: leave --resume out, or name another")
+    return run
+
+
+def existing_run(path: str) -> RunFolder:
+    """The run in the folder `path`, or in runs/`path`. Raises UserError if there is none."""
+    for folder in (Path(path), Path("runs", path)):
+        if (folder / "config.json").is_file():
+            return RunFolder(folder, Path("saved_models", folder.resolve().name))
+    raise UserError(f"no run {path!r}: give a folder such as runs/digits_vae")
+
+
+def check_same(stored: TrainConfig, config: TrainConfig):
+    """Refuse to resume a run with other options than it was started with; epochs may differ."""
+    for option, value in stored.as_dict().items():
+        new = getattr(config, option, None)
+        if option not in (*NOT_OF_THE_RUN, "name", "epochs") and new != value:
+            raise UserError(
+                f"run {stored.name!r} was started with {option.replace('_', ' ')} {value}, not "
+                f"{new}: resume it with that, or start another run"
+            )

@@ -1,0 +1,217 @@
+"""train(config): data → model → compile → fit → evaluate → export; and resuming."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from vae_keras import data
+from vae_keras.config.train_config import NOT_OF_THE_RUN, TrainConfig
+from vae_keras.evaluation.losses import evaluate
+from vae_keras.export.saved_model import export
+from vae_keras.files import write_text
+from vae_keras.latent.codes import encode
+from vae_keras.models import Autoencoder
+from vae_keras.training import callbacks
+from vae_keras.training.fitting import build, fit, steps_per_epoch
+from vae_keras.training.results import draw_results
+from vae_keras.training.runs import RunFolder, check_same, new_run, run_to_resume
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, and what came of it."""
+
+    folder: RunFolder
+    config: TrainConfig
+    dataset: data.Dataset
+    model: Autoencoder
+    history: dict[str, list[float]]  # a list for each column of history.csv
+    metrics: dict  # the content of metrics.json
+
+
+def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="auto") -> Run:
+    """Train, draw, evaluate and export what `config` describes.
+
+    `dataset` takes the place of the one that `config.dataset` names. `verbose` is that of Keras's
+    `fit`; with 0 nothing is printed. Raises UserError, and has then written nothing.
+    """
+    folder = run_to_resume(config) if config.resume else new_run(config)
+    board = _tensorboard(folder) if config.tensorboard else None
+    stored = folder.read_config() if config.resume else None
+    if stored is not None:
+        config = config.replace(**_open_choices(config, stored))
+    dataset = data.binarised(dataset, config.binarize) if dataset else data.load(config)
+    config = config.replace(name=folder.name).resolved(dataset)
+    if stored is not None:
+        check_same(stored, config)
+    model = build(config, dataset)
+    state = _restore(model, folder.last_checkpoint() if config.resume else None)
+
+    say = print if verbose else (lambda *_: None)
+    finished = folder.metrics.is_file() and folder.exported.is_dir()
+    if state["epoch"] >= config.epochs and finished and (not board or board.is_complete()):
+        say(f"{folder.path} is complete ({state['epoch']} epochs); for more, raise --epochs")
+        history = _columns(state["history"])
+        return Run(folder, config, dataset, model, history, folder.read_metrics())
+    folder.create(config)
+    say(plan(config, dataset, model, state["epoch"]))
+    if board:
+        board.begin(dataset, state["history"])
+    if state["epoch"] < config.epochs:
+        state = _fit(model, config, dataset, folder, state, verbose, board)
+    if config.ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    model.prior.fit(lambda: encode(model, dataset.train))
+    metrics = _metrics(model, config, dataset, state)
+    say(f"drawing {folder.plots} and writing {folder.exported} …")
+    for stale in folder.evaluation:  # of the run before it was resumed
+        stale.unlink(missing_ok=True)
+    model.save(folder.model)
+    draw_results(model, dataset, _columns(state["history"]), folder.plots)
+    export(model, folder.exported, config, metrics)
+    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
+    say(summary(folder, dataset, metrics))
+    if board:
+        board.write_projector(model)
+        say(f"to look at it: tensorboard --samples_per_plugin images=1000 --logdir {board.folder}")
+    return Run(folder, config, dataset, model, _columns(state["history"]), metrics)
+
+
+def _open_choices(config: TrainConfig, stored: TrainConfig) -> dict:
+    """What `config` leaves to the recipe and the stored run has decided."""
+    return {
+        key: value
+        for key, value in stored.as_dict().items()
+        if getattr(config, key, 0) is None and key not in ("data_dir", "name")
+    }
+
+
+def _restore(model, checkpoint: Path | None) -> dict:
+    """Load a checkpoint's weights and optimizer into `model`; return its position and history."""
+    if checkpoint is None:
+        return {"epoch": 0, "train_seconds": 0.0, "history": []}
+    model.load_weights(checkpoint / "model.keras")
+    return json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
+
+
+def _tensorboard(folder: RunFolder):
+    """What writes for TensorBoard. Raises UserError if that is not installed."""
+    from vae_keras.tensorboard import TensorBoard  # an extra
+
+    return TensorBoard(folder.path / "tensorboard", folder.plots)
+
+
+def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board) -> dict:
+    """Train from the position of `state` to the last epoch; return the new state."""
+    if verbose == "auto":  # outside a terminal or notebook the bar would print a line a step
+        verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
+    first = state["epoch"]
+    history = callbacks.HistoryFile(folder.history, state["history"])
+    checkpoint = callbacks.Checkpoint(folder.checkpoints, history, state["train_seconds"])
+    warns = verbose and model.is_variational
+    fit(
+        model,
+        config,
+        dataset,
+        first,
+        validation_data=dataset.validation.batches(),
+        verbose=verbose,
+        callbacks=[
+            callbacks.StopOnNaN(),
+            # The weights that are validated are those that the run will end with.
+            *([keras.callbacks.SwapEMAWeights()] if config.ema else []),
+            callbacks.LatentPlot(dataset.train, dataset.class_names, folder.plots),
+            *([board] if board else []),  # behind the plot, which it shows
+            history,
+            checkpoint,
+            *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
+            *([callbacks.TimeLeft(first)] if verbose else []),
+        ],
+    )
+    return _restore(model, folder.last_checkpoint())
+
+
+def _metrics(model, config, dataset, state) -> dict:
+    """The content of metrics.json."""
+    seconds = state["train_seconds"]
+    packages = ("tensorflow", "keras", "numpy", "vae_keras")
+    return {
+        **{f"test_{name}": value for name, value in evaluate(model, dataset).items()},
+        "parameters": model.count_params(),
+        "epochs": state["epoch"],
+        "train_seconds": round(seconds, 2),
+        "images_per_second": round(len(dataset.train) * state["epoch"] / seconds),
+        "data_kind": dataset.kind,
+        "unit": model.reconstruction.unit,
+        "class_names": list(dataset.class_names),
+        "examples": {
+            split: len(getattr(dataset, split)) for split in ("train", "validation", "test")
+        },
+        "command": command(config, dataset),
+        "device": device(),
+        "versions": {name: importlib.metadata.version(name) for name in packages}
+        | {"python": platform.python_version()},
+    }
+
+
+def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) -> str:
+    """What is about to happen, in a few lines."""
+    size = "×".join(map(str, dataset.image_shape))
+    steps = steps_per_epoch(config, dataset)
+    after = f", after epoch {epochs_done}" if epochs_done else ""
+    with_ = " with cosine decay" if config.schedule == "cosine" else ""
+    beta = ""
+    if model.is_variational:
+        beta = f"; effective beta {config.effective_beta():g}"
+    return (
+        f"{config.name}: {type(model).__name__} on {config.dataset} ({dataset.kind}, {size}): "
+        f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, "
+        f"{len(dataset.test):,} test examples\n"
+        f"network {config.network}, {config.latent_dim}-D code, "
+        f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction{beta}\n"
+        f"{config.epochs} epochs of {steps} steps{after}; batch {config.batch_size}, learning rate "
+        f"{config.learning_rate:g}{with_}, seed {config.seed}; on {device()}"
+    )
+
+
+def command(config: TrainConfig, dataset: data.Dataset) -> str:
+    """The shortest command that repeats the run: what the defaults do not say already."""
+    plain = TrainConfig(dataset=config.dataset, model=config.model).resolved(dataset).as_dict()
+    plain |= {"dataset": "digits", "model": "vae"}
+    words = ["python train.py"]
+    for name, value in config.as_dict().items():
+        if name not in (*NOT_OF_THE_RUN, "name") and value != plain[name]:
+            words.append(f"--{name.replace('_', '-')} {value}")
+    return " ".join(words)
+
+
+def device() -> str:
+    """What TensorFlow computes on."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+    return ", ".join(map(str, names)) or f"CPU ({os.cpu_count()} cores)"
+
+
+def summary(folder: RunFolder, dataset: data.Dataset, metrics: dict) -> str:
+    """What came of it, and where it lies."""
+    terms = [k.removeprefix("test_") for k in metrics if k.startswith("test_") and k != "test_loss"]
+    parts = ", ".join(f"{name} {metrics['test_' + name]:.4g}" for name in terms)
+    return (
+        f"test loss {metrics['test_loss']:.4g} {metrics['unit']} per example ({parts}) on "
+        f"{len(dataset.test):,} examples, {metrics['data_kind']}\n"
+        f"trained in {callbacks.duration(metrics['train_seconds'])}, "
+        f"{metrics['images_per_second']:,} images/s\n"
+        f"{folder.path}: pictures in plots/, history.csv, metrics.json, model.keras\n"
+        f"{folder.exported}: SavedModel, and model_card.md on how to use it"
+    )
+
+
+def _columns(rows: list[dict]) -> dict[str, list[float]]:
+    return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
