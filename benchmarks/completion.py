@@ -41,7 +41,7 @@ def binarised(dataset, seed=0):
 def trained(rung, visible, dataset, epochs, **options):
     """A model of the class `rung` and the seconds that its training took."""
     keras.utils.set_random_seed(0)
-    model = rung(dataset.image_shape, visible=visible, **options)
+    model = rung(dataset.example_shape, visible=visible, **options)
     steps = -(-len(dataset.train) // BATCH)
     schedule = keras.optimizers.schedules.CosineDecay(1e-3, steps * epochs)
     model.compile(keras.optimizers.Adam(schedule))

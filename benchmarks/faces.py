@@ -16,7 +16,7 @@ from vae_keras import TrainConfig, data, train
 from vae_keras.latent.codes import code_batches
 from vae_keras.latent.features import feature_vectors
 from vae_keras.studies.edits import NAMES, edits_table, study_edits
-from vae_keras.training.runs import RunFolder, existing_run
+from vae_keras.training.run_folder import RunFolder, existing_run
 
 MODELS = {
     "faces_vae": dict(model="vae"),

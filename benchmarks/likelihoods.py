@@ -15,7 +15,7 @@ import click
 
 from vae_keras import TrainConfig, train
 from vae_keras.studies.report import report
-from vae_keras.training.runs import RunFolder
+from vae_keras.training.run_folder import RunFolder
 
 SAMPLES = 5_000
 PAPER = dict(binarize="dynamic", units="200-200", activation="tanh", latent_dim=50)

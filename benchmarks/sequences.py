@@ -30,7 +30,7 @@ from vae_keras.latent.codes import encode
 from vae_keras.latent.features import feature_vectors
 from vae_keras.models.sequence import SequenceVAE
 from vae_keras.training.fitting import trained
-from vae_keras.training.runs import RunFolder
+from vae_keras.training.run_folder import RunFolder
 
 MODELS = {
     "melodies": dict(name="melodies_vae", latent_dim=128, beta=0.2, beta_warmup=2),

@@ -445,7 +445,7 @@ from vae_keras import Autoencoder
 from vae_keras.networks import DenseNetwork
 
 keras.utils.set_random_seed(SEED)
-stack = Autoencoder(dataset.image_shape, latent_dim=2, network=DenseNetwork((32, 16), "linear"))
+stack = Autoencoder(dataset.example_shape, latent_dim=2, network=DenseNetwork((32, 16), "linear"))
 rate = keras.optimizers.schedules.CosineDecay(0.005, decay_steps=35 * EPOCHS)
 stack.compile(keras.optimizers.Adam(rate), steps_per_execution=35)
 stack.fit(images, epochs=EPOCHS, **equal)

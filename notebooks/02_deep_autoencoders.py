@@ -249,7 +249,7 @@ pairs = {
 halves = {}
 for name, pair in pairs.items():
     keras.utils.set_random_seed(SEED)
-    model = Autoencoder(dataset.image_shape, latent_dim=2, network=Halves(*pair))
+    model = Autoencoder(dataset.example_shape, latent_dim=2, network=Halves(*pair))
     fitted(model, images, HALVES_EPOCHS, rate=0.004, batch_size=37)  # 1,295 = 35 · 37
     halves[name] = squared_error(images, model(images).numpy())
 
@@ -408,7 +408,7 @@ class Charged(LinearAutoencoder):
 
     def objective(self, batch, training):
         code = self.code(batch)
-        loss = self.reconstruction_loss(batch, self.parameters(code))  # Σ over pixels, [batch]
+        loss = self.reconstruction_loss(batch, code, training)  # Σ over pixels, [batch]
         return {"reconstruction_loss": loss, "code_loss": ops.sum(ops.square(code), axis=-1)}
 
     def term_weights(self, step=None):
@@ -502,7 +502,7 @@ def measure(epoch, logs):
 
 
 keras.utils.set_random_seed(SEED)
-memoriser = Autoencoder(dataset.image_shape, latent_dim=16, network=DenseNetwork((256, 128)))
+memoriser = Autoencoder(dataset.example_shape, latent_dim=16, network=DenseNetwork((256, 128)))
 memoriser.compile(keras.optimizers.Adam(0.002), steps_per_execution=4)
 watch = keras.callbacks.LambdaCallback(on_epoch_end=measure)
 memoriser.fit(few, epochs=OVERFIT_EPOCHS, batch_size=25, callbacks=[watch], verbose=0)

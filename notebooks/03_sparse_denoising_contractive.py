@@ -107,12 +107,13 @@ figures.image_rows(rows, title="a code of 128 numbers, and no other wish")
 # chance.)
 
 # %%
+from vae_keras.evaluation.by_rung import exhibits_of, figures_of
 from vae_keras.figures.sliders import Sliders
 
 
 def features(model):
     """What the decoder draws for each of the ten most active units."""
-    return model.exhibits(dataset)["learned_features"]["decoder"]
+    return exhibits_of(model, dataset)["learned_features"]["decoder"]
 
 
 def in_use(model):
@@ -238,7 +239,7 @@ from vae_keras.networks import DenseNetwork
 
 noisy_images = denoiser.corrupt(denoiser.prepare(images)).numpy()  # once and for all
 keras.utils.set_random_seed(SEED)
-once = Autoencoder(dataset.image_shape, latent_dim=32, network=DenseNetwork((256, 128)))
+once = Autoencoder(dataset.example_shape, latent_dim=32, network=DenseNetwork((256, 128)))
 falling = keras.optimizers.schedules.CosineDecay(2e-3, 35 * DENOISING_EPOCHS)
 once.compile(keras.optimizers.Adam(falling), steps_per_execution=35)  # 1,295 = 35 · 37
 once.fit(noisy_images, images, epochs=DENOISING_EPOCHS, batch_size=37, verbose=0)
@@ -263,7 +264,7 @@ for name in found:
 
 # %%
 plain = trained(TrainConfig(model="deep", **wide), dataset)
-simple = denoiser.figures(dataset)  # among them two simple remedies
+simple = figures_of(denoiser, dataset)  # among them two simple remedies
 decibels = {
     "nothing": psnr(test, noisy_test),
     "median": simple["psnr_median_filter"],

@@ -559,7 +559,7 @@ figure
 # With several dimensions one sums over them. In the package that is this:
 
 # %%
-from vae_keras.objectives.divergences import kl_to_standard_normal
+from vae_keras.models.vae import kl_to_standard_normal
 
 means, log_vars = (
     v.ravel() for v in np.meshgrid(np.linspace(-2.5, 2.5, 41), np.linspace(-5, 0.5, 45))

@@ -451,7 +451,7 @@ print("package, twice and in sevens:", [f"{value:.4f}" for value in package_twic
 started = VAE((8, 8, 1), latent_dim=2, network=DenseNetwork((256, 128), "gelu"), seed=SEED)
 started.compile()
 before = started.evaluate(dataset.validation.batches(), return_dict=True, verbose=0)
-started.offset.offset.assign(started.reconstruction.initial(dataset.mean_image()))
+started.offset.offset.assign(started.reconstruction.initial(dataset.mean_example()))
 after = started.evaluate(dataset.validation.batches(), return_dict=True, verbose=0)
 print(
     f"loss before the first step: {before['loss']:.2f}; from the mean picture {after['loss']:.2f}"

@@ -55,8 +55,8 @@ order = np.random.default_rng(SEED).permutation(64)
 
 
 def permuted(examples):
-    images = examples.images.reshape(-1, 64)[:, order].reshape(examples.images.shape)
-    return dataclasses.replace(examples, images=images)
+    images = examples.values.reshape(-1, 64)[:, order].reshape(examples.values.shape)
+    return dataclasses.replace(examples, values=images)
 
 
 splits = {name: permuted(getattr(digits, name)) for name in ("train", "validation", "test")}
@@ -77,7 +77,7 @@ import keras
 def fitted(network, dataset, seed=SEED):
     """The test loss of a VAE with this network, in nats per picture, and its parameters."""
     keras.utils.set_random_seed(seed)
-    model = VAE(dataset.image_shape, latent_dim=8, network=network, seed=seed)
+    model = VAE(dataset.example_shape, latent_dim=8, network=network, seed=seed)
     model.compile(keras.optimizers.Adam(2e-3), steps_per_execution=7)
     model.fit(dataset.train.arrays()[0], epochs=EPOCHS, batch_size=64, verbose=0)
     return evaluate(model, dataset)["loss"], model.count_params()

@@ -62,7 +62,7 @@ for where in ("kl", "reconstruction"):
 
 # %%
 digits = load(TrainConfig(dataset="digits"))
-height, width, channels = digits.image_shape
+height, width, channels = digits.example_shape
 print(f"8×8 digits, mean of the pixels: effective beta {height * width * channels}")
 print(f"28×28 digits, mean of the pixels: effective beta {28 * 28}")
 print(f"28×28 digits, mean of the pixels and of 20 dimensions: effective beta {28 * 28 / 20:g}")
@@ -411,7 +411,7 @@ np.testing.assert_allclose(nats.sum(), terms["β = 4, free bits"]["kl_loss"], rt
 # Solution of exercise 3
 import tensorflow as tf
 
-from vae_keras.objectives.divergences import kl_to_standard_normal
+from vae_keras.models.vae import kl_to_standard_normal
 
 mean, log_var = tf.Variable([[0.0, 0.5]]), tf.Variable([[0.0, -1.0]])
 with tf.GradientTape() as tape:

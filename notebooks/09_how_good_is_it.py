@@ -398,7 +398,7 @@ def drawn_once(examples):
     is_white = np.random.default_rng(len(images)).random(images.shape) < images
     return dataclasses.replace(
         examples,
-        images=255 * is_white.astype(np.uint8),
+        values=255 * is_white.astype(np.uint8),
         labels=labels,
         rows=None,
         binarisation="static",

@@ -94,7 +94,9 @@ except UserError as error:
 # each column one label.
 
 # %%
-styles = cvae.exhibits(digits)["styles"]
+from vae_keras.evaluation.by_rung import exhibits_of
+
+styles = exhibits_of(cvae, digits)["styles"]
 figures.image_rows({name: styles[name] for name in list(styles)[:5]}, "one z, ten labels")
 
 # %% [markdown]
@@ -238,7 +240,7 @@ Sliders(ten_digits, dimension=range(7), value=(-2, 0, 2, 3))
 from vae_keras.models.completion import CompletionNetwork, CompletionVAE, hidden_mask
 
 binary = load(TrainConfig(dataset="digits", binarize="threshold"))
-mask = hidden_mask(binary.image_shape, visible=1)
+mask = hidden_mask(binary.example_shape, visible=1)
 shown = slice(0, 10)
 whole = binary.test.take(shown).arrays()[0]
 figures.image_rows({"whole": whole, "visible": whole * (1 - mask)})
@@ -274,21 +276,21 @@ keras.utils.set_random_seed(SEED)
 # both hide the hidden pixels from themselves
 plain = fitted(
     # no code to draw: here latent_dim is the width of its narrowest layer
-    CompletionNetwork(binary.image_shape, latent_dim=32, visible=1, seed=SEED)
+    CompletionNetwork(binary.example_shape, latent_dim=32, visible=1, seed=SEED)
 )
-completing = fitted(CompletionVAE(binary.image_shape, latent_dim=8, visible=1, seed=SEED))
+completing = fitted(CompletionVAE(binary.example_shape, latent_dim=8, visible=1, seed=SEED))
 
 # %%
 from vae_keras.evaluation.likelihood import likelihood_figures
 
 plain_nll = evaluate(plain, binary)["reconstruction_loss"]
-figures = likelihood_figures(completing, binary.test, samples=100)
+estimates = likelihood_figures(completing, binary.test, samples=100)
 hidden = int(mask.sum())
 print(f"−log p({hidden} hidden pixels, given the visible quarter), nats per picture:")
 print(f"  plain network    {plain_nll:6.2f}")
 print(
-    f"  conditional VAE  {figures['nll'].mean():6.2f} (100 samples), bound "
-    f"{figures['negative_elbo'].mean():.2f}"
+    f"  conditional VAE  {estimates['nll'].mean():6.2f} (100 samples), bound "
+    f"{estimates['negative_elbo'].mean():.2f}"
 )
 
 # %% [markdown]
@@ -342,7 +344,7 @@ def hidden_error(images):
     return float(np.sqrt(np.mean((np.asarray(images) - test_images)[:, inside] ** 2)))
 
 
-mean_image = np.broadcast_to(digits.mean_image(), test_images.shape)
+mean_image = np.broadcast_to(digits.mean_example(), test_images.shape)
 filled = {"mean image": mean_image, "asked once": once, "asked often": often}
 filled["given the whole"] = vae(test_images)
 for name, one in filled.items():
@@ -413,7 +415,7 @@ assert right["real test digits"] > 0.9
 assert right["drawn digits"] > 0.75, right
 assert read["VAE"] > 0.6 > 0.45 > read["conditional"], read
 assert terms["conditional"]["loss"] < terms["VAE"]["loss"], "a label must help"
-assert figures["nll"].mean() < plain_nll, "the code must pay"
-assert (figures["nll"].mean() <= figures["negative_elbo"].mean()).all()
+assert estimates["nll"].mean() < plain_nll, "the code must pay"
+assert (estimates["nll"].mean() <= estimates["negative_elbo"].mean()).all()
 assert predicted["draws of the VAE"].shape == (4, 10, 8, 8, 1)
 assert hidden_error(once) > hidden_error(filled["given the whole"]), "seeing must help"

@@ -49,7 +49,6 @@ MODELS = "../saved_models/pretrained"  # the models that ship
 import numpy as np
 
 from vae_keras import TrainConfig, figures, load
-from vae_keras.data import kinds
 from vae_keras.data.music.melody_tokens import NAMES, to_notes
 
 melodies = load(TrainConfig(dataset="melodies", model="sequence"))
@@ -313,10 +312,10 @@ figures.piano_rolls(
 
 # %%
 sentences = load(TrainConfig(dataset="sentences", model="sequence"))
-words = sentences.vocabulary
+kind = sentences.kind
 written, _ = sentences.test.arrays()
-print(f"{len(sentences.train):,} sentences, {len(words):,} words")
-for line in kinds.texts(written[:3], words):
+print(f"{len(sentences.train):,} sentences, {len(kind.vocabulary):,} words")
+for line in kind.texts(written[:3]):
     print("·", line)
 
 # %%
@@ -331,12 +330,12 @@ print("nats per token:   ", (-padded / lengths).round(2))
 # Sentences of documentation, from codes of the prior, and the way between two of them:
 
 # %%
-for line in kinds.texts(sentences_vae.generate(6, SEED, temperature=0.5), words):
+for line in kind.texts(sentences_vae.generate(6, SEED, temperature=0.5)):
     print("·", line)
 
 # %%
 pair = sentences_vae.encode(written[[1, 2]])
-for line in kinds.texts(sentences_vae.decode(morphing.path(pair, 6)), words):
+for line in kind.texts(sentences_vae.decode(morphing.path(pair, 6))):
     print("→", line)
 
 # %% [markdown]

@@ -122,7 +122,7 @@ config = TrainConfig(
 )
 dataset = load(config)
 sizes = {split: len(getattr(dataset, split)) for split in ("train", "validation", "test")}
-print(dataset.image_shape, sizes, dataset.class_names)
+print(dataset.example_shape, sizes, dataset.class_names)
 
 # %% [markdown]
 # Validation is cut from training, the test set is apart and always the same one. And if one of ten
@@ -373,7 +373,7 @@ from vae_keras import VAE
 def fitted(likelihood, network="dense", epochs=OWN_EPOCHS):
     """A VAE that has seen the dusty pictures and no others."""
     keras.utils.set_random_seed(SEED)
-    model = VAE(dataset.image_shape, 8, network, likelihood, seed=SEED)
+    model = VAE(dataset.example_shape, 8, network, likelihood, seed=SEED)
     # as `train` does: begin at the mean picture
     model.offset.offset.assign(model.reconstruction.initial(dusty_train.mean(axis=0)))
     model.compile(keras.optimizers.Adam(2e-3))
@@ -510,7 +510,9 @@ print("largest difference of a weight:", largest_difference(own, loaded))
 # %%
 tf.get_logger().setLevel("ERROR")  # it would tell us where the assets are that there are not
 archive = keras.export.ExportArchive()
-for name, (function, inputs) in own.endpoints().items():
+from vae_keras.export.endpoints import endpoints
+
+for name, (function, inputs) in endpoints(own).items():
     archive.add_endpoint(name, function, inputs)
 archive.write_out("saved_models/own", verbose=False)
 
@@ -640,12 +642,12 @@ Sliders(turned, dimension=range(1, 6), value=np.linspace(-2, 2, 9).tolist())
 # Pictures in folders are one kind of data. These are all the forms that `--dataset` takes:
 
 # %%
-from vae_keras.data import FORMS
+from vae_keras.config.names import DATASETS
 
-print(", ".join(FORMS))
+print(", ".join(DATASETS))
 np.savez("mine.npz", x_train=(255 * train_images).astype("uint8"))
 mine = load(TrainConfig(dataset="mine.npz"))
-print(mine.image_shape, "labels:", mine.class_names or "none")
+print(mine.example_shape, "labels:", mine.class_names or "none")
 
 # %% [markdown]
 # | kind of data | form | labels |

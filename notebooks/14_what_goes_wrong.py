@@ -155,7 +155,7 @@ finding("KL too weak", "share of codes inside the circle", inside[0.02], inside[
 # training, the loss is about $64 \log 2$; and a code of twice the length costs twice as much.
 
 # %%
-from vae_keras.objectives.divergences import kl_to_standard_normal
+from vae_keras.models.vae import kl_to_standard_normal
 
 untrained = VAE((8, 8, 1), network="dense", seed=SEED)
 start = untrained.weighted_sum(untrained.objective(untrained.prepare(x_test), training=False))

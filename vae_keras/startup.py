@@ -1,9 +1,72 @@
-"""Imports TensorFlow without its log lines. Imported before anything that needs TensorFlow."""
+"""What happens when TensorFlow and Keras are imported, by whom ever, once this package is.
+
+TensorFlow writes log lines while it is imported, which are held back; and Keras gets to know the
+models of the package, so that it can load them from files.
+"""
 
 import contextlib
+import importlib
+import importlib.abc
 import os
 import sys
 import tempfile
+from importlib.machinery import PathFinder
+
+from vae_keras.errors import UserError
+
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+def prepare():
+    """Do what the imports of TensorFlow and Keras ask for, now or when they come."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if "tensorflow" not in sys.modules or "keras" not in sys.modules:
+        sys.meta_path.insert(0, _Imports())
+    if "keras" in sys.modules:
+        _check_backend(sys.modules["keras"].backend.backend())
+        importlib.import_module("vae_keras.models")
+
+
+class _Imports(importlib.abc.MetaPathFinder):
+    """Stands in front of the usual finder, for two modules."""
+
+    def find_spec(self, fullname, path, target=None):
+        around = {"tensorflow": _import_tensorflow, "keras": _import_keras}.get(fullname)
+        spec = around and PathFinder.find_spec(fullname, path)
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+        spec.loader.exec_module = lambda module: around(execute, module)
+        return spec
+
+
+def _import_tensorflow(execute, module):
+    level = os.environ.get(LEVEL)
+    if level == "0":  # the user wants to see all of it
+        return execute(module)
+    os.environ[LEVEL] = "3"  # read once; what fails raises an exception anyway
+    try:
+        with _standard_error_held_back():
+            execute(module)
+            module.config.list_physical_devices()  # says whether it finds a GPU driver
+    finally:
+        del os.environ[LEVEL]  # or child processes would take it for the user's wish
+        if level is not None:
+            os.environ[LEVEL] = level
+
+
+def _import_keras(execute, module):
+    _check_backend(os.environ["KERAS_BACKEND"])  # before Keras looks for another package
+    execute(module)
+    importlib.import_module("vae_keras.models")
+
+
+def _check_backend(name: str):
+    if name != "tensorflow":
+        raise UserError(
+            f"vae_keras needs Keras on TensorFlow, but its backend is {name!r}: set the "
+            "environment variable KERAS_BACKEND=tensorflow"
+        )
 
 
 @contextlib.contextmanager
@@ -22,23 +85,3 @@ def _standard_error_held_back():
         finally:
             os.dup2(original, 2)
             os.close(original)
-
-
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-if "TF_CPP_MIN_LOG_LEVEL" in os.environ:  # the user has said how much to show
-    import tensorflow
-else:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # read once; what fails raises an exception anyway
-    with _standard_error_held_back():
-        import tensorflow
-
-        tensorflow.config.list_physical_devices()  # says whether it finds a GPU driver
-    del os.environ["TF_CPP_MIN_LOG_LEVEL"]  # or child processes would take it for the user's wish
-
-import keras  # noqa: E402
-
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        f"vae_keras needs Keras on TensorFlow, but its backend is {keras.backend.backend()!r}: "
-        "set the environment variable KERAS_BACKEND=tensorflow"
-    )

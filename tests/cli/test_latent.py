@@ -17,9 +17,9 @@ from tests.folders import listing
 from vae_keras import UserError, figures, load_exported
 from vae_keras.cli import main
 from vae_keras.config.train_config import TrainConfig
-from vae_keras.evaluation import anomaly
 from vae_keras.export import image_files
-from vae_keras.export.saved_model import TRAINING, export
+from vae_keras.export.places import TRAINING
+from vae_keras.export.saved_model import export
 from vae_keras.figures.pixels import film
 from vae_keras.latent.features import load
 from vae_keras.latent.grids import Spread, spread, traversal
@@ -222,7 +222,7 @@ def test_images_are_cropped_to_the_shape_and_greyed_as_the_model_is(three, monke
     found = image_files.read_images(files, (8, 8, 1))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, images, atol=0.51 / 255)
-    monkeypatch.setattr(anomaly, "BATCH", 2)
+    monkeypatch.setattr(image_files, "BATCH", 2)
     np.testing.assert_array_equal(image_files.read_images(files, (8, 8, 1)), found)
     colour = image_files.read_images(files, (4, 8, 3))
     assert colour.shape == (3, 4, 8, 3)
@@ -439,7 +439,7 @@ def test_the_name_of_an_export_is_enough(tmp_path, monkeypatch):
 
 def test_what_cannot_be_opened_is_named(model, photos):
     (model.path / TRAINING).write_text(TrainConfig(dataset="digits").to_json())
-    assert open_stored("model").dataset().image_shape == (8, 8, 1)
+    assert open_stored("model").dataset().example_shape == (8, 8, 1)
     others = {
         "nowhere.npz": "model needs the data it was trained on: .*nowhere",
         f"folder:{photos}": r"model is for images of shape \(8, 8, 1\), but those .*64",

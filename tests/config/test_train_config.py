@@ -8,7 +8,7 @@ import pytest
 
 from vae_keras import Examples, TrainConfig, UserError
 from vae_keras.data.dataset import split_dataset
-from vae_keras.training.runs import RunFolder
+from vae_keras.training.run_folder import RunFolder
 
 
 def toy(count=1000, channels=1):

@@ -60,7 +60,7 @@ def test_validation_is_cut_from_training_when_there_is_a_test_set(examples):
     test = Examples(255 - IMAGES[:7])
     found = split_dataset("toy", examples, test)
     assert found.test is test
-    assert found.validation.images is IMAGES
+    assert found.validation.values is IMAGES
     rows = np.concatenate([found.train.rows, found.validation.rows])
     assert sorted(rows) == list(range(COUNT))
     assert len(found.validation) == 2
@@ -76,8 +76,8 @@ def test_too_few_examples_are_refused(count):
 def test_dataset_knows_its_shape_kind_and_classes(channels, kind):
     images = np.zeros((20, 5, 4, channels), np.uint8)
     found = split_dataset("toy", Examples(images), class_names=["a", "b"])
-    assert found.image_shape == (5, 4, channels)
-    assert (found.name, found.kind, found.class_names) == ("toy", kind, ("a", "b"))
+    assert found.example_shape == (5, 4, channels)
+    assert (found.name, found.data_kind, found.class_names) == ("toy", kind, ("a", "b"))
 
 
 def test_value_range_is_that_of_the_data():

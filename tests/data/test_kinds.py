@@ -17,6 +17,7 @@ from PIL import Image
 from vae_keras import Dataset, Examples, TrainConfig, UserError, load_exported, train
 from vae_keras.cli import main
 from vae_keras.data import kinds
+from vae_keras.data.kinds import kind_of
 from vae_keras.data.music import melody_tokens
 from vae_keras.data.music.melody_tokens import Note, to_tokens
 from vae_keras.data.music.midi import read_midi, write_midi
@@ -57,38 +58,38 @@ def command(arguments) -> int:
 
 
 def test_what_is_written_of_melodies_and_of_sentences():
-    assert kinds.endings(melody_tokens.NAMES) == (".mid", ".wav", ".png")
-    assert kinds.endings(list(melody_tokens.NAMES)) == (".mid", ".wav", ".png")
-    assert kinds.endings(WORDS) == (".txt",)
-    assert kinds.is_music(melody_tokens.NAMES) and not kinds.is_music(WORDS)
+    assert kind_of(melody_tokens.NAMES).endings == (".mid", ".wav", ".png")
+    assert kind_of(list(melody_tokens.NAMES)).endings == (".mid", ".wav", ".png")
+    assert kind_of(WORDS).endings == (".txt",)
+    assert kind_of(()) is kinds.IMAGES
 
 
 def test_melodies_become_notes_to_hear_to_see_and_to_read(tmp_path):
     windows = np.stack([melody(0), melody(1)]).astype(np.int32)
-    kinds.save(windows, melody_tokens.NAMES, tmp_path / "a.mid")
+    kind_of(melody_tokens.NAMES).save(windows, tmp_path / "a.mid")
     np.testing.assert_array_equal(read_midi(tmp_path / "a.mid"), windows)
-    kinds.save(windows, melody_tokens.NAMES, tmp_path / "a.PNG", "two")
+    kind_of(melody_tokens.NAMES).save(windows, tmp_path / "a.PNG", "two")
     with Image.open(tmp_path / "a.PNG") as picture:
         assert np.asarray(picture.convert("L")).std() > 5
     one = to_tokens([Note(60, 0, 4), Note(61, 4, 2), Note(72, 8, 24)])[None]
-    assert kinds.texts(one, melody_tokens.NAMES) == ["C4:4 C#4:2 C5:24"]
+    assert kind_of(melody_tokens.NAMES).texts(one) == ["C4:4 C#4:2 C5:24"]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.PNG", "a.mid"]
 
 
 def test_sentences_become_lines(tmp_path):
     tokens = [[3, 4, 5, 6, 1, 0], [4, 2, 1, 0, 0, 0], [4, 4, 4, 4, 4, 4], [1, 0, 0, 0, 0, 0]]
     lines = ["a cat sees.", "cat <unk>", "cat cat cat cat cat cat", ""]
-    assert kinds.texts(tokens, WORDS) == lines
-    kinds.save(tf.constant(tokens), WORDS, tmp_path / "a.txt")
+    assert kind_of(WORDS).texts(tokens) == lines
+    kind_of(WORDS).save(tf.constant(tokens), tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8").split("\n") == [*lines, ""]
 
 
 def test_what_is_read_is_one_sequence(tmp_path):
     write_midi(np.stack([melody(0), melody(1)]), tmp_path / "a.mid")
-    found = kinds.read(str(tmp_path / "a.mid"), melody_tokens.NAMES, 32)
+    found = kinds.MELODIES.read(str(tmp_path / "a.mid"), (32,))
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, melody(0))
-    found = kinds.read("A cat sees mice.", WORDS, 8)
+    found = kind_of(WORDS).read("A cat sees mice.", (8,))
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, [3, 4, 5, 2, 6, 1, 0, 0])
 
@@ -102,7 +103,7 @@ def test_what_is_read_is_one_sequence(tmp_path):
 )
 def test_what_cannot_be_read_is_told_in_one_line(what, words, steps, named):
     with pytest.raises(UserError) as told:
-        kinds.read(what, words, steps)
+        kind_of(words).read(what, (steps,))
     assert "\n" not in str(told.value) and all(word in str(told.value) for word in named)
 
 
@@ -238,7 +239,7 @@ for bad in (-1, most + 1):
 def test_export_needs_tensorflow_alone(talk, talker, model, tmp_path):
     folder, most = talk[0], len(talker.vocabulary) - 1
     lines = (folder / "talk.txt").read_text(encoding="utf-8").splitlines()[:6]
-    x = np.stack([kinds.read(line, talker.vocabulary, *talker.image_shape) for line in lines])
+    x = np.stack([talker.kind.read(line, talker.example_shape) for line in lines])
     np.save(tmp_path / "x.npy", x)
     paths = talker.path, tmp_path / "x.npy", tmp_path / "y.npy"
     arguments = [sys.executable, "-c", WITHOUT_THE_PACKAGE, *map(str, paths), str(most)]
@@ -254,7 +255,7 @@ def test_loaded_export_does_what_the_model_does(talker, model):
     assert talker.vocabulary == model.vocabulary and talker.vocabulary[:3] == vocabulary.SPECIAL
     words = (talker.path / "assets/vocabulary.txt").read_text(encoding="utf-8")
     assert words == "".join(f"{word}\n" for word in model.vocabulary)
-    assert (talker.image_shape, talker.latent_dim) == (model.image_shape, 4)
+    assert (talker.example_shape, talker.latent_dim) == (model.example_shape, 4)
     x = talker.generate(20, seed=3)
     np.testing.assert_array_equal(x, model.generate(20, (3, 3)))
     np.testing.assert_array_equal(x, talker.generate(20, seed=3))
@@ -277,7 +278,7 @@ def test_usage_example_of_the_model_card_runs(talk, talker):
     )
     assert run.returncode == 0, run.stderr
     printed = run.stdout.split()
-    assert len(printed) == talker.image_shape[0] and set(printed) <= set(talker.vocabulary)
+    assert len(printed) == talker.example_shape[0] and set(printed) <= set(talker.vocabulary)
     first = talker.generate(16, seed=(0, 1))[0]
     assert printed == [talker.vocabulary[token] for token in first]
     assert "assets/vocabulary.txt" in card and "sequences of tokens" in card
@@ -304,11 +305,11 @@ def test_model_of_images_takes_no_temperature(digits_run):
 def test_a_single_test_sequence_is_enough(model, tmp_path):
     examples = Examples(model.generate(3, (0, 0)).numpy())
     splits = (examples.take([n]) for n in range(3))
-    dataset = Dataset("three", *splits, vocabulary=model.vocabulary, end=model.end)
-    write_sequences(model, dataset, examples.images, tmp_path)
+    dataset = Dataset("three", *splits, kind=kind_of(model.vocabulary))
+    write_sequences(model, dataset, examples.values, tmp_path)
     assert listing(tmp_path) == {"samples.txt", "reconstructions.txt"}
     reconstructions = (tmp_path / "reconstructions.txt").read_text().splitlines()
-    assert reconstructions[0] == kinds.texts(examples.images[2:], model.vocabulary)[0]
+    assert reconstructions[0] == kind_of(model.vocabulary).texts(examples.values[2:])[0]
 
 
 # --- A run of melodies, and one that is stopped ---
@@ -349,7 +350,7 @@ def test_run_of_melodies_leaves_music_and_pictures(tunes):
         (track,) = mido.MidiFile(plots / f"{name}.mid").tracks
         assert sum(event.time for event in track) == count * 32 * 120  # ticks of a sixteenth
     shown = read_midi(plots / "reconstructions.mid")[::2]
-    np.testing.assert_array_equal(shown, run.dataset.test.pixels(slice(8)))
+    np.testing.assert_array_equal(shown, run.dataset.test.read(slice(8)))
 
 
 def test_melodies_are_generated_as_music_or_as_a_picture(tunes, capsys):
@@ -365,9 +366,7 @@ def test_melodies_are_generated_as_music_or_as_a_picture(tunes, capsys):
     assert printed.err.count("\n") == 1 and ".mid, .wav, .png" in printed.err
     heard = read_midi(folder / "midi_sequence_samples.mid")
     for one, tokens in zip(heard, drawn, strict=True):
-        assert kinds.texts(one[None], melody_tokens.NAMES) == kinds.texts(
-            tokens[None], melody_tokens.NAMES
-        )
+        assert kind_of(melody_tokens.NAMES).texts(one[None]) == kinds.MELODIES.texts(tokens[None])
     with Image.open(folder / "a.png") as picture:
         assert np.asarray(picture.convert("L")).std() > 5
 

@@ -56,12 +56,12 @@ def epochs(split, seed=0, first=0, last=2):
 def test_melodies_are_windows_of_tokens():
     found = found_melodies()
     dataset = melody_dataset("tunes", found)
-    assert dataset.name == "tunes" and dataset.kind == "tokens"
-    assert dataset.image_shape == (STEPS,)
-    assert dataset.vocabulary == melody_tokens.NAMES and dataset.end is None
+    assert dataset.name == "tunes" and dataset.data_kind == "tokens"
+    assert dataset.example_shape == (STEPS,)
+    assert dataset.kind.vocabulary == melody_tokens.NAMES and dataset.kind.end is None
     for name in SPLITS:
         split = getattr(dataset, name)
-        tokens = split.pixels(slice(None))
+        tokens = split.read(slice(None))
         assert tokens.dtype == np.int32
         np.testing.assert_array_equal(tokens, found.windows[getattr(found, name)])
 
@@ -69,12 +69,12 @@ def test_melodies_are_windows_of_tokens():
 def test_sentences_are_words_and_their_end(tmp_path):
     found = found_sentences(tmp_path)
     dataset = sentence_dataset(found)
-    assert dataset.name == "talk.txt" and dataset.kind == "tokens"
-    assert dataset.image_shape == found.tokens.shape[1:]
-    assert dataset.vocabulary == found.vocabulary.words and dataset.end == vocabulary.END
-    assert dataset.vocabulary[dataset.end] == "<end>"
+    assert dataset.name == "talk.txt" and dataset.data_kind == "tokens"
+    assert dataset.example_shape == found.tokens.shape[1:]
+    assert dataset.kind.vocabulary == found.vocabulary.words and dataset.kind.end == vocabulary.END
+    assert dataset.kind.vocabulary[dataset.kind.end] == "<end>"
     for name in SPLITS:
-        tokens = getattr(dataset, name).pixels(slice(None))
+        tokens = getattr(dataset, name).read(slice(None))
         np.testing.assert_array_equal(tokens, found.tokens[getattr(found, name)])
 
 
@@ -85,7 +85,7 @@ def test_tokens_are_not_scaled(tmp_path):
     ):
         (batch,) = dataset.test.batches()
         assert batch["x"].dtype == "int32" and batch.keys() == {"x", "index"}
-        np.testing.assert_array_equal(batch["x"], dataset.test.pixels(slice(None)))
+        np.testing.assert_array_equal(batch["x"], dataset.test.read(slice(None)))
         np.testing.assert_array_equal(dataset.test.arrays()[0], batch["x"])
         assert dataset.test.arrays()[1] is None
 
@@ -133,7 +133,7 @@ def test_melodies_stay_as_they_are_if_one_wants(tmp_path):
         np.testing.assert_array_equal(x, found.windows[found.train[index]])
     dataset = sentence_dataset(found_sentences(tmp_path))
     for index, x in epochs(dataset.train):
-        np.testing.assert_array_equal(x, dataset.train.pixels(index))
+        np.testing.assert_array_equal(x, dataset.train.read(index))
 
 
 def test_augmentation_is_told_values_and_key():
@@ -145,9 +145,9 @@ def test_augmentation_is_told_values_and_key():
         return values.astype(np.int64) + 1_000 * key[1]
 
     split = Examples(x, augmentation=augmentation).take(slice(4, 16))
-    np.testing.assert_array_equal(split.pixels(slice(None)), x[4:16])
+    np.testing.assert_array_equal(split.read(slice(None)), x[4:16])
     assert not told
-    drawn = split.pixels([2, 0], (7, 5))
+    drawn = split.read([2, 0], (7, 5))
     assert drawn.dtype == x.dtype and told == [(7, 5)]
     np.testing.assert_array_equal(drawn, x[[6, 4]] + 5_000)
     for step, (index, batch) in enumerate(epochs(split, seed=7, first=2, last=4), start=4):
@@ -172,17 +172,17 @@ def written_tunes(folder, count=12, windows=2):
 
 def test_a_folder_of_midi_files_by_its_name(tmp_path):
     dataset = configured(f"midi:{written_tunes(tmp_path / 'tunes')}")
-    assert dataset.vocabulary == melody_tokens.NAMES and dataset.image_shape == (STEPS,)
+    assert dataset.kind.vocabulary == melody_tokens.NAMES and dataset.example_shape == (STEPS,)
     assert min(len(getattr(dataset, name)) for name in SPLITS) > 0
     (_, x), *_ = epochs(dataset.train)
-    assert np.any(x != dataset.train.images[dataset.train.rows][: len(x)])  # transposed
+    assert np.any(x != dataset.train.values[dataset.train.rows][: len(x)])  # transposed
 
 
 def test_a_text_by_its_name(tmp_path):
     found = found_sentences(tmp_path)
     dataset = configured(f"text:{tmp_path / 'talk.txt'}")
-    assert dataset.vocabulary == found.vocabulary.words and dataset.end == vocabulary.END
-    np.testing.assert_array_equal(dataset.train.images, found.tokens)
+    assert dataset.kind.vocabulary == found.vocabulary.words and dataset.kind.end == vocabulary.END
+    np.testing.assert_array_equal(dataset.train.values, found.tokens)
 
 
 def test_data_sets_that_come_along_by_their_names(tmp_path, monkeypatch):
@@ -192,9 +192,9 @@ def test_data_sets_that_come_along_by_their_names(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "melodies", lambda: melodies)
     monkeypatch.setattr(module, "sentences", lambda: sentences)
     found = configured("melodies")
-    assert found.name == "melodies" and found.vocabulary == melody_tokens.NAMES
+    assert found.name == "melodies" and found.kind.vocabulary == melody_tokens.NAMES
     assert found.train.augmentation is not None
-    assert configured("sentences").vocabulary == sentences.vocabulary.words
+    assert configured("sentences").kind.vocabulary == sentences.vocabulary.words
 
 
 # --- Mistakes ---

@@ -16,7 +16,7 @@ from vae_keras import VAE, TrainConfig, UserError, load_exported, train
 from vae_keras.cli import main
 from vae_keras.data import Examples
 from vae_keras.data.images import archives
-from vae_keras.evaluation import code_use, likelihood
+from vae_keras.evaluation import likelihood
 from vae_keras.evaluation.code_use import code_figures
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 from vae_keras.evaluation.losses import evaluate
@@ -216,7 +216,7 @@ def test_figures_of_an_example_do_not_depend_on_the_others(monkeypatch):
     model, examples = linear_model(), Examples(POINTS)
     whole = likelihood_figures(model, examples, 130)
     part = likelihood_figures(model, examples.take(slice(7)), 130)
-    monkeypatch.setattr(code_use, "ROWS", 3 * likelihood.DRAWS)
+    monkeypatch.setattr(likelihood, "ROWS", 3 * likelihood.DRAWS)
     small = likelihood_figures(model, examples, 130)
     assert {values.shape for values in whole.values()} == {(50,)}
     for name, values in whole.items():
@@ -244,7 +244,7 @@ def test_codes_in_memory_do_not_grow_with_the_samples(samples):
 
 def test_every_sample_counts_once_whatever_the_parts_it_is_drawn_in(monkeypatch):
     """The draws of a part are a function of its number: 7 parts of 10 are 70 draws, not 100."""
-    monkeypatch.setattr(code_use, "DRAWS", 10)
+    monkeypatch.setattr(likelihood, "DRAWS", 10)
     model, examples = linear_model(), Examples(POINTS[:5])
     batch = model.prepare({"x": POINTS[:5], "index": np.arange(5)})
     heads = [head[:, None] for head in model.posterior(batch)]

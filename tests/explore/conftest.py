@@ -3,7 +3,7 @@ import pytest
 from tests.explore.samples import DIGITS, ROOT
 from vae_keras.explore import explore
 from vae_keras.explore.explorer import Explorer
-from vae_keras.export.saved_model import PRETRAINED
+from vae_keras.export.places import PRETRAINED
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vae_keras.export.saved_model import FEATURES, PRETRAINED
+from vae_keras.export.places import FEATURES, PRETRAINED
 from vae_keras.latent.features import FeatureVector, save
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import pytest
 from tests.explore.samples import DIGITS
 from vae_keras import UserError, data, load_exported
 from vae_keras.explore.examples import example_images
-from vae_keras.export.saved_model import TRAINING
-from vae_keras.training.runs import read_config
+from vae_keras.export.places import TRAINING
+from vae_keras.training.run_folder import read_config
 
 
 def trained_on(folder: Path, **config) -> Path:

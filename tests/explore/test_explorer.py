@@ -10,7 +10,7 @@ from tests.explore.samples import DIGITS, ROOT, with_features
 from vae_keras import UserError, load_exported
 from vae_keras.explore.explorer import Explorer, read_code, written_code
 from vae_keras.export.exported_model import ExportedModel
-from vae_keras.export.saved_model import PRETRAINED
+from vae_keras.export.places import PRETRAINED
 
 
 def test_a_code_is_decoded_to_the_pixels_of_the_model(digits):
@@ -21,7 +21,7 @@ def test_a_code_is_decoded_to_the_pixels_of_the_model(digits):
 
 
 def test_the_plane_shows_every_code_at_its_place(digits):
-    height, width, _ = digits.image_shape
+    height, width, _ = digits.example_shape
     plane = digits.plane()
     rows, columns = plane.shape[0] // height, plane.shape[1] // width
     for row, column in ((0, 0), (3, columns - 1), (rows - 1, 5)):
@@ -93,7 +93,7 @@ def test_features_of_another_model_are_refused(tmp_path):
 def test_a_morph_begins_and_ends_with_its_images(digits, method):
     ends = np.float32([1, -1]), np.float32([-0.5, 2])
     frames = digits.morph(ends, 7, method)
-    assert frames.shape == (7, *digits.image_shape)
+    assert frames.shape == (7, *digits.example_shape)
     for frame, end in ((frames[0], ends[0]), (frames[-1], ends[1])):
         np.testing.assert_allclose(frame, digits.decode(end), atol=1)
 

@@ -174,7 +174,7 @@ def test_a_code_can_be_written(tab, digits):
 def test_an_upload_shows_its_reconstruction(tab, digits, photo_file):
     with tab.changed:
         tab.upload(photo_file)
-    image = read_image(as_file(photo()), digits.image_shape)
+    image = read_image(as_file(photo()), digits.example_shape)
     np.testing.assert_array_equal(
         tab.pixels(tab.pane(UPLOAD).get_by_alt_text("chosen image")), to_pixels(image)
     )
@@ -220,7 +220,7 @@ def test_a_dropped_image_is_taken(tab, digits):
     zone = tab.pane(UPLOAD).locator("button.zone").element_handle()
     with tab.changed:
         tab.page.evaluate(drop, [zone, base64.b64encode(as_file(photo())).decode()])
-    image = read_image(as_file(photo()), digits.image_shape)
+    image = read_image(as_file(photo()), digits.example_shape)
     np.testing.assert_allclose(tab.code(), digits.encode(image), atol=0.001)
 
 

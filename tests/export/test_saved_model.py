@@ -47,7 +47,7 @@ def test_saved_model_runs_without_the_package(digits_run, digits, tmp_path):
 
 def test_loaded_export_does_what_the_model_does(digits_run, digits):
     exported, model = load_exported(digits_run.folder.exported), digits_run.model
-    assert (exported.image_shape, exported.latent_dim) == ((8, 8, 1), 2)
+    assert (exported.example_shape, exported.latent_dim) == ((8, 8, 1), 2)
     z = exported.encode(digits)
     np.testing.assert_allclose(z, model.encode(digits), atol=1e-5)
     np.testing.assert_allclose(exported.decode(z), model.decode(z), atol=1e-6)
@@ -117,12 +117,12 @@ def test_generate_draws_a_picture_and_keeps_what_is_there(digits_run, tmp_path, 
 
 
 def test_failed_export_leaves_nothing(digits_run, tmp_path, monkeypatch):
-    from vae_keras.export import exported_model, saved_model
+    from vae_keras.export import saved_model
 
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exported_model, "write_text", full_disk)
+    monkeypatch.setattr(saved_model, "write_text", full_disk)
     with pytest.raises(OSError, match="No space"):
         saved_model.export(
             digits_run.model, tmp_path / "model", digits_run.config, digits_run.metrics

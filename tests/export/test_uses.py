@@ -16,7 +16,7 @@ from vae_keras.evaluation import anomaly, probe
 from vae_keras.export import compression, image_files
 from vae_keras.export.saved_model import export
 from vae_keras.models import MODELS
-from vae_keras.studies import anomaly
+from vae_keras.studies.anomaly import without_label
 
 ARCHIVE = dict(x_train=np.zeros((40, 8, 8), np.uint8), x_test=np.zeros((9, 8, 8), np.uint8))
 
@@ -44,7 +44,8 @@ def exported(digits_run):
 
 @pytest.fixture
 def batches_of_four(monkeypatch):
-    monkeypatch.setattr(anomaly, "BATCH", 4)
+    monkeypatch.setattr(image_files, "BATCH", 4)
+    monkeypatch.setattr(compression, "BATCH", 4)
 
 
 def command(*arguments) -> int:
@@ -116,7 +117,8 @@ def test_figures_of_compression_are_those_of_the_restored_files(photos, exported
 def test_batches_do_not_change_the_file(photos, exported, tmp_path, monkeypatch):
     codes = []
     for size in (2, 128):
-        monkeypatch.setattr(anomaly, "BATCH", size)
+        monkeypatch.setattr(image_files, "BATCH", size)
+        monkeypatch.setattr(compression, "BATCH", size)
         compression.compress(exported, photos, tmp_path / "codes.npz")
         with np.load(tmp_path / "codes.npz") as archive:
             codes.append((archive["names"].tolist(), archive["codes"]))
@@ -283,7 +285,7 @@ def test_bad_input_ends_with_one_line_and_writes_nothing(place, photos, capsys):
 
 
 def test_endpoint_that_is_missing_is_named(exported, monkeypatch):
-    monkeypatch.setattr(anomaly.ExportedModel, "call", None)  # it is not called
+    monkeypatch.setattr(image_files.ExportedModel, "call", None)  # it is not called
     with pytest.raises(UserError, match="no endpoint 'segment'"):
         image_files.load_for_images(exported, "encode", "segment")
 
@@ -313,7 +315,7 @@ def test_probe_finds_more_in_pixels_than_in_two_numbers(digits_run):
 
 
 def test_probe_says_where_pixels_are_too_many(digits_run, monkeypatch, capsys):
-    monkeypatch.setattr(anomaly, "MOST_VALUES", 200 * 64)
+    monkeypatch.setattr(probe, "MOST_PROBED_VALUES", 200 * 64)
     assert command("probe", digits_run.folder.path) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[2:6]] == ["100", "200", "1,000", "1,295"]
@@ -332,7 +334,7 @@ def test_scores_average_to_the_loss_of_the_test_set(digits_run):
 
 def test_label_is_taken_out_of_training_but_not_of_the_test():
     dataset = load(TrainConfig())
-    kept = anomaly.without_label(dataset, 3)
+    kept = without_label(dataset, 3)
     assert 3 not in kept.train.arrays()[1]
     assert 3 not in kept.validation.arrays()[1]
     assert 3 in kept.test.arrays()[1]

@@ -77,7 +77,7 @@ def test_means_find_the_effect_of_an_attribute(model):
 def test_vector_is_the_difference_of_the_means_of_what_was_seen(model):
     some = examples(1_500)
     found = feature_vector(model, some, NAMES, "glasses", tolerance=0.0)
-    codes, has = some.images[:, 0, :, 0], some.attributes[:, 0] == 1
+    codes, has = some.values[:, 0, :, 0], some.attributes[:, 0] == 1
     expected = codes[has].mean(axis=0) - codes[~has].mean(axis=0)
     np.testing.assert_allclose(found.vector, expected, atol=1e-5)
     assert found.counts == ((~has).sum(), has.sum())
@@ -129,7 +129,7 @@ def mixed():
 
 def test_means_of_many_attributes_are_those_of_each(model, mixed):
     found = feature_vectors(model, mixed, KINDS, SOUGHT, "means", tolerance=0)
-    codes = mixed.images[:, 0, :, 0].astype(float)
+    codes = mixed.values[:, 0, :, 0].astype(float)
     assert list(found) == list(SOUGHT)
     for name, vector in found.items():
         values = mixed.attributes[:, KINDS.index(name)]
@@ -146,7 +146,7 @@ def regressed(mixed, sought):
         low, high = values[:, column].min(), values[:, column].max()
         cut = 0.5 if (low, high) == (0, 1) else np.median(values[:, column])
         values[:, column] = values[:, column] > cut
-    return LinearRegression().fit(values, mixed.images[:, 0, :, 0].astype(float)).coef_.T
+    return LinearRegression().fit(values, mixed.values[:, 0, :, 0].astype(float)).coef_.T
 
 
 def test_regression_of_many_attributes_is_that_of_scikit_learn(model, mixed):
@@ -166,7 +166,7 @@ def test_regression_of_many_attributes_is_that_of_scikit_learn(model, mixed):
 def test_vectors_depend_neither_on_the_middle_of_the_codes_nor_on_units(
     model, mixed, shift, scale, method
 ):
-    images, values = mixed.images.astype(float), mixed.attributes.copy()
+    images, values = mixed.values.astype(float), mixed.attributes.copy()
     images[:, 0] += shift
     values[:, KINDS.index("size")] = (values[:, KINDS.index("size")] - 2_000) * scale
     other = Examples(images.astype("float32"), attributes=values)

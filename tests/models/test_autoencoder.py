@@ -150,17 +150,19 @@ np.testing.assert_allclose(one[1], two[1], rtol=1e-5)
 @pytest.mark.parametrize(
     "arguments",
     [
-        dict(image_shape=(8, 8, 1), network="conv", beta=0.5),
-        dict(image_shape=(9, 7, 3), likelihood=Gaussian("learned"), latent_dim=5),
-        dict(image_shape=(8, 8, 1), network=DenseNetwork((16,), "tanh"), likelihood=Gaussian(0.3)),
-        dict(image_shape=(13, 9, 3), network=ResidualNetwork(8, blocks=2, activation="relu")),
+        dict(example_shape=(8, 8, 1), network="conv", beta=0.5),
+        dict(example_shape=(9, 7, 3), likelihood=Gaussian("learned"), latent_dim=5),
+        dict(
+            example_shape=(8, 8, 1), network=DenseNetwork((16,), "tanh"), likelihood=Gaussian(0.3)
+        ),
+        dict(example_shape=(13, 9, 3), network=ResidualNetwork(8, blocks=2, activation="relu")),
     ],
     ids=["conv", "learned sigma", "own units", "resnet"],
 )
 def test_saved_model_is_the_same_in_a_fresh_process(arguments, tmp_path):
     model = VAE(**arguments)
     model.compile(keras.optimizers.Adam(0.01))
-    x = images(32, model.image_shape)
+    x = images(32, model.example_shape)
     model.fit(x, epochs=2, shuffle=False, verbose=0)
     model.save(tmp_path / "model.keras")
     np.savez(tmp_path / "expected.npz", x=x, y=model(x), z=model.encode(x))

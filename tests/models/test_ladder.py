@@ -13,18 +13,14 @@ from sklearn.decomposition import PCA
 from vae_keras import TrainConfig, UserError, load_exported, train
 from vae_keras.cli import main
 from vae_keras.data.images.archives import digits
-from vae_keras.models import (
-    MODELS,
-    Autoencoder,
-    ConditionalVAE,
-    ContractiveAutoencoder,
-    DenoisingAutoencoder,
-    LinearAutoencoder,
-    SparseAutoencoder,
-)
+from vae_keras.models import MODELS, Autoencoder
 from vae_keras.models.completion import CompletionNetwork, CompletionVAE, hidden_mask
-from vae_keras.models.contractive import squared_jacobian
+from vae_keras.models.conditional import ConditionalVAE
+from vae_keras.models.contractive import ContractiveAutoencoder, squared_jacobian
+from vae_keras.models.denoising import DenoisingAutoencoder
+from vae_keras.models.linear import LinearAutoencoder
 from vae_keras.models.priors import FittedGaussian
+from vae_keras.models.sparse import SparseAutoencoder
 from vae_keras.networks import DenseNetwork
 from vae_keras.objectives.likelihoods import loss_named
 
@@ -72,7 +68,7 @@ def test_every_rung_trains_on_a_colour_folder(model, tmp_path, monkeypatch):
         model=model, dataset=dataset, image_size="12x10", epochs=1, output_dir=tmp_path
     )
     run = train(config, verbose=0)
-    assert run.model.image_shape == (12, 10, 3)
+    assert run.model.example_shape == (12, 10, 3)
     assert run.folder.exported.is_dir()
 
 
@@ -368,5 +364,5 @@ def test_hidden_quadrants_are_predicted_from_the_visible_ones_alone(visible, x):
     parameters = model.parameters(model.code(batch), batch.condition)
     p = scipy.special.expit(np.float64(parameters))
     entropy = -(x * np.log(p) + (1 - x) * np.log(1 - p))
-    found = model.reconstruction_loss(batch, parameters)
+    found = model.reconstruction_loss(batch, model.code(batch), training=False)
     np.testing.assert_allclose(found, (entropy * mask).sum((1, 2, 3)), rtol=1e-4)

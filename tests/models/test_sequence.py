@@ -9,6 +9,7 @@ import scipy.stats
 import tensorflow as tf
 
 from vae_keras import Dataset, Examples, TrainConfig, UserError, evaluate
+from vae_keras.data.kinds import Kind
 from vae_keras.evaluation.likelihood import likelihood_figures
 from vae_keras.models import noise
 from vae_keras.models.sequence import NOT_TOLD, SequenceVAE
@@ -18,6 +19,13 @@ from vae_keras.training.fitting import build, fit
 
 DATASET = importlib.import_module("vae_keras.data.dataset")
 WORDS, STEPS, END = ("<pad>", "<end>", "a", "b", "c"), 4, 1
+
+
+class Tokens(Kind):
+    """Sequences of any words."""
+
+    def __init__(self, vocabulary, end):
+        self.vocabulary, self.end = vocabulary, end
 
 
 def made(words=WORDS, steps=STEPS, latent_dim=2, end=END, seed=0, **options) -> SequenceVAE:
@@ -53,7 +61,7 @@ def dataset(x, name="words", words=WORDS, end=END):
     """A fifth of it to test, and a fifth for validation."""
     examples, fifth = Examples(x), len(x) // 5
     parts = slice(2 * fifth, None), slice(fifth, 2 * fifth), slice(fifth)
-    return Dataset(name, *map(examples.take, parts), vocabulary=words, end=end)
+    return Dataset(name, *map(examples.take, parts), kind=Tokens(words, end))
 
 
 def before(x):
@@ -181,7 +189,9 @@ def test_without_the_tokens_before_the_decoder_has_the_code_alone():
 
 def parrot(**options) -> SequenceVAE:
     """A model of 40 words, of which it would itself say the seventh alone."""
-    model = made(tuple(f"w{n}" for n in range(40)), end=None, sampling_steps=100, **options)
+    model = made(
+        tuple(f"w{n}" for n in range(40)), end=None, epochs=100, steps_per_epoch=1, **options
+    )
     model.decoder.readout.bias.assign_add(50.0 * np.eye(40)[7])
     return model
 
@@ -220,7 +230,7 @@ def test_own_tokens_are_drawn_as_the_model_would():
 
 
 def fitted(seed=0):
-    model = made(seed=0, word_dropout=0.3, scheduled_sampling=0.5, sampling_steps=3)
+    model = made(seed=0, word_dropout=0.3, scheduled_sampling=0.5, epochs=3, steps_per_epoch=1)
     model.seed = seed
     model.fit(sequences(24), batch_size=8, shuffle=False, verbose=0)
     return [weight.numpy() for weight in model.weights]
@@ -249,7 +259,7 @@ def test_the_draws_of_a_step_are_independent():
 def test_figures_do_not_depend_on_the_size_of_the_batches(monkeypatch):
     model, data = made(), dataset(sequences(200))
     whole = evaluate(model, data)
-    monkeypatch.setattr(DATASET, "MOST_VALUES", 7 * STEPS)
+    monkeypatch.setattr(DATASET, "MOST_BATCH_VALUES", 7 * STEPS)
     assert len(list(data.test.batches())) == 6
     parts = evaluate(model, data)
     assert whole == pytest.approx(parts, rel=1e-4)
@@ -262,7 +272,7 @@ def test_figures_do_not_depend_on_the_size_of_the_batches(monkeypatch):
 
 def test_figures_by_hand():
     model, data = made(), dataset(sequences(60))
-    x, found = data.test.pixels(slice(None)), evaluate(model, data)
+    x, found = data.test.read(slice(None)), evaluate(model, data)
     batch = model.prepare({"x": x, "index": np.arange(len(x))})
     z_mean, z_log_var = (head.numpy() for head in model.posterior(batch))
     z = z_mean + np.exp(0.5 * z_log_var) * model.noise(batch, (2,), training=False).numpy()
@@ -329,13 +339,18 @@ def test_the_mean_code_is_decoded_greedily_or_searched():
 def test_a_saved_model_is_the_same(tmp_path):
     x = sequences(20)
     model = made(
-        word_dropout=0.1, scheduled_sampling=0.2, sampling_steps=3, beta=0.5, free_bits=0.1
+        word_dropout=0.1,
+        scheduled_sampling=0.2,
+        epochs=3,
+        steps_per_epoch=1,
+        beta=0.5,
+        free_bits=0.1,
     )
     model.fit(x, batch_size=10, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.get_config() == model.get_config()
-    assert (again.vocabulary, again.end, again.image_shape) == (WORDS, END, (STEPS,))
+    assert (again.vocabulary, again.end, again.example_shape) == (WORDS, END, (STEPS,))
     z = model.encode(x)
     batch = model.prepare(x)
     for first, second in (
@@ -364,10 +379,10 @@ def test_options_reach_the_model():
     data = dataset(sequences(50))
     options = dict(word_dropout=0.2, scheduled_sampling=0.4, beta=0.3, beta_warmup=2, free_bits=0.1)
     model, config = configured(data, batch_size=7, **options)
-    assert (model.vocabulary, model.end, model.image_shape) == (WORDS, END, (STEPS,))
-    assert (model.word_dropout, model.scheduled_sampling) == (0.2, 0.4)
-    assert model.sampling_steps == 3 * 5 and model.beta_warmup_steps == 2 * 5
-    assert (model.beta, model.free_bits, model.latent_dim) == (0.3, 0.1, 4)
+    assert (model.vocabulary, model.end, model.example_shape) == (WORDS, END, (STEPS,))
+    assert (model.options.word_dropout, model.options.scheduled_sampling) == (0.2, 0.4)
+    assert (model.epochs, model.steps_per_epoch) == (3, 5) and model.warmup.steps == 2 * 5
+    assert (model.options.beta, model.options.free_bits, model.latent_dim) == (0.3, 0.1, 4)
     assert model.network.units == (16, 32) and config.network == "lstm"
     (dropped,) = np.unique(told(model, np.full((1, STEPS), 2, np.int32), training=False))[1:]
     assert dropped == 2
@@ -376,7 +391,7 @@ def test_options_reach_the_model():
 def test_a_new_model_gives_tokens_as_often_as_they_come():
     data = dataset(sequences(1_000))
     model, _ = configured(data)
-    x = data.train.pixels(slice(None))
+    x = data.train.read(slice(None))
     frequencies = np.bincount(x[x != 0], minlength=len(WORDS))
     logits = model.parameters(0 * codes(1, 4), np.full((1, STEPS), NOT_TOLD))
     bias = model.decoder.readout.bias.numpy()

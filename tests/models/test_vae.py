@@ -10,12 +10,13 @@ from PIL import Image
 
 from vae_keras import VAE, TrainConfig, UserError, train
 from vae_keras.cli import main
-from vae_keras.config.train_config import config_class
+from vae_keras.config import rung_named
 from vae_keras.data.images.archives import digits
 from vae_keras.evaluation.code_use import mean_kl_per_dimension
 from vae_keras.models.conditional import ConditionalVAE
 from vae_keras.studies.sweep import sweep
 from vae_keras.training.callbacks import CollapseWarning
+from vae_keras.training.fitting import build
 
 SHAPE = (8, 8, 1)
 
@@ -25,13 +26,13 @@ def kl_weights(model, steps):
 
 
 def test_beta_rises_during_the_warmup_and_is_final_in_validation():
-    model = VAE(SHAPE, beta=2.0, beta_warmup_steps=10)
+    model = VAE(SHAPE, beta=2.0, beta_warmup=10, steps_per_epoch=1)
     assert kl_weights(model, (0, 5, 10, 99)) == pytest.approx([0.0, 1.0, 2.0, 2.0])
     assert model.term_weights()["kl_loss"] == 2.0
 
 
 def test_beta_rises_again_in_every_cycle():
-    model = VAE(SHAPE, beta=4.0, beta_warmup_steps=10, beta_cycle_steps=20)
+    model = VAE(SHAPE, beta=4.0, beta_warmup=10, beta_cycles=2, epochs=40, steps_per_epoch=1)
     steps = (0, 5, 10, 19, 20, 25, 30, 39, 40)
     assert kl_weights(model, steps) == pytest.approx([0, 2, 4, 4, 0, 2, 4, 4, 0])
     assert model.term_weights()["kl_loss"] == 4.0
@@ -41,8 +42,8 @@ def test_cycles_are_spread_evenly_over_the_run():
     dataset = digits()
     config = TrainConfig(epochs=12, beta_warmup=2, beta_cycles=3, batch_size=100).resolved(dataset)
     steps = 13  # of an epoch: 1,295 images
-    model = VAE.from_options(config, dataset, steps)
-    assert (model.beta_warmup_steps, model.beta_cycle_steps) == (2 * steps, 4 * steps)
+    model = build(config, dataset)
+    assert (model.warmup.steps, model.warmup.every) == (2 * steps, 4 * steps)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +103,12 @@ def test_history_has_both_the_kl_and_what_is_minimised(tmp_path):
     assert row["loss"] == pytest.approx(row["reconstruction_loss"] + row["free_bits_kl_loss"])
     assert row["free_bits_kl_loss"] >= max(0.6, row["kl_loss"])
     again = keras.models.load_model(run.folder.model)
-    assert again.free_bits == 0.3
+    assert again.options.free_bits == 0.3
 
 
 def test_conditional_model_has_the_same_options():
     names = {"beta", "beta_on", "beta_warmup", "beta_cycles", "free_bits"}
-    assert names <= config_class("conditional").__dataclass_fields__.keys()
+    assert names <= set(rung_named("conditional").options().as_dict())
     model = ConditionalVAE(SHAPE, free_bits=0.1, classes=10)
     assert "free_bits_kl_loss" in model.trackers
 

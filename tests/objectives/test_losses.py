@@ -6,8 +6,7 @@ import scipy.integrate
 import scipy.stats
 import tensorflow as tf
 
-from vae_keras.models.vae import Sampling
-from vae_keras.objectives.divergences import kl_to_standard_normal
+from vae_keras.models.vae import Sampling, kl_to_standard_normal
 from vae_keras.objectives.likelihoods import Bernoulli, Gaussian, likelihood_named
 
 rng = np.random.default_rng(0)

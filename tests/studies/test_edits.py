@@ -24,11 +24,12 @@ from vae_keras.data.drawn.face_factors import (
     other_details,
 )
 from vae_keras.data.drawn.faces import draw, faces_dataset
-from vae_keras.export.saved_model import TRAINING, export
+from vae_keras.export.places import TRAINING
+from vae_keras.export.saved_model import export
 from vae_keras.latent.features import FeatureVector
 from vae_keras.models import MODELS
 from vae_keras.studies import edits
-from vae_keras.training.runs import RunFolder
+from vae_keras.training.run_folder import RunFolder
 
 PRETRAINED = Path(__file__).parents[2] / "saved_models" / "pretrained"
 NAMES = edits.NAMES
@@ -152,9 +153,9 @@ def far(images, others):
 
 
 def test_factors_are_those_that_the_faces_were_drawn_from(dataset, test_factors):
-    np.testing.assert_array_equal(draw(test_factors, SIZE), dataset.test.pixels(slice(None)))
+    np.testing.assert_array_equal(draw(test_factors, SIZE), dataset.test.read(slice(None)))
     some = dataset.train.take(slice(3, 9))
-    np.testing.assert_array_equal(draw(edits.factors_of(some), SIZE), some.pixels(slice(None)))
+    np.testing.assert_array_equal(draw(edits.factors_of(some), SIZE), some.read(slice(None)))
 
 
 @pytest.mark.parametrize("attribute", NAMES)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from vae_keras import TrainConfig, UserError, evaluate
+from vae_keras.cli.studies import study as cli_study
 from vae_keras.data.images.archives import digits
 from vae_keras.studies import generation, losses, study, terms
 from vae_keras.training.fitting import trained
@@ -88,7 +89,7 @@ def test_a_model_is_measured_by_its_own_loss_as_evaluate_does(loss, dataset):
 @pytest.mark.parametrize("name", study.STUDIES)
 def test_command_writes_picture_and_figures(name, tmp_path, capsys):
     arguments = [name, "--epochs", "2", "--output", str(tmp_path / "new")]
-    study.study.main(arguments, standalone_mode=False)
+    cli_study.main(arguments, standalone_mode=False)
     picture, numbers = (tmp_path / "new" / f"{name}.{ending}" for ending in ("png", "json"))
     printed = capsys.readouterr().out
     assert str(picture) in printed and str(numbers) in printed

@@ -203,7 +203,7 @@ def test_projector_has_codes_labels_and_images(server, command_run, digits):
     tiles = pixels(server.bytes("projector/sprite_image", **run))
     assert points["sprite"]["singleImageDim"] == [8, 8]
     columns = tiles.shape[1] // 8
-    for n, image in enumerate(digits.validation.pixels(slice(None))):
+    for n, image in enumerate(digits.validation.read(slice(None))):
         top, left = n // columns * 8, n % columns * 8
         found = tiles[top : top + 8, left : left + 8]
         np.testing.assert_allclose(found, 255 * image[..., 0], atol=0.5)

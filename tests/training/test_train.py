@@ -216,5 +216,5 @@ def test_colour_folder_trains_with_the_gaussian_likelihood(tmp_path, monkeypatch
     run = train(config, verbose=0)
     assert run.config.likelihood == "gaussian"
     assert run.dataset.class_names == ("left", "right")
-    assert run.model.image_shape == (45, 37, 3)
+    assert run.model.example_shape == (45, 37, 3)
     assert run.history["loss"][-1] < run.history["loss"][0]

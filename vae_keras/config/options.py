@@ -1,19 +1,89 @@
-"""How an option is declared: a dataclass field that knows its help text and its bounds."""
+"""How an option is declared, and how its value is checked: once, in a field of a dataclass."""
 
+import contextlib
 import dataclasses
+import functools
 import inspect
+import math
+import numbers
+import types
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
 
-from vae_keras.errors import UserError
+from vae_keras.errors import UserError, unknown
 
 
-def option(default, help: str, *, at_least=None, above=None, at_most=None, choices=None):
-    """A dataclass field for the command line, with the bounds or choices of its value."""
-    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "choices": choices}
-    metadata = {"help": help, **bounds}
-    return dataclasses.field(default=default, metadata=metadata)
+def option(
+    default, help: str, *, at_least=None, above=None, at_most=None, below=None, choices=None
+) -> Any:
+    """A dataclass field with its help text, and the bounds or choices of its value."""
+    bounds = dict(at_least=at_least, above=above, at_most=at_most, below=below, choices=choices)
+    return dataclasses.field(default=default, metadata={"help": help, **bounds})
+
+
+def flag(name: str) -> str:
+    """An option as the command line calls it: beta_warmup is --beta-warmup."""
+    return "--" + name.replace("_", "-")
+
+
+def check_fields(options) -> None:
+    """Bring the fields of a frozen dataclass to their types, in place.
+
+    Raises UserError for a value that is of another type, or outside the bounds of its option.
+    """
+    for field in dataclasses.fields(options):
+        if "help" in field.metadata:
+            value = _checked(
+                field, types_of(type(options), field.name), getattr(options, field.name)
+            )
+            object.__setattr__(options, field.name, value)
+
+
+def types_of(cls: type, field: str) -> tuple[type, ...]:
+    """The types that a field accepts: `int | None` gives (int, NoneType)."""
+    hint = _hints(cls)[field]
+    return get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
+
+
+_hints = functools.cache(get_type_hints)
+
+
+def _checked(field: dataclasses.Field, accepted: tuple[type, ...], value):
+    if value is None and type(None) in accepted:
+        return None
+    value = _converted(value, accepted)
+    if type(value) not in accepted:
+        kinds = " or ".join(kind.__name__ for kind in accepted if kind is not type(None))
+        raise UserError(f"{flag(field.name)} {value!r} must be of type {kinds}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{flag(field.name)} {value} must be finite")
+    bounds = field.metadata
+    for bound, is_kept, words in (
+        ("at_least", lambda limit: value >= limit, "at least"),
+        ("above", lambda limit: value > limit, "above"),
+        ("at_most", lambda limit: value <= limit, "at most"),
+        ("below", lambda limit: value < limit, "below"),
+    ):
+        if bounds[bound] is not None and not is_kept(bounds[bound]):
+            raise UserError(f"{flag(field.name)} {value} must be {words} {bounds[bound]:,}")
+    if bounds["choices"] and value not in bounds["choices"]:
+        raise unknown(field.name.replace("_", " "), value, bounds["choices"])
+    return value
+
+
+def _converted(value, accepted: tuple[type, ...]):
+    """A path as text, any integer as int, and what is a number as float where one is accepted."""
+    if isinstance(value, Path) and str in accepted:
+        return str(value)
+    if int in accepted and isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)  # NumPy has integers of its own
+    if float in accepted and not (isinstance(value, bool) or type(value).__name__ == "bool"):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):  # a word, say "learned"
+            return float(value)
+    return value
 
 
 def check_accepted(kind: str, name: str, factory, given):
     """Raise UserError for an option in `given` that `factory`, the `kind` called `name`, lacks."""
-    for option in given - inspect.signature(factory).parameters.keys():
-        raise UserError(f"{kind} {name!r} has no {option}: leave --{option} out")
+    for lacking in given - inspect.signature(factory).parameters.keys():
+        raise UserError(f"{kind} {name!r} has no {lacking}: leave {flag(lacking)} out")

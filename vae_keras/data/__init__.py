@@ -1,8 +1,11 @@
 """Where examples come from: one function and one name for each data set."""
 
+import dataclasses
 import os
 from pathlib import Path
 
+from vae_keras.config.names import DATASETS
+from vae_keras.config.train_config import GIVEN
 from vae_keras.data.dataset import Dataset, Examples
 from vae_keras.data.drawn.faces import COUNT, FEWEST, MOST, faces_dataset
 from vae_keras.data.images import archives
@@ -36,12 +39,6 @@ WITH_REST = {  # NAME:REST, and what the rest is
     "text": ("FILE", lambda rest, config: sentence_dataset(text_file(Path(rest)))),
     "faces": ("COUNT", lambda rest, config: faces_dataset(_count(rest), _image_size(config))),
 }
-FORMS = (
-    *NAMED,
-    *(f"{prefix}:{rest}" for prefix, (rest, _) in WITH_REST.items()),
-    "FILE.npz",
-    "an IDX file",
-)
 
 
 def load(config) -> Dataset:
@@ -49,7 +46,8 @@ def load(config) -> Dataset:
 
     `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode` and `binarize`.
     """
-    return binarised(_named(config), config.binarize)
+    found = dataclasses.replace(_named(config), source=config.dataset)
+    return binarised(found, config.binarize)
 
 
 def _named(config) -> Dataset:
@@ -60,6 +58,11 @@ def _named(config) -> Dataset:
         raise UserError(f"--color-mode is for folder:DIR, not for {name!r}")
     if name in NAMED:
         return NAMED[name](config)
+    if name.startswith(GIVEN):
+        raise UserError(
+            f"data set {name!r} was given to train() in Python, so no name loads it again: evaluate "
+            "its model there"
+        )
     prefix, _, rest = name.partition(":")
     if prefix in WITH_REST:
         what, load_it = WITH_REST[prefix]
@@ -73,7 +76,7 @@ def _named(config) -> Dataset:
         return archives.npz(path)
     if path.is_file() or "idx" in path.name:
         return archives.idx(path)
-    raise unknown("data set", name, FORMS)
+    raise unknown("data set", name, DATASETS)
 
 
 def _data_dir(config) -> Path | None:

@@ -1,13 +1,20 @@
-"""What every data set is: three splits of examples that give `tf.data` pipelines."""
+"""What every data set is: three splits of examples that give `tf.data` pipelines.
+
+TensorFlow is imported when a pipeline is asked for: what is wrong with a file is said before.
+"""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
+from vae_keras.data.kinds import IMAGES, Kind
 from vae_keras.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 SPLIT_SEED = 0  # splits are the same for every run, whatever its seed
 MOST_VALIDATION = 5_000
@@ -16,31 +23,33 @@ MOST_BATCH_VALUES = 1_000_000  # in a batch of evaluation
 
 @dataclass(frozen=True)
 class Examples:
-    """One split: the `rows` of `images` that belong to it, and their labels.
+    """One split: the `rows` of `values` that belong to it, and their labels.
 
-    `images` [n, height, width, channels] is uint8 (0 to 255) or float32 (0 to 1), an array or a
-    memory map that is read batch by batch. `labels` is int [n] or None, `attributes` float32 [n, k]
-    or None (1 and 0 for those that an example has or has not). `binarisation` says how
-    the values were made 0 or 1 ("static"), are made so when they are read ("dynamic", "threshold"),
-    or that they are as they are ("none").
-
-    Sequences of tokens are int32 [n, steps] in the place of images. `augmentation` changes values
-    when they are read for training: a function of (values, key), key as in `pixels`.
+    `values` are images [n, height, width, channels], uint8 (0 to 255) or float32 (0 to 1), or rows
+    of tokens int32 [n, steps]: an array, or a memory map that is read batch by batch. `labels` is
+    int [n] or None, `attributes` float32 [n, k] or None (1 and 0 for those that an example has or
+    has not). `binarisation` says how the values were made 0 or 1 ("static"), are made so when they
+    are read ("dynamic", "threshold"), or that they are as they are ("none"). `augmentation` changes
+    values when they are read for training: a function of (values, key), key as in `read`.
     """
 
-    images: np.ndarray
+    values: np.ndarray
     labels: np.ndarray | None = None
-    rows: np.ndarray = field(default=None)
+    rows: np.ndarray = field(default=None)  # type: ignore[assignment]  # all, unless they are given
     binarisation: str = "none"
     attributes: np.ndarray | None = None
     augmentation: Callable | None = None
 
     def __post_init__(self):
         if self.rows is None:
-            object.__setattr__(self, "rows", np.arange(len(self.images)))
+            object.__setattr__(self, "rows", np.arange(len(self.values)))
 
     def __len__(self):
         return len(self.rows)
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        return self.values.shape[1:]
 
     @property
     def own_labels(self) -> np.ndarray | None:
@@ -57,44 +66,47 @@ class Examples:
         return replace(self, rows=self.rows[selection])
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """All images as float32 in [0, 1], and all labels. For small splits."""
-        return _to_unit_range(self.pixels(slice(None))), self.own_labels
+        """All examples, images as float32 in [0, 1], and all labels. For small splits."""
+        return _to_unit_range(self.read(slice(None))), self.own_labels
 
-    def pixels(self, index, key=None) -> np.ndarray:
-        """The images at the positions `index`, as they are stored or binarised to 0 and 255.
+    def read(self, index, key=None) -> np.ndarray:
+        """The values at the positions `index`, as they are stored or binarised to 0 and 255.
 
         What is drawn is a function of `key` (integers) if there is one, else of the example alone.
         """
         rows = self.rows[index]
-        images = np.asarray(self.images[rows])
+        values = np.asarray(self.values[rows])
         if self.augmentation is not None and key is not None:
-            images = self.augmentation(images, key).astype(images.dtype)
+            values = self.augmentation(values, key).astype(values.dtype)
         if self.binarisation == "threshold":
-            return _white(images >= (128 if images.dtype == np.uint8 else 0.5))
+            return _white(values >= (128 if values.dtype == np.uint8 else 0.5))
         if self.binarisation != "dynamic":
-            return images
+            return values
         if key is not None:
-            return _drawn(images, key)
-        return np.stack([_drawn(image, (row,)) for image, row in zip(images, rows)])
+            return _drawn(values, key)
+        return np.stack([_drawn(value, (row,)) for value, row in zip(values, rows)])
 
-    def batches(self, batch_size: int | None = None) -> tf.data.Dataset:
+    def batches(self, batch_size: int | None = None) -> "tf.data.Dataset":
         """The examples in order, once: dictionaries of x, index and, where there are any, label.
 
-        Without a size the batches are large for small images, which is fast, and small for large
+        Without a size the batches are large for small examples, which is fast, and small for large
         ones, which saves memory.
         """
+        import tensorflow as tf
+
         if batch_size is None:
-            batch_size = min(1_000, max(1, MOST_BATCH_VALUES // math.prod(self.images.shape[1:])))
+            batch_size = min(1_000, max(1, MOST_BATCH_VALUES // math.prod(self.example_shape)))
         return self._gather(tf.data.Dataset.range(len(self)).batch(batch_size))
 
     def shuffled_batches(
         self, batch_size: int, seed: int, first_epoch: int, epochs: int
-    ) -> tf.data.Dataset:
+    ) -> "tf.data.Dataset":
         """The batches of the epochs `first_epoch` to `epochs` (excluded), one after another.
 
         The order within an epoch is a function of (seed, epoch) alone, a dynamic binarisation one
         of (seed, step).
         """
+        import tensorflow as tf
 
         def order(epoch):
             rows = tf.range(len(self), dtype=tf.int64)
@@ -108,19 +120,24 @@ class Examples:
             tf.data.Dataset.range(first_epoch, epochs).flat_map(order), seed, first_step
         )
 
-    def _gather(self, order: tf.data.Dataset, seed=None, first_step=0) -> tf.data.Dataset:
+    def _gather(self, order, seed=None, first_step=0) -> "tf.data.Dataset":
         """The examples at the positions that `order` gives, batch by batch.
 
         With a `seed` they are binarised anew at every step.
         """
-        shape, kind = self.images.shape[1:], tf.as_dtype(self.pixels(slice(1)).dtype)
+        import tensorflow as tf
 
-        def pixels(step, index):
-            return self.pixels(index, None if seed is None else (seed, step))
+        dtype = tf.as_dtype(self.read(slice(1)).dtype)
+
+        def read(step, index):
+            return self.read(index, None if seed is None else (seed, step))
 
         def gather(step, index):
-            images = tf.numpy_function(pixels, [step, index], kind)
-            batch = {"x": _to_unit_range(tf.ensure_shape(images, (None, *shape))), "index": index}
+            values = tf.numpy_function(read, [step, index], dtype)
+            values = tf.ensure_shape(values, (None, *self.example_shape))
+            if dtype == tf.uint8:
+                values = tf.cast(values, tf.float32) / 255.0
+            batch = {"x": values, "index": index}
             if self.labels is not None:
                 batch["label"] = tf.gather(self.own_labels.astype(np.int32), index)
             return batch
@@ -129,30 +146,30 @@ class Examples:
         return order.enumerate(first_step).map(gather, **parallel).prefetch(tf.data.AUTOTUNE)
 
 
-def _drawn(images, key):
+def _drawn(values, key):
     """Each pixel white with its value as probability: exactly that, also for uint8."""
     generator = np.random.Generator(np.random.SFC64(key))
-    if images.dtype == np.uint8:  # v of the 255 numbers 0 … 254 lie below v
-        return _white(generator.integers(0, 255, images.shape, np.uint8) < images)
-    return _white(generator.random(images.shape, np.float32) < images)
+    if values.dtype == np.uint8:  # v of the 255 numbers 0 … 254 lie below v
+        return _white(generator.integers(0, 255, values.shape, np.uint8) < values)
+    return _white(generator.random(values.shape, np.float32) < values)
 
 
 def _white(is_white):
     return is_white.astype(np.uint8) * np.uint8(255)
 
 
-def _to_unit_range(images):
-    """uint8 0…255 -> float32 0…1, for arrays and tensors; float32 stays as it is."""
-    if images.dtype != np.uint8:
-        return images
-    if isinstance(images, np.ndarray):
-        return images.astype(np.float32) / np.float32(255)
-    return tf.cast(images, tf.float32) / 255.0
+def _to_unit_range(values: np.ndarray) -> np.ndarray:
+    """uint8 0…255 becomes float32 0…1; other values stay as they are."""
+    return values.astype(np.float32) / np.float32(255) if values.dtype == np.uint8 else values
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set. Validation is cut from training; test is touched once, at the end."""
+    """A named data set. Validation is cut from training; test is touched once, at the end.
+
+    `kind` knows how such examples are read, written and shown. `source` is what
+    `TrainConfig.dataset` calls the data set, if it was loaded by that.
+    """
 
     name: str
     train: Examples
@@ -160,12 +177,12 @@ class Dataset:
     test: Examples
     class_names: tuple[str, ...] = ()
     attribute_names: tuple[str, ...] = ()
-    vocabulary: tuple[str, ...] = ()  # of tokens, if they are sequences
-    end: int | None = None  # the token that ends a sequence, if there is one
+    kind: Kind = IMAGES
+    source: str | None = None
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        return self.train.images.shape[1:]
+    def example_shape(self) -> tuple[int, ...]:
+        return self.train.example_shape
 
     @property
     def class_count(self) -> int:
@@ -184,7 +201,7 @@ class Dataset:
                 raise UserError(f"data set {self.name!r} has a single {split} label: need two")
 
     def has_several_labels(self) -> bool:
-        """Whether `require_labels` is content."""
+        """Whether training and test examples are labelled, with several classes."""
         try:
             self.require_labels()
         except UserError:
@@ -192,25 +209,23 @@ class Dataset:
         return True
 
     @property
-    def kind(self) -> str:
+    def data_kind(self) -> str:
         """What its figures compare with: grey, colour, dynamic, static, threshold or tokens."""
         if self.train.binarisation != "none":
             return self.train.binarisation
-        if self.vocabulary:
-            return "tokens"
-        return "grey" if self.image_shape[-1] == 1 else "colour"
+        return self.kind.data_kind(self.example_shape)
 
-    def mean_image(self, most=10_000) -> np.ndarray:
-        """The mean of at most so many training images, all along the split."""
+    def mean_example(self, most=10_000) -> np.ndarray:
+        """The mean of at most so many training examples, all along the split."""
         some = self.train.take(slice(None, None, math.ceil(len(self.train) / most)))
-        total = sum(batch["x"].numpy().sum(axis=0, dtype=np.float64) for batch in some.batches())
+        total: Any = sum(b["x"].numpy().sum(axis=0, dtype=np.float64) for b in some.batches())
         return (total / len(some)).astype(np.float32)
 
     def value_range(self) -> tuple[float, float]:
         """The smallest and largest value that an example can have."""
-        if self.train.images.dtype == np.uint8 or self.train.binarisation != "none":
+        if self.train.values.dtype == np.uint8 or self.train.binarisation != "none":
             return 0.0, 1.0
-        return tuple(float(f(s.images)) for f, s in ((np.min, self.train), (np.max, self.train)))
+        return float(np.min(self.train.values)), float(np.max(self.train.values))
 
 
 def split_dataset(
@@ -220,10 +235,11 @@ def split_dataset(
     class_names=(),
     test_share=0.1,
     attribute_names=(),
-):
-    """Split `examples` into training and validation, and set the test apart if there is none.
+) -> Dataset:
+    """The data set whose training and validation are cut from `examples`, and the test if need be.
 
-    Validation is a tenth of what is left after the test, at most 5,000 examples.
+    Validation is a tenth of what is left after the test, at most 5,000 examples. Raises UserError
+    if there are fewer than ten examples.
     """
     if len(examples) < 10:
         raise UserError(f"{name}: {len(examples)} training examples are too few, need at least 10")

@@ -1,1 +1,14 @@
-""""""
+"""Figures of one model: bounds, likelihoods, the use of its code, what a probe finds in it."""
+
+from vae_keras.evaluation.code_use import code_figures, mean_kl_per_dimension, mutual_information
+from vae_keras.evaluation.likelihood import convergence, likelihood_figures
+from vae_keras.evaluation.losses import evaluate
+
+__all__ = [
+    "code_figures",
+    "convergence",
+    "evaluate",
+    "likelihood_figures",
+    "mean_kl_per_dimension",
+    "mutual_information",
+]

@@ -6,7 +6,6 @@ import numpy as np
 import scipy.special
 
 from vae_keras.latent.codes import posterior
-from vae_keras.objectives.divergences import kl_per_dimension
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 
@@ -20,7 +19,7 @@ def code_figures(model, examples) -> dict:
     prior, which does not say that the shape is.
     """
     z_mean, z_log_var = posterior(model, examples)
-    kl = kl_per_dimension(z_mean, z_log_var).numpy().mean(axis=0)
+    kl = model.prior.kl_per_dimension((z_mean, z_log_var)).numpy().mean(axis=0)
     z_mean, z_log_var = z_mean.astype(np.float64), z_log_var.astype(np.float64)
     mean = z_mean.mean(axis=0)
     covariance = np.atleast_2d(np.cov(z_mean, rowvar=False, bias=True))
@@ -53,4 +52,4 @@ def mutual_information(model, examples, most=2_000) -> float:
 
 def mean_kl_per_dimension(model, examples) -> np.ndarray:
     """KL[q(z|x) ‖ N(0, I)] of each dimension of the code, averaged: [latent_dim], in nats."""
-    return kl_per_dimension(*posterior(model, examples)).numpy().mean(axis=0)
+    return model.prior.kl_per_dimension(posterior(model, examples)).numpy().mean(axis=0)

@@ -9,7 +9,6 @@ from vae_keras.errors import UserError
 from vae_keras.latent.codes import posterior
 from vae_keras.models import noise
 from vae_keras.models.autoencoder import Batch
-from vae_keras.objectives.divergences import kl_to_standard_normal
 
 DRAWS = 50  # of one example at a time: what the memory holds, whatever the number of samples
 ROWS = 1_000  # examples × draws in one pass of the decoder
@@ -28,7 +27,7 @@ def likelihood_figures(model, examples, samples: int, progress=None) -> dict[str
     memory does not grow with their number. `progress(done, all)` is called as it goes on.
     """
     found = _streamed(_estimator(model, examples), examples, samples, progress)
-    kl = kl_to_standard_normal(*posterior(model, examples)).numpy()
+    kl = model.prior.kl(posterior(model, examples)).numpy()
     elbo = found["reconstruction_loss"] + kl
     return {"negative_elbo": elbo, "kl_loss": kl, **found}
 
@@ -111,19 +110,28 @@ def _streamed(estimator, examples, samples: int, progress) -> dict[str, np.ndarr
 
 def _codes(model, index, z_mean, z_log_var, part, proposal: int):
     """DRAWS codes [batch, DRAWS, latent_dim] and log p(z) − log of the proposal's density there."""
-    size = model.latent_dim + (proposal == noise.DEFENSIVE)  # one more number tosses the coin
-    drawn = noise.of_examples(
-        tf.random.stateless_normal, model.seed, proposal, index, (DRAWS, size), part
-    )
-    epsilon = drawn[..., : model.latent_dim]
-    z = z_mean + tf.exp(0.5 * z_log_var) * epsilon
-    if proposal == noise.PRIOR:
-        z = epsilon
-    elif proposal == noise.DEFENSIVE:
-        z = tf.where(drawn[..., -1:] > 0, epsilon, z)
-    log_prior = -0.5 * tf.reduce_sum(tf.square(z), axis=-1)  # both without their common constant
+
+    def drawn(draw, stream, size):
+        return noise.of_examples(draw, model.seed, stream, index, (DRAWS, size), part)
+
+    def of_prior(shape, seed):
+        return model.prior.sample(shape[0], seed)
+
+    def of_posterior():
+        epsilon = drawn(tf.random.stateless_normal, noise.IMPORTANCE, model.latent_dim)
+        return z_mean + tf.exp(0.5 * z_log_var) * epsilon
+
+    if proposal == noise.IMPORTANCE:
+        z = of_posterior()
+    else:
+        z = drawn(of_prior, noise.PRIOR, model.latent_dim)
+    if proposal == noise.DEFENSIVE:
+        coin = drawn(tf.random.stateless_normal, noise.DEFENSIVE, 1)
+        z = tf.where(coin > 0, z, of_posterior())
+    log_prior = model.prior.log_prob(z)
     distance = tf.square(z - z_mean) * tf.exp(-z_log_var)
-    log_posterior = -0.5 * tf.reduce_sum(distance + z_log_var, axis=-1)
+    normaliser = z_log_var + math.log(2 * math.pi)
+    log_posterior = -0.5 * tf.reduce_sum(distance + normaliser, axis=-1)
     log_density = {
         noise.IMPORTANCE: log_posterior,
         noise.PRIOR: log_prior,

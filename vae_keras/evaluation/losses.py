@@ -1,5 +1,7 @@
 """The loss of a model on the test set, and what its rung reports beside."""
 
+from vae_keras.evaluation.by_rung import figures_of
+
 
 def evaluate(model, dataset) -> dict[str, float]:
     """The loss and its terms on the test set, per example and averaged, and the model's figures.
@@ -8,4 +10,4 @@ def evaluate(model, dataset) -> dict[str, float]:
     on the size of the batches.
     """
     found = model.evaluate(dataset.test.batches(), return_dict=True, verbose=0)
-    return {**{name: found[name] for name in model.trackers}, **model.figures(dataset)}
+    return {**{name: found[name] for name in model.trackers}, **figures_of(model, dataset)}

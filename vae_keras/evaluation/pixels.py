@@ -10,7 +10,7 @@ MOST_PCA_VALUES = 50_000_000  # of the images that PCA is fitted to: all of MNIS
 
 def fitted_pca(examples, components) -> PCA:
     """Principal component analysis of the examples' pixels, of as many as fit in memory."""
-    most = MOST_PCA_VALUES // math.prod(examples.images.shape[1:])
+    most = MOST_PCA_VALUES // math.prod(examples.example_shape)
     return PCA(components, random_state=0).fit(flat_values(examples.take(slice(most))))
 
 
@@ -19,7 +19,7 @@ def flat_values(examples) -> np.ndarray:
     return examples.arrays()[0].reshape(len(examples), -1)
 
 
-def _as_images(vectors, image_shape) -> np.ndarray:
+def signed_images(vectors, image_shape) -> np.ndarray:
     """Signed weights [n, pixels] as images: 0 becomes mid-grey, the largest black or white."""
     largest = np.abs(vectors).max(axis=1, keepdims=True) + 1e-12
     return (0.5 + 0.5 * vectors / largest).reshape(-1, *image_shape)

@@ -35,7 +35,7 @@ def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
     most = most_in_memory(dataset)
     train, test = stratified(dataset.train, seed), stratified(dataset.test, seed)
     few, test = train.take(slice(most)), test.take(slice(most))
-    pca = fitted_pca(few, min(model.latent_dim, len(few), math.prod(dataset.image_shape)))
+    pca = fitted_pca(few, min(model.latent_dim, len(few), math.prod(dataset.example_shape)))
     features = {
         "codes": (encode(model, train), encode(model, test)),
         "pixels": (flat_values(few), flat_values(test)),
@@ -59,7 +59,7 @@ def probe_accuracy(model, dataset: Dataset, labels=10_000, seed=0) -> float:
 
 def most_in_memory(dataset: Dataset) -> int:
     """How many images a probe has in memory at once."""
-    return MOST_PROBED_VALUES // math.prod(dataset.image_shape)
+    return MOST_PROBED_VALUES // math.prod(dataset.example_shape)
 
 
 def _accuracy(features, test_features, train, test) -> float | None:

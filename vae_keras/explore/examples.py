@@ -9,8 +9,8 @@ from vae_keras import data
 from vae_keras.data.drawn.faces import SEED, draw, sample
 from vae_keras.errors import UserError
 from vae_keras.export.exported_model import ExportedModel
-from vae_keras.export.saved_model import TRAINING
-from vae_keras.training.runs import read_config
+from vae_keras.export.places import TRAINING
+from vae_keras.training.run_folder import read_config
 
 COUNT = 10
 DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # unless they are in a data folder
@@ -36,7 +36,7 @@ def example_images(model: ExportedModel, data_dir=None) -> ExampleImages:
         if data_dir:  # it was asked for
             raise
         found = None
-    if found is not None and found.images.shape[1:] == model.image_shape:
+    if found is not None and found.images.shape[1:] == model.example_shape:
         return found
     labels = model.labels_in_turn(COUNT)
     return ExampleImages(model.generate(COUNT, 1, labels), "drawn by the model", labels)
@@ -52,7 +52,7 @@ def _test_images(model, data_dir) -> ExampleImages | None:
     if config.dataset in DOWNLOADED and not has_folder:
         return None
     if config.dataset.partition(":")[0] == "faces":  # all of them would have to be drawn
-        unseen = draw(sample(COUNT, seed=SEED + 1), model.image_shape[0])
+        unseen = draw(sample(COUNT, seed=SEED + 1), model.example_shape[0])
         return ExampleImages(unseen / np.float32(255), "faces that it has not seen")
     dataset = data.load(config)
     chosen = slice(COUNT) if dataset.test.labels is None else _in_turn(dataset.test.own_labels)

@@ -5,7 +5,7 @@ import numpy as np
 from vae_keras.errors import UserError
 from vae_keras.explore.examples import example_images
 from vae_keras.export.image_files import load_for_images
-from vae_keras.export.saved_model import FEATURES
+from vae_keras.export.places import FEATURES
 from vae_keras.figures.pixels import to_pixels
 from vae_keras.latent import features, morphing
 from vae_keras.latent.grids import spread
@@ -27,7 +27,7 @@ class Explorer:
     def __init__(self, model, data_dir=None):
         """`model` is an ExportedModel, its path or its name. Raises UserError."""
         self.model = load_for_images(model, "encode", "decode", "generate", with_labels=True)
-        self.latent_dim, self.image_shape = self.model.latent_dim, self.model.image_shape
+        self.latent_dim, self.example_shape = self.model.latent_dim, self.model.example_shape
         self.class_names = self.model.class_names
         codes = spread(self.model)
         self.centre, width = codes.centre, np.maximum(codes.width, 1e-3)
@@ -71,12 +71,12 @@ class Explorer:
     def plane(self, label=None) -> np.ndarray:
         """The pixels of a two-dimensional latent space: decoded codes, each at its place."""
         if label not in self._planes:
-            side = int(np.clip(PLANE_PIXELS // max(self.image_shape[:2]), 8, 20))
+            side = int(np.clip(PLANE_PIXELS // max(self.example_shape[:2]), 8, 20))
             middles = (np.arange(side) + 0.5) / side
             codes = np.array([self.code_at(x, y) for y in middles for x in middles])
             tiles = to_pixels(self.model.decode(codes, label))
-            tiles = tiles.reshape(side, side, *self.image_shape).swapaxes(1, 2)
-            height, width, channels = self.image_shape
+            tiles = tiles.reshape(side, side, *self.example_shape).swapaxes(1, 2)
+            height, width, channels = self.example_shape
             self._planes[label] = tiles.reshape(side * height, side * width, channels)
         return self._planes[label]
 

@@ -7,9 +7,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vae_keras import figures
-from vae_keras.data.images.folder import as_pixels
+from vae_keras.data.images.folder import CHANNEL_MODES, as_pixels
 from vae_keras.errors import UserError
-from vae_keras.export.image_files import COLOR_MODES
 
 MOST_BYTES = 10 * 2**20  # of an uploaded file
 MOST_PIXELS = 25_000_000  # of an uploaded image: a small file may hold billions
@@ -32,7 +31,7 @@ def read_image(content: bytes, image_shape) -> np.ndarray:
                 raise Image.DecompressionBombError
             image.load()
             upright = ImageOps.exif_transpose(image)
-            return as_pixels(upright, size, COLOR_MODES[channels]) / np.float32(255)
+            return as_pixels(upright, size, CHANNEL_MODES[channels]) / np.float32(255)
     except Image.DecompressionBombError as error:
         most = MOST_PIXELS // 1_000_000
         raise UserError(f"The image has more than {most} million pixels: shrink it.") from error

@@ -94,7 +94,7 @@ class Page:
         ui.add_css(STYLE)
         ui.colors(primary=PALETTE[0], accent=PALETTE[4])
         is_plane = self.explorer.latent_dim == 2
-        is_large = min(self.explorer.image_shape[:2]) > LARGEST_ICON
+        is_large = min(self.explorer.example_shape[:2]) > LARGEST_ICON
         with box("page smooth" if is_large else "page", "main"):
             self._lay_out_top()
             with box("sides of-plane" if is_plane else "sides of-sliders"):
@@ -116,7 +116,7 @@ class Page:
                         self.morph = Morph(self)
 
     def _lay_out_top(self):
-        height, width, channels = self.explorer.image_shape
+        height, width, channels = self.explorer.example_shape
         size = f"{height}×{width} {'grey' if channels == 1 else 'colour'} images"
         kind = ", conditional" if self.model.takes_labels else ""
         count = self.explorer.latent_dim

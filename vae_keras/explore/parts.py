@@ -63,7 +63,7 @@ class Zone:
     """A square that takes an image, dropped on it or chosen after a click, and shows it."""
 
     def __init__(self, hint: str, image_shape):
-        self.image_shape = image_shape
+        self.example_shape = image_shape
         self.upload = ui.upload(auto_upload=True, max_file_size=MOST_BYTES)
         self.upload.props("accept='image/*'")
         with box("zone", "button") as area:
@@ -85,7 +85,7 @@ class Zone:
             content = await event.file.read()
             self.upload.reset()  # so that the same file may come again
             try:
-                image = await run.io_bound(read_image, content, self.image_shape)
+                image = await run.io_bound(read_image, content, self.example_shape)
             except UserError as error:
                 message.text = str(error)
             else:

@@ -45,7 +45,7 @@ def compress(model, folder, output) -> dict[str, float]:
         whole_file(output) as temporary,
         _code_file(temporary, names, exported.latent_dim) as member,
     ):
-        for pixels in read_batches(files, exported.image_shape):
+        for pixels in read_batches(files, exported.example_shape):
             images = to_floats(pixels)
             codes = _stored(exported.encode(images))
             member.write(codes.tobytes())
@@ -57,7 +57,7 @@ def compress(model, folder, output) -> dict[str, float]:
     return {
         "images": len(files),
         "original_bytes": sum(file.stat().st_size for file in files),
-        "pixel_bytes": len(files) * math.prod(exported.image_shape),
+        "pixel_bytes": len(files) * math.prod(exported.example_shape),
         "code_bytes": len(files) * exported.latent_dim * CODE.itemsize,
         "archive_bytes": Path(output).stat().st_size,
         "mean_squared_error": float(error),

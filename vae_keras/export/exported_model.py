@@ -5,9 +5,11 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from vae_keras.data.kinds import read_assets
 from vae_keras.errors import UserError
-from vae_keras.export.saved_model import LABELS, VOCABULARY, find_exported
+from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
+from vae_keras.models.vae import StandardNormal
 
 HOTTEST = 100  # temperature: all tokens come alike
 
@@ -20,14 +22,14 @@ class ExportedModel:
     """
 
     def __init__(self, path):
-        self.path = find_exported(str(path))
+        self.path = path
         try:
             self.model = tf.saved_model.load(str(self.path))
         except Exception as error:  # a damaged file raises errors of many kinds
             raise UserError(f"{str(self.path)!r} cannot be read: {error}") from error
         self.endpoints = [name for name in self.model.signatures if name != "serving_default"]
         try:
-            self.image_shape = tuple(self._input("reconstruct", "x").shape[1:])
+            self.example_shape = tuple(self._input("reconstruct", "x").shape[1:])
             self.latent_dim = self._input("decode", "z").shape[1]
         except KeyError as error:
             raise UserError(
@@ -36,13 +38,15 @@ class ExportedModel:
         self.class_names = ()
         if (self.path / LABELS).is_file():
             self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
-        self.vocabulary = ()
-        if (self.path / VOCABULARY).is_file():
-            words = (self.path / VOCABULARY).read_text(encoding="utf-8")
-            self.vocabulary = tuple(words.split("\n")[:-1])
+        self.kind = read_assets(self.path)
+        self.prior = StandardNormal(self.latent_dim)  # of a variational one
+        self.seed = self._seed()
 
     def _input(self, endpoint, name) -> tf.TensorSpec:
         return self.model.signatures[endpoint].structured_input_signature[1][name]
+
+    def _takes(self, endpoint, name) -> bool:
+        return name in self.model.signatures[endpoint].structured_input_signature[1]
 
     def call(self, endpoint: str, **inputs) -> dict[str, np.ndarray]:
         """All outputs of an endpoint by name."""
@@ -52,6 +56,18 @@ class ExportedModel:
         }
         outputs = self.model.signatures[endpoint](**tensors)
         return {name: value.numpy() for name, value in outputs.items()}
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words of the tokens, or nothing of images."""
+        return self.kind.vocabulary
+
+    def _seed(self) -> int:
+        """The seed of its training, of which the noise of an evaluation is a function."""
+        try:
+            return int(json.loads((self.path / TRAINING).read_text(encoding="utf-8"))["seed"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
 
     @property
     def takes_labels(self) -> bool:
@@ -69,16 +85,16 @@ class ExportedModel:
         """[batch, latent_dim] -> [batch, *image_shape]."""
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
-    def generate(self, n: int, seed=0, label=None, temperature=None):
-        """`n` new examples, the same for the same seed (a number or a pair): [n, *image_shape].
+    def generate(self, count: int, seed=0, label=None, temperature=None):
+        """`count` new examples, the same for the same seed (a number or a pair): [n, *image_shape].
 
         A conditional model draws every class in turn unless `label` says otherwise; `temperature`,
         from 0 (the likeliest) to HOTTEST, is for tokens and 1 unless it is given.
         """
         if label is None:
-            label = self.labels_in_turn(n)
-        more = {**self._labels(label, n), **self._temperature(temperature)}
-        return self.call("generate", n=n, seed=np.broadcast_to(seed, 2), **more)["x"]
+            label = self.labels_in_turn(count)
+        more = {**self._labels(label, count), **self._temperature(temperature)}
+        return self.call("generate", n=count, seed=np.broadcast_to(seed, 2), **more)["x"]
 
     def labels_in_turn(self, n: int) -> np.ndarray | None:
         """The labels of `n` examples, every class in turn: int [n]; None if it takes none."""
@@ -89,8 +105,6 @@ class ExportedModel:
         return self.call("log_prob", x=x, z=z, **self._labels(label, len(x)))["log_prob"]
 
     # What evaluation asks of a model
-
-    seed = 0
 
     @property
     def is_variational(self) -> bool:
@@ -137,7 +151,7 @@ class ExportedModel:
 
     def _temperature(self, temperature) -> dict:
         """The input `temperature` of an endpoint, checked."""
-        if not self.vocabulary:
+        if not self._takes("generate", "temperature"):
             if temperature is not None:
                 raise UserError(f"{self.path.name!r} takes no temperature: it is of images")
             return {}
@@ -149,8 +163,3 @@ class ExportedModel:
 
 def _conditioned(batch: Batch) -> dict:
     return {} if batch.condition is None else {"label": batch.condition}
-
-
-def load_exported(path) -> ExportedModel:
-    """The model in the folder `path`, or of that name. Raises UserError if there is none."""
-    return ExportedModel(path)

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_keras.data.images.folder import image_files, read_pixels
+from vae_keras.data.images.folder import CHANNEL_MODES, image_files, read_pixels
 from vae_keras.errors import UserError
-from vae_keras.export.exported_model import ExportedModel, load_exported
+from vae_keras.export import load_exported
+from vae_keras.export.exported_model import ExportedModel
 from vae_keras.figures.pixels import to_image, to_pixels
 from vae_keras.files import whole_folder
 from vae_keras.latent.codes import BATCH
-
-COLOR_MODES = {1: "grayscale", 3: "rgb"}  # of a model with so many channels
 
 
 def denoise(model, folder, output) -> int:
@@ -29,7 +28,7 @@ def denoise(model, folder, output) -> int:
     files = image_files(folder)
     batches = (
         exported.reconstruct(to_floats(pixels))
-        for pixels in read_batches(files, exported.image_shape)
+        for pixels in read_batches(files, exported.example_shape)
     )
     write_images(output, relative_names(files, folder), batches)
     return len(files)
@@ -45,16 +44,16 @@ def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
     for endpoint in endpoints:
         if endpoint not in exported.endpoints:
             raise UserError(f"model {name!r} has no endpoint {endpoint!r}: use another one")
-    if exported.vocabulary:
+    if not exported.kind.is_pictured:
         raise UserError(f"model {name!r} is of sequences: use one of images")
     if exported.takes_labels and not with_labels:
         raise UserError(
             f"model {name!r} is conditional and would need a label for each image: use one "
             "without labels"
         )
-    if exported.image_shape[-1] not in COLOR_MODES:
+    if exported.example_shape[-1] not in CHANNEL_MODES:
         raise UserError(
-            f"model {name!r} is of {exported.image_shape[-1]} channels: images have 1 or 3"
+            f"model {name!r} is of {exported.example_shape[-1]} channels: images have 1 or 3"
         )
     return exported
 
@@ -74,7 +73,7 @@ def read_batches(files, image_shape):
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding Python's lock
         for first in range(0, len(files), BATCH):
             chunk = files[first : first + BATCH]
-            images = pool.map(lambda file: read_pixels(file, size, COLOR_MODES[channels]), chunk)
+            images = pool.map(lambda file: read_pixels(file, size, CHANNEL_MODES[channels]), chunk)
             yield np.stack(list(images))
 
 

@@ -1,11 +1,13 @@
 """The text that goes with an exported model."""
 
-from vae_keras.config.train_config import TrainConfig
+from vae_keras.config import GIVEN, TrainConfig
+from vae_keras.data.kinds import kind_of
+from vae_keras.export.endpoints import endpoints
 
 
 def model_card(model, config: TrainConfig, metrics: dict) -> str:
     """A model card in Markdown: what the model is, how good, and how to use it."""
-    what = "images" if not model.vocabulary else "sequences of tokens"
+    what = {"images": "images", "tokens": "sequences of tokens"}[kind_of(model.vocabulary).family]
     options = {k: v for k, v in config.as_dict().items() if v is not None}
     figures = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
     examples = metrics["examples"]
@@ -13,7 +15,7 @@ def model_card(model, config: TrainConfig, metrics: dict) -> str:
 
 {type(model).__name__} trained on {config.dataset} with seed {config.seed}:
 {examples["train"]:,} training, {examples["validation"]:,} validation and {examples["test"]:,} test
-{what} of {"×".join(map(str, model.image_shape))}, {metrics["data_kind"]}. Made again by
+{what} of {"×".join(map(str, model.example_shape))}, {metrics["data_kind"]}. {_origin(config)}
 
     {metrics["command"]}
 
@@ -37,7 +39,7 @@ Only TensorFlow is needed:
 |---|---|---|
 {_endpoints(model)}
 
-`serving_default` is `reconstruct`. {IMAGES if not model.vocabulary else TOKENS}
+`serving_default` is `reconstruct`. {NOTES[kind_of(model.vocabulary).family]}
 
 ## Options
 
@@ -46,8 +48,10 @@ Made with {", ".join(f"{name} {version}" for name, version in metrics["versions"
 """
 
 
-IMAGES = "Images are float32 in [0, 1]; those of `generate` are decoded means."
-TOKENS = "Tokens are int32; `assets/vocabulary.txt` has their words, a line each, from 0 on."
+NOTES = {
+    "images": "Images are float32 in [0, 1]; those of `generate` are decoded means.",
+    "tokens": "Tokens are int32; `assets/vocabulary.txt` has their words, a line each, from 0 on.",
+}
 LEFT_OUT = ("data_dir", "output_dir", "name", "resume", "overwrite")
 OUTPUTS = {
     "reconstruct": "`reconstruction`",
@@ -57,11 +61,18 @@ OUTPUTS = {
 }
 
 
+def _origin(config: TrainConfig) -> str:
+    """What one has to do, in front of the command, to make the model again."""
+    if config.dataset.startswith(GIVEN):
+        return "The data were given to `train` in Python, with the options of"
+    return "Made again by"
+
+
 def usage(name: str, model) -> str:
     """Five lines of plain TensorFlow."""
-    shape = ", ".join(map(str, model.image_shape))
+    shape = ", ".join(map(str, model.example_shape))
     label = f", tf.range(16) % {model.classes}" if model.takes_labels else ""
-    if model.vocabulary:
+    if kind_of(model.vocabulary).family == "tokens":
         return _usage_of_sequences(name, model)
     return f"""import tensorflow as tf
 model = tf.saved_model.load("saved_models/{name}")
@@ -71,7 +82,7 @@ again = model.decode(z{label})["x"]  # [16, {shape}]"""
 
 
 def _usage_of_sequences(name: str, model) -> str:
-    steps = model.image_shape[0]
+    steps = model.example_shape[0]
     return f"""import tensorflow as tf
 folder = "saved_models/{name}"
 model = tf.saved_model.load(folder)
@@ -92,7 +103,7 @@ def _rows(figures: dict) -> str:
 
 def _endpoints(model) -> str:
     rows = []
-    for name, (_, specs) in model.endpoints().items():
+    for name, (_, specs) in endpoints(model).items():
         takes = ", ".join(f"`{s.name}` {_shape(s.shape)} {s.dtype.name}" for s in specs)
         gives = OUTPUTS.get(name) or ", ".join(f"`{head}`" for head in ("z", *model.heads))
         rows.append(f"| `{name}` | {takes} | {gives} |")

@@ -5,22 +5,16 @@ import io
 import json
 import logging
 import shutil
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from vae_keras.config.train_config import NOT_OF_THE_RUN
-from vae_keras.errors import UserError
+from vae_keras.config import NOT_OF_THE_RUN
+from vae_keras.data.kinds import kind_of
+from vae_keras.export.endpoints import endpoints
 from vae_keras.export.model_card import model_card
+from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.files import whole_folder, write_text
-
-SAVED_MODELS = Path("saved_models")
-LABELS = "labels.json"
-TRAINING = "training.json"  # the configuration it was trained with
-VOCABULARY = "assets/vocabulary.txt"  # of a model of sequences: the words of the tokens 0, 1, …
-FEATURES, FEATURES_PICTURE = "features.json", "features.png"  # if it has feature vectors
-PRETRAINED = SAVED_MODELS / "pretrained"
 
 
 def export(model, path, config, metrics: dict, beside=()):
@@ -32,7 +26,7 @@ def export(model, path, config, metrics: dict, beside=()):
     """
     # The endpoints name their variables; tracking the model as well would store each one twice.
     archive = keras.export.ExportArchive()
-    for name, (function, inputs) in model.endpoints().items():
+    for name, (function, inputs) in endpoints(model).items():
         archive.add_endpoint(name, function, inputs)
     with whole_folder(path) as temporary:
         with _quiet():
@@ -41,9 +35,7 @@ def export(model, path, config, metrics: dict, beside=()):
         write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
         for file in beside:
             shutil.copy(file, temporary)
-        if model.vocabulary:
-            (temporary / VOCABULARY).parent.mkdir(exist_ok=True)
-            write_text(temporary / VOCABULARY, "".join(f"{word}\n" for word in model.vocabulary))
+        kind_of(model.vocabulary).write_assets(temporary)
         if model.takes_labels:
             write_text(temporary / LABELS, json.dumps(metrics["class_names"]) + "\n")
 
@@ -59,15 +51,3 @@ def _quiet():
             yield
     finally:
         logger.setLevel(level)
-
-
-def find_exported(name_or_path: str) -> Path:
-    """An exported model from its path, or its name in saved_models/ or among those that ship."""
-    places = [Path(name_or_path), *(folder / name_or_path for folder in (SAVED_MODELS, PRETRAINED))]
-    for place in places:
-        if (place / "saved_model.pb").is_file():
-            return place
-    raise UserError(
-        f"no exported model {name_or_path!r}: give a folder that has a saved_model.pb, such as "
-        "saved_models/digits_vae"
-    )

@@ -6,7 +6,6 @@ import numpy as np
 import scipy.stats
 
 from vae_keras.latent.codes import BATCH
-from vae_keras.objectives.divergences import kl_per_dimension
 
 
 def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray:
@@ -54,7 +53,7 @@ def spread(exported, count=4 * BATCH, seed=0) -> Spread:
     images = exported.generate(count, seed, labels)
     batch = exported.prepare({"x": images, "label": labels, "index": np.arange(count)})
     if exported.is_variational:
-        use = kl_per_dimension(*exported.posterior(batch)).numpy().mean(axis=0)
+        use = exported.prior.kl_per_dimension(exported.posterior(batch)).numpy().mean(axis=0)
         size = exported.latent_dim
         return Spread(np.zeros(size, np.float32), np.ones(size, np.float32), use, "nats")
     codes = exported.code(batch).numpy()

@@ -1,29 +1,21 @@
-"""The ladder: one class for each rung, one name in one registry."""
+"""What each rung of the ladder minimises, and nothing else: one class for each.
 
-from vae_keras.errors import unknown
-from vae_keras.models.autoencoder import Autoencoder
-from vae_keras.models.conditional import ConditionalVAE
-from vae_keras.models.contractive import ContractiveAutoencoder
-from vae_keras.models.denoising import DenoisingAutoencoder
-from vae_keras.models.linear import LinearAutoencoder
-from vae_keras.models.sequence import SequenceVAE
-from vae_keras.models.sparse import SparseAutoencoder
-from vae_keras.models.vae import VAE
+Their names and options stand in `vae_keras.config.rungs`.
+"""
 
-MODELS = {
-    "linear": LinearAutoencoder,
-    "deep": Autoencoder,
-    "sparse": SparseAutoencoder,
-    "denoising": DenoisingAutoencoder,
-    "contractive": ContractiveAutoencoder,
-    "vae": VAE,
-    "conditional": ConditionalVAE,
-    "sequence": SequenceVAE,
-}
+from vae_keras.config.rungs import RUNGS
+from vae_keras.models.autoencoder import Autoencoder, Batch
+from vae_keras.models.completion import CompletionNetwork, CompletionVAE
+from vae_keras.models.vae import VAE, Sampling
 
+MODELS = {name: rung.model() for name, rung in RUNGS.items()}  # so that Keras can load them all
 
-def model_class(name: str) -> type[Autoencoder]:
-    """The class of the rung called `name`. Raises UserError for an unknown one."""
-    if not isinstance(name, str) or name not in MODELS:
-        raise unknown("model", name, MODELS)
-    return MODELS[name]
+__all__ = [
+    "MODELS",
+    "VAE",
+    "Autoencoder",
+    "Batch",
+    "CompletionNetwork",
+    "CompletionVAE",
+    "Sampling",
+]

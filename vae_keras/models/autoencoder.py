@@ -1,18 +1,16 @@
-"""The base of every rung: the only `train_step` and `test_step` of the project."""
+"""The base of every rung, and how all of them are trained: one `train_step`, one `test_step`."""
 
-import dataclasses
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.config.options import option
-from vae_keras.models import noise
+from vae_keras.config.rungs import AutoencoderOptions, RungOptions
+from vae_keras.models import earlier, noise
 from vae_keras.models.priors import FittedGaussian
 from vae_keras.networks import network_named
-from vae_keras.objectives.likelihoods import LOSSES, Likelihood, loss_named
+from vae_keras.objectives.likelihoods import Reconstruction, loss_named
 
 
 class Batch(NamedTuple):
@@ -24,11 +22,6 @@ class Batch(NamedTuple):
     index: Any  # which example of its split, int64 [batch]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AutoencoderOptions:
-    loss: str = option("mse", "of the reconstruction: mse (summed), rmse or bce", choices=LOSSES)
-
-
 @keras.saving.register_keras_serializable("vae_keras")
 class Autoencoder(keras.Model):
     """x → encoder → code z → decoder → reconstruction: minimises the reconstruction loss.
@@ -36,44 +29,66 @@ class Autoencoder(keras.Model):
     A rung of the ladder states what it minimises in `objective`, one value per example and term,
     and how the terms are weighed in `term_weights`. Averages are taken here and nowhere else.
 
-    `encoder` and `decoder` are Keras models of their own and can be used alone. `network` is a name
-    or a `Network`, `reconstruction` a name or a `Reconstruction`.
+    `encoder` and `decoder` are Keras models of their own. `network` is a name or a `Network`; the
+    keywords are the options of the rung, such as latent_dim=2, kept as `options`. A `Reconstruction`
+    may take the place of the one that these name. `epochs` and `steps_per_epoch` tell those rungs
+    how long they are trained whose objective changes meanwhile.
     """
 
-    Options = AutoencoderOptions
-    heads = ("z",)  # what the encoder puts out, [batch, latent_dim] each; the first is the code
-    terms = ("reconstruction_loss",)
-    code_activation = None
-    prior_class = FittedGaussian
+    Options: type[RungOptions] = AutoencoderOptions
+    options: Any
+    heads: tuple[str, ...] = (
+        "z",
+    )  # what the encoder puts out, [batch, latent_dim]; first the code
+    terms: tuple[str, ...] = ("reconstruction_loss",)
+    code_activation: str | None = None
+    default_network = "dense"
+    prior_class: type = FittedGaussian
     takes_labels = False
-    takes_tokens = False  # sequences of these, not images
-    vocabulary = ()  # of the tokens, if the examples are sequences of them
     is_variational = False  # whether there is a posterior q(z|x)
-    loss_mask = None  # [height, width, 1]: which values are to be rebuilt, if not all
+    vocabulary: tuple[str, ...] = ()  # of the tokens, if the examples are rows of them
+    loss_mask: Any = None  # [height, width, 1]: which values are to be rebuilt, if not all
 
     def __init__(
-        self, image_shape, latent_dim=2, network="dense", reconstruction="mse", seed=0, **kwargs
+        self,
+        example_shape,
+        latent_dim=None,
+        network=None,
+        reconstruction: Reconstruction | None = None,
+        *,
+        seed=0,
+        epochs=None,
+        steps_per_epoch=None,
+        name=None,
+        **options,
     ):
-        super().__init__(**kwargs)
-        if isinstance(reconstruction, str):
-            reconstruction = loss_named(reconstruction)
-        self.image_shape, self.latent_dim, self.seed = tuple(image_shape), latent_dim, seed
-        self.network, self.reconstruction = network_named(network), reconstruction
+        super().__init__(name=name)
+        if latent_dim is not None:
+            options["latent_dim"] = latent_dim
+        for name_of, value in list(options.items()):
+            if isinstance(value, Reconstruction):  # likelihood=Gaussian(0.5)
+                reconstruction = options.pop(name_of)
+        self.options = self.Options(**options)
+        self.example_shape, self.seed = tuple(example_shape), seed
+        self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
+        self.network = network_named(network or self.default_network)
+        self.reconstruction = reconstruction or self.build_reconstruction()
         self.encoder = self.build_encoder()
         self.decoder = self.build_decoder()
-        self.prior = self.prior_class(latent_dim, name="prior")
+        self.prior = self.prior_class(self.latent_dim, name="prior")
         self.trackers = {name: keras.metrics.Mean(name) for name in ("loss", *self.terms)}
         self.built = True
 
-    @classmethod
-    def from_options(cls, options, dataset, steps_per_epoch, **common) -> "Autoencoder":
-        """The model that `options` describe for `dataset`; `common` goes to every rung."""
-        own = {f.name: getattr(options, f.name) for f in dataclasses.fields(cls.Options)}
-        return cls(dataset.image_shape, reconstruction=own.pop("loss"), **{**own, **common})
+    @property
+    def latent_dim(self) -> int:
+        return self.options.latent_dim
+
+    def build_reconstruction(self) -> Reconstruction:
+        return loss_named(self.options.loss)
 
     def build_encoder(self, input_shape=None) -> keras.Model:
         """The network's encoder with a dense layer for each of `heads`."""
-        features = self.network.encoder(input_shape or self.image_shape)
+        features = self.network.encoder(input_shape or self.example_shape)
         outputs = [
             layers.Dense(self.latent_dim, self.code_activation, dtype="float32", name=head)(
                 features.outputs[0]
@@ -84,151 +99,28 @@ class Autoencoder(keras.Model):
 
     def build_decoder(self, code_size=None) -> keras.Model:
         """The network's decoder to the parameters of the reconstruction."""
-        *space, channels = self.image_shape
+        *space, channels = self.example_shape
         shape = (*space, channels * self.reconstruction.parameters_per_channel)
         return self.network.decoder(code_size or self.latent_dim, shape)
-
-    def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            **super().get_config(),
-            "image_shape": list(self.image_shape),
-            "latent_dim": self.latent_dim,
-            "network": serialize(self.network),
-            "reconstruction": serialize(self.reconstruction),
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        def restored(value):
-            if isinstance(value, dict) and "class_name" in value:
-                return keras.saving.deserialize_keras_object(value, custom_objects)
-            return value
-
-        return cls(**{name: restored(value) for name, value in config.items()})
 
     # What a rung says of itself
 
     def objective(self, batch: Batch, training: bool) -> dict:
         """Each of `terms` per example, summed over features, unweighted: {name: [batch]}."""
-        parameters = self.parameters(self.code(batch), batch.condition)
-        return {"reconstruction_loss": self.reconstruction_loss(batch, parameters)}
+        return {"reconstruction_loss": self.reconstruction_loss(batch, self.code(batch), training)}
 
-    def reconstruction_loss(self, batch: Batch, parameters):
-        """The first term of every rung's objective: [batch]."""
+    def reconstruction_loss(self, batch: Batch, z, training: bool):
+        """The first term of every rung's objective, at the codes `z`: [batch]."""
+        parameters = self.parameters(z, batch.condition)
+        if training:
+            self.reconstruction.fit(batch.target, parameters, self.loss_mask)
         return self.reconstruction.loss(batch.target, parameters, self.loss_mask)
 
     def term_weights(self, step=None) -> dict:
         """The factor of each term at a training step, or in evaluation if `step` is None."""
         return {name: 1.0 for name in self.terms}
 
-    def figures(self, dataset) -> dict[str, float]:
-        """What else there is to report of the test set, beside the terms."""
-        return {}
-
-    def exhibits(self, dataset) -> dict[str, dict]:
-        """Pictures to draw: {file name: {row name: images}}."""
-        x, label = dataset.test.take(slice(10)).arrays()
-        return {"reconstructions": {"input": x, "reconstruction": self({"x": x, "label": label})}}
-
-    # How a condition enters; a model without one ignores it
-
-    def condition(self, label):
-        """What encoder and decoder are told of a label."""
-        return None
-
-    def head_outputs(self, x, condition=None) -> list:
-        """The encoder's outputs, in the order of `heads`."""
-        outputs = self.encoder(x)
-        return outputs if len(self.heads) > 1 else [outputs]  # Keras unpacks a single one
-
-    def parameters(self, z, condition=None):
-        """The decoder's output: the parameters of the reconstruction."""
-        return self.decoder(z)
-
-    # Using it
-
-    def code(self, batch: Batch):
-        """The code of each example, without noise: [batch, latent_dim]."""
-        return self.head_outputs(batch.x, batch.condition)[0]
-
-    def encode(self, x, label=None):
-        """The code of each example, without noise: [batch, latent_dim]."""
-        return self.code(self.prepare({"x": x, "label": label}))
-
-    def decode(self, z, label=None):
-        """The mean reconstruction: [batch, *image_shape]."""
-        return self.reconstruction.mean(self.parameters(z, self.condition(label)))
-
-    def call(self, x):
-        """The reconstruction through the code without noise."""
-        batch = self.prepare(x)
-        return self.reconstruction.mean(self.parameters(self.code(batch), batch.condition))
-
-    def generate(self, count, seed, label=None):
-        """Decoded samples of the prior, the same for the same `seed` (int32 [2])."""
-        return self.decode(self.prior.sample(count, seed), label)
-
-    def endpoints(self) -> dict:
-        """What an exported model offers: {name: (function, its input specifications)}."""
-        x = tf.TensorSpec((None, *self.image_shape), tf.float32, "x")
-        z = tf.TensorSpec((None, self.latent_dim), tf.float32, "z")
-        n, seed = tf.TensorSpec((), tf.int32, "n"), tf.TensorSpec((2,), tf.int32, "seed")
-        label = [tf.TensorSpec((None,), tf.int32, "label")] if self.takes_labels else []
-
-        def reconstruct(x, *label):
-            return {"reconstruction": self.decode(self.encode(x, *label), *label)}
-
-        def encode(x, *label):
-            outputs = self.head_outputs(x, self.condition(*label) if label else None)
-            heads = dict(zip(self.heads, outputs, strict=True))
-            return {"z": heads[self.heads[0]], **heads}
-
-        def decode(z, *label):
-            return {"x": self.decode(z, *label)}
-
-        def generate(n, seed, *label):
-            return {"x": self.generate(n, seed, *label)}
-
-        def log_prob(x, z, *label):
-            parameters = self.parameters(z, self.condition(*label) if label else None)
-            return {"log_prob": self.reconstruction.log_prob(x, parameters)}
-
-        found = {
-            "reconstruct": (reconstruct, [x, *label]),
-            "encode": (encode, [x, *label]),
-            "decode": (decode, [z, *label]),
-            "generate": (generate, [n, seed, *label]),
-        }
-        if isinstance(self.reconstruction, Likelihood):
-            found["log_prob"] = (log_prob, [x, z, *label])
-        return found
-
-    # Training and evaluation
-
-    def prepare(self, data) -> Batch:
-        """Name the parts of what `fit` was given.
-
-        That is an array of examples, a pair (x, target), or a dictionary with `x` and, where there
-        are any, `target`, `label` and `index`.
-        """
-        if isinstance(data, (tuple, list)):
-            x, target, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
-            if sample_weight is not None:
-                raise ValueError("sample_weight and class_weight are not supported")
-            data = x if isinstance(x, dict) else {"x": x, "target": target}
-        elif not isinstance(data, dict):
-            data = {"x": data}
-        x = ops.cast(data["x"], "float32")
-        target, index = data.get("target"), data.get("index")
-        return Batch(
-            x=x,
-            target=x if target is None else ops.cast(target, "float32"),
-            condition=self.condition(data.get("label")),
-            # without an index, the position in the batch tells the examples apart
-            index=tf.range(tf.shape(x, tf.int64)[0]) if index is None else index,
-        )
+    # How it is trained
 
     def train_step(self, data):
         batch = self.prepare(data)
@@ -260,18 +152,108 @@ class Autoencoder(keras.Model):
     def metrics(self):
         return list(self.trackers.values())
 
-    def noise(self, batch: Batch, shape: tuple, training: bool):
-        """Standard normal noise [batch, *shape], the same whenever it is asked for again.
+    def prepare(self, data) -> Batch:
+        """Name the parts of what `fit` was given.
 
-        In training it is a function of (seed, step, replica), so that a resumed run draws what the
-        whole one would have; in evaluation of (seed, example), so that no figure depends on the
-        batch size.
+        That is an array of examples, a pair (x, target), or a dictionary with `x` and, where there
+        are any, `target`, `label` and `index`.
         """
-        return self.random(tf.random.stateless_normal, batch, shape, training)
+        if isinstance(data, (tuple, list)):
+            x, target, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
+            if sample_weight is not None:
+                raise ValueError("sample_weight and class_weight are not supported")
+            data = x if isinstance(x, dict) else {"x": x, "target": target}
+        elif not isinstance(data, dict):
+            data = {"x": data}
+        x = ops.cast(data["x"], "float32")
+        target, index = data.get("target"), data.get("index")
+        return Batch(
+            x=x,
+            target=x if target is None else ops.cast(target, "float32"),
+            condition=self.condition(data.get("label")),
+            # without an index, the position in the batch tells the examples apart
+            index=tf.range(tf.shape(x, tf.int64)[0]) if index is None else index,
+        )
 
-    def random(self, draw, batch: Batch, shape: tuple, training: bool):
-        """As `noise`, drawn by `draw`: a stateless function of (shape, seed)."""
+    def noise(self, batch: Batch, shape: tuple, training: bool, draw=tf.random.stateless_normal):
+        """Standard normal noise, or what else `draw` gives of (shape, seed): [batch, *shape].
+
+        It is the same whenever it is asked for again: in training a function of (seed, step,
+        replica), so that a resumed run draws what the whole one would have; in evaluation of (seed,
+        example), so that no figure depends on the batch size.
+        """
         if training:
             count = tf.shape(batch.x)[0]
             return noise.of_step(draw, self.seed, self.optimizer.iterations, count, shape)
         return noise.of_examples(draw, self.seed, noise.EVALUATION, batch.index, shape)
+
+    # How a condition enters; a model without one ignores it
+
+    def condition(self, label):
+        """What encoder and decoder are told of a label."""
+        return None
+
+    def head_outputs(self, x, condition=None) -> list:
+        """The encoder's outputs, in the order of `heads`."""
+        outputs = self.encoder(x)
+        return outputs if len(self.heads) > 1 else [outputs]  # Keras unpacks a single one
+
+    def parameters(self, z, condition=None):
+        """The decoder's output: the parameters of the reconstruction."""
+        return self.decoder(z)
+
+    # How it is used
+
+    def code(self, batch: Batch):
+        """The code of each example of a batch, without noise: [batch, latent_dim]."""
+        return self.head_outputs(batch.x, batch.condition)[0]
+
+    def encode(self, x, label=None):
+        """The codes of examples [batch, *example_shape], without noise: [batch, latent_dim]."""
+        return self.code(self.prepare({"x": x, "label": label}))
+
+    def decode(self, z, label=None):
+        """The mean reconstruction of codes [batch, latent_dim]: [batch, *example_shape]."""
+        return self.reconstruction.mean(self.parameters(z, self.condition(label)))
+
+    def call(self, x):
+        """The reconstruction through the code without noise."""
+        batch = self.prepare(x)
+        return self.reconstruction.mean(self.parameters(self.code(batch), batch.condition))
+
+    def generate(self, count, seed, label=None):
+        """Decoded samples of the prior, the same for the same `seed` (a number, or int32 [2])."""
+        return self.decode(self.prior.sample(count, tf.broadcast_to(seed, (2,))), label)
+
+    # How it is made from a data set, and from what was saved
+
+    @classmethod
+    def arguments_for(cls, dataset, options) -> dict:
+        """What the constructor must know of a data set. Raises UserError if that does not fit."""
+        return {"example_shape": dataset.example_shape}
+
+    def start_from(self, dataset):
+        """Set what the first weights should know of the training data."""
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "example_shape": list(self.example_shape),
+            "network": serialize(self.network),
+            "reconstruction": serialize(self.reconstruction),
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "steps_per_epoch": self.steps_per_epoch,
+            **self.options.as_dict(),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        def restored(value):
+            if isinstance(value, dict) and "class_name" in value:
+                return keras.saving.deserialize_keras_object(value, custom_objects)
+            return value
+
+        config = earlier.renamed(config)
+        return cls(**{name: restored(value) for name, value in config.items()})

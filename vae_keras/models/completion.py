@@ -10,9 +10,9 @@ from vae_keras.models.vae import VAE
 QUADRANTS = ((1, 0), (0, 0), (0, 1))  # lower left, upper left, upper right: shown in this order
 
 
-def hidden_mask(image_shape, visible: int) -> np.ndarray:
+def hidden_mask(example_shape, visible: int) -> np.ndarray:
     """1 where a pixel is hidden, 0 in the first `visible` quadrants: [height, width, 1]."""
-    height, width, _ = image_shape
+    height, width, _ = example_shape
     mask = np.ones((height, width, 1), np.float32)
     for lower, right in QUADRANTS[:visible]:
         rows = slice(height // 2, None) if lower else slice(None, height // 2)
@@ -25,9 +25,9 @@ def hidden_mask(image_shape, visible: int) -> np.ndarray:
 class CompletionNetwork(Autoencoder):
     """The plain network: one prediction of the hidden quadrants from 1 to 3 `visible` ones."""
 
-    def __init__(self, image_shape, *args, visible=1, reconstruction="bce", **kwargs):
-        super().__init__(image_shape, *args, reconstruction=reconstruction, **kwargs)
-        self.visible, self.loss_mask = visible, hidden_mask(image_shape, visible)
+    def __init__(self, example_shape, *args, visible=1, loss="bce", **kwargs):
+        super().__init__(example_shape, *args, loss=loss, **kwargs)
+        self.visible, self.loss_mask = visible, hidden_mask(example_shape, visible)
 
     def get_config(self):
         return {**super().get_config(), "visible": self.visible}
@@ -45,12 +45,12 @@ class CompletionVAE(VAE):
     prior is N(0, I): what it does not know of the visible part, the decoder can make up for.
     """
 
-    def __init__(self, image_shape, *args, visible=1, **kwargs):
-        super().__init__(image_shape, *args, **kwargs)
-        self.visible, self.loss_mask = visible, hidden_mask(image_shape, visible)
+    def __init__(self, example_shape, *args, visible=1, **kwargs):
+        super().__init__(example_shape, *args, **kwargs)
+        self.visible, self.loss_mask = visible, hidden_mask(example_shape, visible)
 
     def build_decoder(self, code_size=None):
-        self.condition_encoder = self.network.encoder(self.image_shape)
+        self.condition_encoder = self.network.encoder(self.example_shape)
         features = self.condition_encoder.output_shape[-1]
         return super().build_decoder(self.latent_dim + features)
 
@@ -65,7 +65,7 @@ class CompletionVAE(VAE):
         return self.decoder(ops.concatenate([z, self.condition_encoder(condition)], axis=-1))
 
     def complete(self, x, seed):
-        """The image with its hidden quadrants drawn anew: the mean for one sample of the prior."""
+        """Images with their hidden quadrants drawn anew, from a sample of the prior for each."""
         batch = self.prepare(x)
         z = self.prior.sample(ops.shape(batch.x)[0], seed)
         drawn = self.reconstruction.mean(self.parameters(z, batch.condition))

@@ -1,20 +1,12 @@
 """The conditional variational autoencoder."""
 
-from dataclasses import dataclass
-
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.config.options import option
+from vae_keras.config.rungs import ConditionalOptions
 from vae_keras.errors import UserError
-from vae_keras.models.vae import VAE, VAEOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConditionalOptions(VAEOptions):
-    latent_dim: int = option(10, "size of the code", at_least=1)
+from vae_keras.models.vae import VAE
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -29,25 +21,24 @@ class ConditionalVAE(VAE):
     Options = ConditionalOptions
     takes_labels = True
 
-    def __init__(self, image_shape, *args, classes=10, **kwargs):
+    def __init__(self, example_shape, *args, classes=10, **kwargs):
         self.classes = classes  # before encoder and decoder are built
-        super().__init__(image_shape, *args, **kwargs)
+        super().__init__(example_shape, *args, **kwargs)
 
     @classmethod
-    def from_options(cls, options, dataset, steps_per_epoch, **common):
+    def arguments_for(cls, dataset, options):
         if dataset.train.labels is None:
             raise UserError(
                 f"the conditional model needs labels, but {dataset.name} has none: use sub-folders "
-                "as labels, an archive with y_train, or --model vae"
+                "as labels, an archive with y_train, or the model vae"
             )
-        classes = dataset.class_count
-        return super().from_options(options, dataset, steps_per_epoch, classes=classes, **common)
+        return {**super().arguments_for(dataset, options), "classes": dataset.class_count}
 
     def get_config(self):
         return {**super().get_config(), "classes": self.classes}
 
     def build_encoder(self, input_shape=None):
-        height, width, channels = self.image_shape
+        height, width, channels = self.example_shape
         self.label_plane = keras.Sequential(
             [
                 keras.Input((self.classes,)),
@@ -62,7 +53,7 @@ class ConditionalVAE(VAE):
         return super().build_decoder(self.latent_dim + self.classes)
 
     def condition(self, label):
-        """One-hot labels: int [batch] -> [batch, classes]."""
+        """One-hot labels: int [batch] -> [batch, classes]. Raises UserError without labels."""
         if label is None:
             raise UserError("a conditional model needs labels beside the images")
         label = tf.convert_to_tensor(label)
@@ -85,12 +76,3 @@ class ConditionalVAE(VAE):
         if label is None:
             label = tf.range(count) % self.classes
         return super().generate(count, seed, label)
-
-    def exhibits(self, dataset):
-        styles, labels = 8, np.arange(self.classes)
-        z = np.asarray(self.prior.sample(styles, (self.seed, 1)))
-        rows = {
-            f"style {i + 1}": self.decode(np.repeat(z[i : i + 1], self.classes, axis=0), labels)
-            for i in range(styles)
-        }
-        return {**super().exhibits(dataset), "styles": rows}

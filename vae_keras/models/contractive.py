@@ -1,24 +1,12 @@
 """The contractive autoencoder."""
 
-from dataclasses import dataclass
-
 import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.config.options import option
-from vae_keras.models.autoencoder import Autoencoder, AutoencoderOptions, Batch
+from vae_keras.config.rungs import ContractiveOptions
+from vae_keras.models.autoencoder import Autoencoder, Batch
 from vae_keras.objectives.likelihoods import sum_over_features
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContractiveOptions(AutoencoderOptions):
-    contraction: float = option(0.1, "weight of the squared Jacobian norm", at_least=0)
-    jacobian: str = option(
-        "projection",
-        "exact, or projection: an unbiased estimate for the price of one more pass",
-        choices=("exact", "projection"),
-    )
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -31,30 +19,14 @@ class ContractiveAutoencoder(Autoencoder):
     """
 
     Options = ContractiveOptions
+    options: ContractiveOptions
     terms = ("reconstruction_loss", "contraction_loss")
 
-    def __init__(
-        self,
-        image_shape,
-        latent_dim=2,
-        network="dense",
-        reconstruction="mse",
-        contraction=0.1,
-        jacobian="projection",
-        **kwargs,
-    ):
-        super().__init__(image_shape, latent_dim, network, reconstruction, **kwargs)
-        self.contraction, self.jacobian = contraction, jacobian
-
-    def get_config(self):
-        own = {"contraction": self.contraction, "jacobian": self.jacobian}
-        return {**super().get_config(), **own}
-
     def objective(self, batch: Batch, training: bool) -> dict:
-        estimate = training and self.jacobian == "projection"
+        estimate = training and self.options.jacobian == "projection"
         code, penalty = self.projected(batch) if estimate else squared_jacobian(self, batch)
         return {
-            "reconstruction_loss": self.reconstruction_loss(batch, self.parameters(code)),
+            "reconstruction_loss": self.reconstruction_loss(batch, code, training),
             "contraction_loss": penalty,
         }
 
@@ -68,7 +40,7 @@ class ContractiveAutoencoder(Autoencoder):
         return code, sum_over_features(ops.square(gradient))
 
     def term_weights(self, step=None):
-        return {"reconstruction_loss": 1.0, "contraction_loss": self.contraction}
+        return {"reconstruction_loss": 1.0, "contraction_loss": self.options.contraction}
 
 
 def squared_jacobian(model: Autoencoder, batch: Batch):

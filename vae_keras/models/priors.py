@@ -1,4 +1,4 @@
-"""Where the codes come from that a model generates from."""
+"""Where the codes come from that a model without a prior of its own generates from."""
 
 import keras
 import numpy as np
@@ -7,26 +7,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable("vae_keras")
-class StandardNormal(keras.layers.Layer):
-    """N(0, I): what the KL term of a VAE makes its codes resemble."""
-
-    def __init__(self, latent_dim, **kwargs):
-        super().__init__(**kwargs)
-        self.latent_dim = latent_dim
-
-    def sample(self, count, seed):
-        """`count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
-        return tf.random.stateless_normal((count, self.latent_dim), seed)
-
-    def fit(self, codes):
-        """It is what it is: `codes`, a function that gives [n, latent_dim], is not asked."""
-
-    def from_standard(self, codes):
-        """Codes placed in the units of each dimension's standard deviation, around the mean."""
-        return codes
-
-
-class FittedGaussian(StandardNormal):
+class FittedGaussian(keras.layers.Layer):
     """N(mean, covariance) of the training codes, for models whose codes nothing keeps in place.
 
     `mean` [latent_dim] and `scale` [latent_dim, latent_dim], the covariance's Cholesky factor, are
@@ -34,7 +15,8 @@ class FittedGaussian(StandardNormal):
     """
 
     def __init__(self, latent_dim, **kwargs):
-        super().__init__(latent_dim, **kwargs)
+        super().__init__(**kwargs)
+        self.latent_dim = latent_dim
         frozen = dict(trainable=False)
         self.mean = self.add_weight(name="mean", shape=(latent_dim,), initializer="zeros", **frozen)
         square = (latent_dim, latent_dim)
@@ -42,10 +24,12 @@ class FittedGaussian(StandardNormal):
         self.built = True
 
     def sample(self, count, seed):
-        return self.mean + super().sample(count, seed) @ ops.transpose(self.scale)
+        """`count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
+        standard = tf.random.stateless_normal((count, self.latent_dim), seed)
+        return self.mean + standard @ ops.transpose(self.scale)
 
     def fit(self, codes):
-        """Take mean and covariance of `codes()` [n, latent_dim]."""
+        """Take mean and covariance of what the function `codes` gives: [n, latent_dim]."""
         codes = codes()
         self.mean.assign(codes.mean(axis=0))
         covariance = np.atleast_2d(np.cov(codes.astype(np.float64), rowvar=False))
@@ -53,4 +37,5 @@ class FittedGaussian(StandardNormal):
         self.scale.assign(np.linalg.cholesky(covariance + jitter * np.eye(self.latent_dim)))
 
     def from_standard(self, codes):
+        """Codes in units of each dimension's standard deviation, moved to where the codes lie."""
         return self.mean + codes * ops.norm(self.scale, axis=1)

@@ -11,7 +11,6 @@ class Network:
     """
 
     name = "network"
-    takes_tokens = False  # sequences of these, not images
 
     def encoder(self, input_shape) -> keras.Model:
         """[batch, *input_shape] -> features [batch, n]."""

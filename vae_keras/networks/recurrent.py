@@ -21,7 +21,6 @@ class RecurrentNetwork(Network):
     """
 
     name = "lstm"
-    takes_tokens = True
 
     def __init__(self, units=(256, 512), embedding=64):
         if len(units) != 2:

@@ -1,1 +1,1 @@
-"""What is minimised and measured: likelihoods and divergences, per example and in nats."""
+"""What is minimised and measured, per example and in nats: likelihoods, and schedules of weights."""

@@ -1,4 +1,9 @@
-"""What a decoder's output is compared with its target by."""
+"""What a decoder's output is compared with its target by: likelihoods p(x|z), and plain losses.
+
+Each decides everything about the output at once: which range the data must have, how many
+parameters the decoder gives for each channel, and how these become a loss, a mean and samples. The
+parameters are logits or unbounded means: a probability is never formed to be logged again.
+"""
 
 import math
 
@@ -294,7 +299,7 @@ LOSSES = {"mse": SquaredError, "rmse": RootMeanSquaredError, "bce": Bernoulli}
 
 
 def likelihood_named(name: str, **options) -> Likelihood:
-    """The likelihood called `name`. Raises UserError if it is unknown or lacks an option."""
+    """The likelihood called `name`. Raises UserError if it is unknown or lacks one of `options`."""
     if name not in LIKELIHOODS:
         raise unknown("likelihood", name, LIKELIHOODS)
     check_accepted("likelihood", name, LIKELIHOODS[name], options.keys())

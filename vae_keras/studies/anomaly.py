@@ -7,12 +7,12 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from vae_keras import data
+from vae_keras.config import rung_named
 from vae_keras.data.dataset import Dataset
 from vae_keras.errors import UserError
 from vae_keras.evaluation.anomaly import anomaly_scores
 from vae_keras.evaluation.probe import check_unconditional
-from vae_keras.models import model_class
-from vae_keras.training.train import train
+from vae_keras.training.run import train
 
 # Anomalies
 
@@ -23,11 +23,11 @@ def held_out_auroc(config, label, verbose=0) -> float:
     Trains what `config` describes without that label (a class name or number) and leaves no files.
     Returns the area under the ROC curve on the test set: 0.5 is chance. Raises UserError.
     """
-    check_unconditional(model_class(config.model))
+    check_unconditional(rung_named(config.model).model())
     dataset = data.load(config)
     label = _label_called(dataset, label)
     with tempfile.TemporaryDirectory() as folder:
-        config = config.replace(output_dir=folder, resume=False)
+        config = config.replace(output_dir=folder, resume=False).resolved(dataset)
         model = train(config, without_label(dataset, label), verbose).model
     return float(
         roc_auc_score(dataset.test.own_labels == label, anomaly_scores(model, dataset.test))

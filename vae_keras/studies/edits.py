@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import keras
 import numpy as np
 from keras import layers, ops
@@ -60,7 +59,7 @@ def trained_classifier(dataset: Dataset, seed=0) -> Classifier:
     keras.utils.set_random_seed(seed)
     network = keras.Sequential(
         [
-            keras.Input(dataset.image_shape),
+            keras.Input(dataset.example_shape),
             layers.Conv2D(16, 4, 4, activation="relu"),
             layers.Conv2D(64, 3, 2, padding="same", activation="relu"),
             layers.Conv2D(128, 3, 2, padding="same", activation="relu"),
@@ -187,11 +186,11 @@ def leakage(model, dataset: Dataset, vectors: dict, classifier) -> np.ndarray:
 
 def factors_of(faces: Examples) -> np.ndarray:
     """The factors from which the faces of a split were drawn."""
-    return sample(len(faces.images), SEED)[faces.rows]
+    return sample(len(faces.values), SEED)[faces.rows]
 
 
 def _drawn(factors, dataset) -> np.ndarray:
-    return draw(factors, dataset.image_shape[0]) / np.float32(255)
+    return draw(factors, dataset.example_shape[0]) / np.float32(255)
 
 
 # Morphing
@@ -218,7 +217,7 @@ def morphs(model, faces: Examples) -> np.ndarray:
     """The ways between the first and second half of some faces: [pairs, STEPS, *image_shape]."""
     starts, ends = np.split(encode(model, faces), 2)
     codes = np.concatenate([morphing.linear(*ends_, STEPS) for ends_ in zip(starts, ends)])
-    return decode(model, codes).reshape(len(starts), STEPS, *faces.images.shape[1:])
+    return decode(model, codes).reshape(len(starts), STEPS, *faces.example_shape)
 
 
 def blends(faces: Examples) -> np.ndarray:
@@ -309,7 +308,7 @@ def _common_dataset(models: dict) -> Dataset:
             raise UserError(f"{name} was trained on {trained.config.dataset!r}, not on faces")
         if trained.model.takes_labels:
             raise UserError(f"{name} is conditional: its codes leave out what it is told")
-    kinds = {(trained.config.dataset, trained.model.image_shape) for trained in models.values()}
+    kinds = {(trained.config.dataset, trained.model.example_shape) for trained in models.values()}
     if len(kinds) > 1:
         raise UserError(f"{', '.join(models)} were trained on faces of different number or size")
     return next(iter(models.values())).dataset()
@@ -340,15 +339,3 @@ def edits_table(found: dict) -> str:
             f"at the least; largest step {measured['roughness']:.2f} times the mean one"
         )
     return "\n".join(lines)
-
-
-@click.command(name="edits")
-@click.argument("models", nargs=-1, required=True)
-@click.option("--attribute", default="glasses", show_default=True, help=", ".join(NAMES))
-@click.option("--output", type=Path, default=Path("studies"), show_default=True)
-@click.option("--overwrite", is_flag=True, help="replace the files if they exist")
-def edits_command(models, attribute, output, overwrite):
-    """What feature vectors of MODELS, runs or exports of faces, do to faces with known truth."""
-    print(edits_table(study_edits(models, attribute, output=output, overwrite=overwrite)))
-    for name in PICTURES:
-        print(output / f"{name}.png")

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from vae_keras import figures
 from vae_keras.latent.codes import decode, encode
-from vae_keras.models.priors import StandardNormal
+from vae_keras.models.vae import StandardNormal
 from vae_keras.studies.thinning import evenly, flat, thinned
 from vae_keras.training.fitting import trained
 

@@ -9,13 +9,15 @@ import numpy as np
 
 from vae_keras import figures
 from vae_keras.errors import UserError
+from vae_keras.evaluation.by_rung import figures_of
 from vae_keras.evaluation.code_use import code_figures, mutual_information
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.probe import probe_accuracy
 from vae_keras.files import refuse_to_replace, write_text
+from vae_keras.models import Autoencoder
 from vae_keras.training.callbacks import duration
-from vae_keras.training.runs import EVALUATION
+from vae_keras.training.run_folder import EVALUATION
 from vae_keras.training.stored import open_stored
 
 PERCENT_STEP = 20  # of the lines on progress
@@ -46,27 +48,26 @@ def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50
     numbers, picture = free_files(folder, **files)
     dataset = trained.dataset(data_dir)
     if naive_samples is None:
-        naive_samples = 1_000 if dataset.vocabulary else 10_000
+        naive_samples = dataset.kind.naive_samples
     start = time.perf_counter()
     found = {
         "model": trained.name,
         "dataset": config.dataset,
-        "data_kind": dataset.kind,
+        "data_kind": dataset.data_kind,
         "images": len(dataset.test),
         "latent_dim": model.latent_dim,
     }
     if model.is_variational:
         compared = dataset.test.take(slice(naive_images))
-        likelihood = "categorical" if dataset.vocabulary else config.likelihood
+        likelihood = getattr(config.options, "likelihood", "categorical")  # of tokens: the only one
         found |= {"likelihood": likelihood, "samples": samples}
         found |= averages(likelihood_figures(model, dataset.test, samples, Progress("images")))
         found |= code_figures(model, dataset.test)
         found["mutual_information"] = mutual_information(model, dataset.test)
-        if dataset.vocabulary and hasattr(model, "figures"):  # which an export has not
-            found |= model.figures(dataset)
+        found |= figures_of(model, dataset)
         rows = convergence(model, compared, samples, naive_samples, Progress("naive Monte Carlo"))
         found |= {"naive_images": len(compared), "convergence": rows}
-    elif hasattr(model, "evaluate"):
+    elif isinstance(model, Autoencoder):
         found |= {"unit": model.reconstruction.unit, **evaluate(model, dataset)}
     else:
         raise UserError(f"{name} is the export of a model without likelihood: evaluate its run")

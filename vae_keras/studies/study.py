@@ -9,10 +9,8 @@ import functools
 import json
 from pathlib import Path
 
-import click
-
 from vae_keras import data, figures
-from vae_keras.config.train_config import TrainConfig
+from vae_keras.config import TrainConfig
 from vae_keras.files import refuse_to_replace, write_text
 from vae_keras.studies.generation import generation
 from vae_keras.studies.losses import losses
@@ -50,14 +48,6 @@ def free_files(folder: Path, study: str, overwrite=False) -> list[Path]:
 STUDIES = {"generation": generation, "terms": terms, "losses": losses, "sizes": sizes}
 
 
-# Command line
-
-
-@click.group(name="study")
-def study():
-    """Compare models on one question: a picture and the figures behind it."""
-
-
 def study_table(figures: dict) -> str:
     """{column: {figure: number}} as lines, a row for each figure."""
     names = dict.fromkeys(name for column in figures.values() for name in column)
@@ -68,26 +58,3 @@ def study_table(figures: dict) -> str:
         label = name.replace("_", " ").ljust(26)
         lines.append("  ".join([label, *map(str.rjust, cells, widths)]).rstrip())
     return "\n".join(lines)
-
-
-def _command(name: str) -> click.Command:
-    def call(**options):
-        found = run(name, **options)
-        print(study_table(found["figures"]))
-        for ending in ("png", "json"):
-            print(options["output"] / f"{name}.{ending}")
-
-    seeds = click.IntRange(0, 2**31 - 1)
-    options = [
-        click.Option(["--dataset"], default="digits", show_default=True, help="as of train"),
-        click.Option(["--data-dir"], help="folder with the archive of the data set"),
-        click.Option(["--epochs"], type=click.IntRange(1), help="passes over the training data"),
-        click.Option(["--seed"], type=seeds, default=0, show_default=True),
-        click.Option(["--output"], type=Path, default=Path("studies"), show_default=True),
-        click.Option(["--overwrite"], is_flag=True, help="replace the files if they exist"),
-    ]
-    return click.Command(name, callback=call, params=options, help=STUDIES[name].__doc__)
-
-
-for _name in STUDIES:
-    study.add_command(_command(_name))

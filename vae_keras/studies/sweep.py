@@ -3,10 +3,8 @@
 import json
 from pathlib import Path
 
-import click
-
 from vae_keras import data, figures
-from vae_keras.config.train_config import NOT_OF_THE_RUN, TrainConfig
+from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
 from vae_keras.evaluation.code_use import code_figures
 from vae_keras.evaluation.losses import evaluate
@@ -47,7 +45,7 @@ def sweep(output, betas=BETAS, overwrite=False, **options) -> list[dict]:
         )
         rows.sort(key=lambda row: row["beta"])
         write_text(numbers, json.dumps({"config": asked, "rows": rows}, indent=2) + "\n")
-    title = f"{dataset.name} ({dataset.kind}), {model_size(asked)}"
+    title = f"{dataset.name} ({dataset.data_kind}), {model_size(asked)}"
     figures.save(figures.rate_distortion(rows, title), picture)
     return rows
 
@@ -72,30 +70,3 @@ def _rows_so_far(numbers: Path, asked: dict) -> list[dict]:
 
 def model_size(config: dict) -> str:
     return f"{config['latent_dim']}-D code, {config['epochs']} epochs"
-
-
-@click.command(name="sweep")
-@click.option("--dataset", default="digits", show_default=True, help="as of train")
-@click.option("--data-dir", help="folder with the archive of the data set")
-@click.option("--binarize", default="none", show_default=True, help="as of train")
-@click.option("--latent-dim", default=10, show_default=True, help="size of the code")
-@click.option("--betas", default=",".join(f"{b:g}" for b in BETAS), show_default=True)
-@click.option("--epochs", type=int, help="passes over the training data, for each")
-@click.option("--seed", default=0, show_default=True, help="as of train")
-@click.option("--output", type=Path, default=Path("rate_distortion"), show_default=True)
-@click.option("--overwrite", is_flag=True, help="replace the files if they exist")
-def sweep_command(betas, output, overwrite, **options):
-    """Rate against distortion of VAEs with several β: writes OUTPUT.png and OUTPUT.json."""
-    try:
-        values = [float(beta) for beta in betas.split(",")]
-    except ValueError as error:
-        raise UserError(f"--betas {betas!r} must be numbers, such as 0.5,1,2") from error
-    rows = sweep(output, values, overwrite, **options)
-    print(f"{'β':>8} {'rate (KL)':>12} {'distortion':>12} {'−ELBO':>12} {'active units':>14}")
-    for row in rows:
-        elbo = row["rate"] + row["distortion"]
-        print(
-            f"{row['beta']:>8g} {row['rate']:>12.3f} {row['distortion']:>12.3f} {elbo:>12.3f} "
-            f"{row['active_units']:>14}"
-        )
-    print(output.with_suffix(".png"))

@@ -5,9 +5,10 @@ import math
 import keras
 
 from vae_keras import data
-from vae_keras.config.train_config import TrainConfig
+from vae_keras.config import TrainConfig, rung_named
 from vae_keras.latent.codes import encode
-from vae_keras.models import Autoencoder, model_class
+from vae_keras.models import Autoencoder
+from vae_keras.networks import network_named
 from vae_keras.training import callbacks
 
 STEPS_PER_EXECUTION = 16  # at the most: small, fast models lose less time in Python
@@ -17,15 +18,17 @@ def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
     """The compiled model that a resolved `config` describes, with its first weights."""
     keras.utils.set_random_seed(config.seed)
     steps = steps_per_epoch(config, dataset)
-    model = model_class(config.model).from_options(
-        config,
-        dataset,
-        steps,
-        latent_dim=config.latent_dim,
-        network=config.built_network(),
+    model_class = rung_named(config.model).model()
+    model = model_class(
+        **model_class.arguments_for(dataset, config.options),
+        **config.options.as_dict(),
+        network=network_named(config.network, **config.network_options()),
         seed=config.seed,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
         name=config.model,
     )
+    model.start_from(dataset)
     model.reconstruction.check(*dataset.value_range())
     per_execution = max(n for n in range(1, STEPS_PER_EXECUTION + 1) if steps % n == 0)
     # Keras would run into the next epoch if it did not divide the steps of one.

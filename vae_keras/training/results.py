@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from vae_keras import figures
-from vae_keras.data import kinds
-from vae_keras.figures.pixels import latent_gif
+from vae_keras.evaluation.by_rung import exhibits_of
 from vae_keras.latent import morphing
 from vae_keras.latent.codes import encode
 from vae_keras.latent.grids import prior_grid
@@ -18,18 +17,24 @@ SAMPLES, SEQUENCES = 64, 16  # that are drawn, and written if they are sequences
 def draw_results(model, dataset, history: dict, folder: Path):
     """Samples, reconstructions, manifold, loss curves and the GIF of the latent plots."""
     drawn = {"loss_curves": figures.loss_curves(history, model.reconstruction.unit)}
-    samples = model.generate(SAMPLES, (model.seed, 0))
-    if model.vocabulary:
-        write_sequences(model, dataset, samples[:SEQUENCES], folder)
-    else:
-        drawn["samples"] = figures.image_grid(samples, title="decoded samples of the prior")
-    for name, rows in model.exhibits(dataset).items():
+    for name, rows in exhibits_of(model, dataset).items():
         drawn[name] = figures.image_rows(rows, name.replace("_", " "))
-    if not model.takes_labels and not model.vocabulary:  # it would be another one for each label
+    if dataset.kind.is_pictured and not model.takes_labels:  # another one for each label
         drawn["manifold"] = manifold(model, dataset)
     for name, figure in drawn.items():
         figures.save(figure, folder / f"{name}.png")
-    latent_gif(folder)
+    if dataset.kind.is_pictured:
+        examples = model.generate(SAMPLES, (model.seed, 0))
+        write_kept(dataset.kind, folder, "samples", examples, "decoded samples of the prior")
+    else:
+        write_sequences(model, dataset, model.generate(SAMPLES, (model.seed, 0)), folder)
+    figures.latent_gif(folder)
+
+
+def write_kept(kind, folder: Path, name: str, examples, title: str):
+    """Write examples to `folder`, as files of every kind that a run leaves of them."""
+    for ending in kind.kept:
+        kind.save(examples, folder / f"{name}{ending}", title)
 
 
 def write_sequences(model, dataset, samples, folder: Path):
@@ -37,15 +42,14 @@ def write_sequences(model, dataset, samples, folder: Path):
     x, _ = dataset.test.take(slice(SEQUENCES // 2)).arrays()
     pairs = np.stack([x, model(x)], axis=1).reshape(-1, *x.shape[1:])
     shown = {
-        "samples": (samples, "samples of the prior"),
+        "samples": (samples[:SEQUENCES], "samples of the prior"),
         "reconstructions": (pairs, "each test sequence, and its reconstruction"),
     }
     if len(x) > 1:
         way = model.decode(morphing.path(np.asarray(model.encode(x[:2])), SEQUENCES // 2))
         shown["morph"] = way, "from one test sequence to another"
     for name, (tokens, title) in shown.items():
-        for ending in kinds.endings(model.vocabulary):
-            kinds.save(tokens, model.vocabulary, folder / f"{name}{ending}", title)
+        write_kept(dataset.kind, folder, name, tokens, title)
 
 
 def manifold(model, dataset):

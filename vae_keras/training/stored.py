@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vae_keras import data
-from vae_keras.config.train_config import TrainConfig
+from vae_keras.config import TrainConfig
 from vae_keras.errors import UserError
-from vae_keras.export.exported_model import ExportedModel, load_exported
-from vae_keras.export.saved_model import TRAINING
+from vae_keras.export import load_exported
+from vae_keras.export.exported_model import ExportedModel
+from vae_keras.export.places import TRAINING
 from vae_keras.models import Autoencoder
-from vae_keras.training.runs import existing_run, read_config
+from vae_keras.training.run_folder import existing_run, read_config
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class StoredModel:
             dataset = data.load(self.config.replace(data_dir=data_dir or self.config.data_dir))
         except UserError as error:
             raise UserError(f"{self.folder} needs the data it was trained on: {error}") from error
-        if dataset.image_shape != self.model.image_shape:
+        if dataset.example_shape != self.model.example_shape:
             raise UserError(
-                f"{self.name} is for images of shape {self.model.image_shape}, but those of "
-                f"{self.config.dataset} are now of {dataset.image_shape}"
+                f"{self.name} is for images of shape {self.model.example_shape}, but those of "
+                f"{self.config.dataset} are now of {dataset.example_shape}"
             )
         return dataset
 

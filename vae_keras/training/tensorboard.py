@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from vae_keras import figures
-from vae_keras.data import kinds
 from vae_keras.errors import UserError
 from vae_keras.figures.pixels import to_image, to_pixels
 from vae_keras.files import remove_folder, whole_folder
@@ -69,7 +68,7 @@ class TensorBoard(keras.callbacks.Callback):
             self._write(row)
 
     def on_epoch_end(self, epoch, logs=None):
-        if not self.dataset.vocabulary:
+        if self.dataset.kind.is_pictured:
             self._draw_reconstructions(epoch + 1)
         self._write({"epoch": epoch + 1, **logs})
 
@@ -115,7 +114,7 @@ class TensorBoard(keras.callbacks.Callback):
             np.savetxt(temporary / points.tensor_path, codes, "%.9g", delimiter="\t")
             table = metadata(examples, self.dataset)
             (temporary / points.metadata_path).write_text(table, encoding="utf-8")
-            if not self.dataset.vocabulary:
+            if self.dataset.kind.is_pictured:
                 images, size = sprite(examples)
                 points.sprite.image_path = "sprite.png"
                 points.sprite.single_image_dim.extend(size)
@@ -133,8 +132,9 @@ def metadata(examples, dataset) -> str:
     if examples.labels is not None:
         names = dict(enumerate(dataset.class_names))
         columns["label"] = [names.get(label, str(label)) for label in examples.own_labels]
-    if dataset.vocabulary:
-        columns["text"] = kinds.texts(examples.pixels(slice(None)), dataset.vocabulary)
+    texts = dataset.kind.texts(examples.read(slice(None)))
+    if texts is not None:
+        columns["text"] = texts
     columns["example"] = [str(position) for position in range(len(examples))]
     if examples.attributes is not None:
         values = [[f"{value:g}" for value in column] for column in examples.own_attributes.T]
@@ -147,7 +147,7 @@ def metadata(examples, dataset) -> str:
 
 def sprite(examples) -> tuple[Image.Image, tuple[int, int]]:
     """All images in one, row by row in a square, and the (width, height) of each in it."""
-    height, width, channels = examples.images.shape[1:]
+    height, width, channels = examples.example_shape
     scale = min(1, THUMBNAIL / max(height, width))
     size = max(1, round(scale * width)), max(1, round(scale * height))
     columns = math.ceil(math.sqrt(len(examples)))

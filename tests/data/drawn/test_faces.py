@@ -337,7 +337,7 @@ def configured(name, **options):
 def test_as_many_faces_as_the_name_says(cache):
     found = configured("faces:30", image_size="17")
     assert [file.name for file in cache.iterdir()] == [f"{MODULE.VERSION}-17-30-0.npy"]
-    assert found.name == "faces" and found.image_shape == (17, 17, 3)
+    assert found.name == "faces" and found.example_shape == (17, 17, 3)
     splits = found.train, found.validation, found.test
     rows = np.concatenate([split.rows for split in splits])
     np.testing.assert_array_equal(np.sort(rows), np.arange(30))
@@ -346,7 +346,7 @@ def test_as_many_faces_as_the_name_says(cache):
     assert found.attribute_names == tuple(names)
     assert found.class_names == ("no glasses", "glasses")
     for split in splits:
-        np.testing.assert_array_equal(split.pixels(slice(None)), draw(factors[split.rows], 17))
+        np.testing.assert_array_equal(split.read(slice(None)), draw(factors[split.rows], 17))
         np.testing.assert_array_equal(split.own_attributes, table[split.rows])
         np.testing.assert_array_equal(split.own_labels, factors["glasses"][split.rows])
 
@@ -355,7 +355,7 @@ def test_the_name_alone_means_the_usual_number(monkeypatch):
     assert data.COUNT == 20_000
     monkeypatch.setattr(data, "COUNT", 12)
     found = configured("faces", image_size="16")
-    assert len(found.train.images) == 12
+    assert len(found.train.values) == 12
 
 
 # --- Mistakes ---

@@ -47,8 +47,8 @@ def whole(dataset, with_test=False):
     """All that the file holds, in its order: the stored images and their labels."""
     splits = [dataset.train, dataset.validation] + [dataset.test] * with_test
     rows = np.concatenate([split.rows for split in splits])
-    assert sorted(rows) == list(range(len(dataset.train.images)))
-    return dataset.train.images, dataset.train.labels
+    assert sorted(rows) == list(range(len(dataset.train.values)))
+    return dataset.train.values, dataset.train.labels
 
 
 def message_of(action):
@@ -104,9 +104,9 @@ def test_npz_values_become_floats_from_0_to_1(tmp_path, stored, expected, channe
     if channels:
         stored, expected = (np.repeat(a[..., None], channels, -1) for a in (stored, expected))
     dataset = archives.npz(write_npz(tmp_path / "own.npz", x_train=stored))
-    assert (dataset.name, dataset.image_shape) == ("own", (3, 4, channels or 1))
+    assert (dataset.name, dataset.example_shape) == ("own", (3, 4, channels or 1))
     x, labels = dataset.train.arrays()
-    expected = expected.reshape(40, *dataset.image_shape)[dataset.train.rows]
+    expected = expected.reshape(40, *dataset.example_shape)[dataset.train.rows]
     assert x.dtype == np.float32
     assert labels is None
     np.testing.assert_allclose(x, expected, atol=1e-7)
@@ -319,9 +319,9 @@ def test_data_folder_may_come_from_the_environment(tmp_path, offline, monkeypatc
     write_npz(tmp_path / "one" / "mnist.npz", **GOOD)
     write_npz(tmp_path / "other" / "mnist.npz", **GOOD | dict(x_train=255 - IMAGES))
     monkeypatch.setenv("VAE_KERAS_DATA_DIR", str(tmp_path / "one"))
-    images = load(TrainConfig(dataset="mnist")).train.images
+    images = load(TrainConfig(dataset="mnist")).train.values
     np.testing.assert_array_equal(images[..., 0], IMAGES)
-    images = load(TrainConfig(dataset="mnist", data_dir=tmp_path / "other")).train.images
+    images = load(TrainConfig(dataset="mnist", data_dir=tmp_path / "other")).train.values
     np.testing.assert_array_equal(images[..., 0], 255 - IMAGES)
 
 
@@ -332,10 +332,10 @@ def test_idx_files_of_mnist_and_fashion_mnist_are_told_apart(tmp_path, offline, 
     assert "fashion_mnist" in message
     write_mnist_idx(tmp_path / folder, 255 - IMAGES)
     fashion = archives.keras_archive("fashion_mnist", tmp_path)
-    np.testing.assert_array_equal(fashion.train.images[..., 0], 255 - IMAGES)
+    np.testing.assert_array_equal(fashion.train.values[..., 0], 255 - IMAGES)
     assert fashion.class_names[1] == "trouser"
     mnist = archives.keras_archive("mnist", tmp_path)
-    np.testing.assert_array_equal(mnist.train.images[..., 0], IMAGES)
+    np.testing.assert_array_equal(mnist.train.values[..., 0], IMAGES)
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
@@ -366,7 +366,7 @@ def test_downloaded_arrays_are_split_like_those_of_a_file(monkeypatch):
     monkeypatch.setattr(keras.datasets, "cifar10", cifar10)
     dataset = archives.keras_archive("cifar10", None)
     assert dataset.class_names[6] == "frog"
-    assert dataset.kind == "colour"
+    assert dataset.data_kind == "colour"
     found, labels = whole(dataset)
     np.testing.assert_array_equal(found, images)
     np.testing.assert_array_equal(labels, LABELS)

@@ -168,7 +168,7 @@ def drawn(images):
 
 def static_npz(path, dataset):
     """A draw of the data set in its order; returns the file and its images as floats."""
-    train, test = drawn(split_dataset.train.images), drawn(split_dataset.test.images)
+    train, test = drawn(dataset.train.values), drawn(dataset.test.values)
     np.savez(path, x_train=train[..., 0] * np.uint8(255), x_test=test.astype(np.float64))
     return path, train.astype(np.float32), test.astype(np.float32)
 
@@ -188,8 +188,8 @@ def test_static_images_take_the_place_of_those_they_were_drawn_from(toy, tmp_pat
 @pytest.mark.parametrize("with_test", [False, True])
 def test_static_images_of_digits_are_those_of_its_one_array(tmp_path, with_test):
     grey = archives.digits()
-    assert grey.test.images is grey.train.images
-    images = drawn(grey.train.images)
+    assert grey.test.values is grey.train.values
+    images = drawn(grey.train.values)
     extra = {"x_test": images[:5]} if with_test else {}
     np.savez(tmp_path / "drawn.npz", x_train=images, **extra)
     found = binarised(grey, f"static:{tmp_path / 'drawn.npz'}")
@@ -241,10 +241,10 @@ def test_amat_files_hold_training_validation_and_test(large, tmp_path, separator
 
 @pytest.mark.parametrize("choice", ["dynamic", "threshold", "static"])
 def test_binarised_data_are_zeros_and_ones_of_their_own_kind(toy, tmp_path, choice):
-    toy = dataclasses.replace(toy, train=dataclasses.replace(toy.train, images=as_floats(GREY)))
+    toy = dataclasses.replace(toy, train=dataclasses.replace(toy.train, values=as_floats(GREY)))
     given = f"static:{static_npz(tmp_path / 'drawn.npz', toy)[0]}" if choice == "static" else choice
     found = binarised(toy, given)
-    assert (toy.kind, found.kind) == ("grey", choice)
+    assert (toy.data_kind, found.data_kind) == ("grey", choice)
     assert 0 < toy.value_range()[0] < toy.value_range()[1] < 1
     assert found.value_range() == (0, 1)
     for name in SPLITS:
@@ -257,7 +257,7 @@ def test_binarised_data_are_zeros_and_ones_of_their_own_kind(toy, tmp_path, choi
 def test_no_binarisation_leaves_the_data_as_they_are(toy):
     assert binarised(toy, "none") is toy
     colour = split_dataset("c", Examples(np.repeat(GREY, 3, axis=-1)))
-    assert binarised(colour, "none").kind == "colour"
+    assert binarised(colour, "none").data_kind == "colour"
 
 
 @pytest.mark.parametrize("choice", ["dynamic", "threshold", "static", "amat"])
@@ -269,7 +269,7 @@ def test_binarising_twice_is_as_good_as_once(toy, large, tmp_path, choice):
         given, grey = f"static:{write_amat(tmp_path)[0]}", large
     once = binarised(grey, given)
     twice = binarised(once, given)
-    assert (once.kind, once.class_names) == (twice.kind, twice.class_names)
+    assert (once.data_kind, once.class_names) == (twice.data_kind, twice.class_names)
     for name in SPLITS:
         one, two = getattr(once, name), getattr(twice, name)
         np.testing.assert_array_equal(one.arrays()[0], two.arrays()[0])
@@ -290,8 +290,8 @@ def test_images_in_a_folder_are_drawn_too(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
     config = TrainConfig(dataset=photos(tmp_path / "photos", "L"), image_size="9")
     grey, found = load(config), load(config.replace(binarize="dynamic"))
-    assert isinstance(grey.train.images, np.memmap)
-    assert found.kind == "dynamic"
+    assert isinstance(grey.train.values, np.memmap)
+    assert found.data_kind == "dynamic"
     values, x = grey.train.arrays()[0], x_of(found.train.batches())
     assert np.isin(x, (0, 1)).all()
     assert np.corrcoef(values.ravel(), x.ravel())[0, 1] > 0.2
@@ -330,7 +330,7 @@ def test_colour_folder_is_told_of_the_option_that_makes_it_grey(tmp_path, monkey
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
     config = TrainConfig(dataset=photos(tmp_path / "photos", "RGB"), binarize="dynamic")
     assert "--color-mode grayscale" in message_of(lambda: load(config))
-    assert load(config.replace(color_mode="grayscale")).kind == "dynamic"
+    assert load(config.replace(color_mode="grayscale")).data_kind == "dynamic"
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def nest(root):
 
 
 def splits_of(dataset):
-    return [split_dataset.train, split_dataset.validation, split_dataset.test]
+    return [dataset.train, dataset.validation, dataset.test]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_every_layout_gives_the_published_splits_and_attributes(own, changes):
         change(own)
     found = celeba(own, (16, 16))
     assert found.name == "celeba"
-    assert found.image_shape == (16, 16, 3)
+    assert found.example_shape == (16, 16, 3)
     assert found.attribute_names == tuple(NAMES)
     assert found.class_names == ()
     for number, split in enumerate(splits_of(found)):
@@ -120,7 +120,7 @@ def test_rows_belong_to_the_images_that_they_name(own):
 
 
 def test_images_are_the_central_square_pixel_by_pixel(unpacked):
-    images = celeba(unpacked, (148, 148)).train.images
+    images = celeba(unpacked, (148, 148)).train.values
     for file, image in zip(FILES, images):
         whole = np.asarray(Image.open(unpacked / "img_align_celeba" / file))
         np.testing.assert_array_equal(image, whole[35:183, 15:163])
@@ -132,38 +132,38 @@ def test_square_fills_the_image_and_nothing_else_does(own):
         pixels = np.full((218, 178, 3), (255, 0, 0), np.uint8)
         pixels[35:183, 15:163] = (0, 255, 0)
         Image.fromarray(pixels).save(own / "img_align_celeba" / file, quality=100, subsampling=0)
-    images = celeba(own, (37, 37)).train.images
+    images = celeba(own, (37, 37)).train.values
     np.testing.assert_allclose(images, np.full(images.shape, (0, 255, 0)), atol=30)
 
 
 def test_image_size_is_height_by_width(unpacked):
-    assert celeba(unpacked, (24, 12)).image_shape == (24, 12, 3)
+    assert celeba(unpacked, (24, 12)).example_shape == (24, 12, 3)
 
 
 def test_images_are_a_memory_map_of_the_cache_that_all_splits_share(unpacked, cache):
     found = celeba(unpacked, (16, 16))
     [file] = cache.rglob("*.npy")
     for split in splits_of(found):
-        assert isinstance(split.images, np.memmap)
-        assert split.images.filename == file
-        assert not split.images.flags.writeable
+        assert isinstance(split.values, np.memmap)
+        assert split.values.filename == file
+        assert not split.values.flags.writeable
 
 
 def test_second_use_reads_no_image_and_follows_changed_lists(own, monkeypatch):
     first = celeba(own, (16, 16))
     monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("read an image"))
     second = celeba(own, (16, 16))
-    np.testing.assert_array_equal(first.train.images, second.train.images)
+    np.testing.assert_array_equal(first.train.values, second.train.values)
     write_attributes(own, [[file, "1", "1", "1"] for file in FILES])
     assert celeba(own, (16, 16)).train.attributes.min() == 1
 
 
 def test_the_same_folder_uncropped_is_kept_beside_it(unpacked):
-    cropped = celeba(unpacked, (16, 16)).train.images
-    uncropped = folder(unpacked / "img_align_celeba", (16, 16), "rgb").train.images
+    cropped = celeba(unpacked, (16, 16)).train.values
+    uncropped = folder(unpacked / "img_align_celeba", (16, 16), "rgb").train.values
     assert cropped.shape == uncropped.shape
     assert np.abs(np.subtract(cropped, uncropped, dtype=np.int16)).mean() > 5
-    np.testing.assert_array_equal(celeba(unpacked, (16, 16)).train.images, cropped)
+    np.testing.assert_array_equal(celeba(unpacked, (16, 16)).train.values, cropped)
 
 
 def test_without_a_partition_the_splits_are_drawn_as_for_a_folder(own):
@@ -180,8 +180,8 @@ def test_images_have_three_channels_even_if_all_are_grey(own):
     for file in FILES:
         Image.new("L", (178, 218), 90).save(own / "img_align_celeba" / file)
     found = celeba(own, (8, 8))
-    assert found.image_shape == (8, 8, 3)
-    assert np.all(found.train.images == 90)
+    assert found.example_shape == (8, 8, 3)
+    assert np.all(found.train.values == 90)
 
 
 def test_unknown_attribute_zero_counts_as_not_there(own):
@@ -369,4 +369,4 @@ def test_lists_that_lack_or_repeat_images_are_errors_in_any_order(rewritten, ord
 
 def test_celeba_has_a_name_and_a_size(unpacked):
     found = load(TrainConfig(dataset=f"celeba:{unpacked}", image_size="24x12"))
-    assert found.image_shape == (24, 12, 3)
+    assert found.example_shape == (24, 12, 3)

@@ -94,10 +94,10 @@ def test_every_format_is_read_in_its_true_colours(photos, ending, image, options
     for number in range(10):
         save(image, photos / f"{number}.{ending}", **options)
     dataset = folder(photos, (6, 8))
-    assert dataset.image_shape == (6, 8, len(expected))
-    assert dataset.train.images.dtype == np.uint8
+    assert dataset.example_shape == (6, 8, len(expected))
+    assert dataset.train.values.dtype == np.uint8
     np.testing.assert_allclose(
-        dataset.train.images, np.full((10, 6, 8, len(expected)), expected), atol=2
+        dataset.train.values, np.full((10, 6, 8, len(expected)), expected), atol=2
     )
 
 
@@ -106,8 +106,8 @@ def test_every_size_becomes_the_wanted_one(photos, size):
     fill(photos)
     save(Image.new("RGB", size, ORANGE), photos / "odd.png")
     dataset = folder(photos, (24, 16))
-    assert dataset.image_shape == (24, 16, 3)
-    assert np.all(dataset.train.images == ORANGE)
+    assert dataset.example_shape == (24, 16, 3)
+    assert np.all(dataset.train.values == ORANGE)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_every_size_becomes_the_wanted_one(photos, size):
 def test_image_size_is_height_by_width(photos, text, expected):
     fill(photos)
     dataset = load(TrainConfig(dataset=f"folder:{photos}", image_size=text))
-    assert dataset.image_shape == (*expected, 3)
+    assert dataset.example_shape == (*expected, 3)
 
 
 def test_image_of_the_wanted_size_keeps_every_pixel():
@@ -140,7 +140,7 @@ def test_photo_is_turned_upright_as_its_exif_says(photos, ending):
     exif = Image.Exif()
     exif[0x0112] = 6  # the stored left side is the top
     save(Image.fromarray(pixels), photos / f"turned.{ending}", exif=exif)
-    turned = folder(photos, (40, 20)).train.images[-1]
+    turned = folder(photos, (40, 20)).train.values[-1]
     assert turned[:16].min() > 240
     assert turned[-16:].max() < 15
 
@@ -160,9 +160,9 @@ def test_images_are_grey_if_all_are_or_as_told(photos, odd_one, color_mode, chan
     save(odd_one, photos / "odd.png")
     config = TrainConfig(dataset=f"folder:{photos}", image_size="8", color_mode=color_mode)
     dataset = load(config)
-    assert dataset.image_shape == (8, 8, channels)
-    assert dataset.kind == ("grey" if channels == 1 else "colour")
-    assert np.all(dataset.train.images[:12] == 90)
+    assert dataset.example_shape == (8, 8, channels)
+    assert dataset.data_kind == ("grey" if channels == 1 else "colour")
+    assert np.all(dataset.train.values[:12] == 90)
 
 
 def test_sub_folders_are_labels_of_their_images(photos):
@@ -174,7 +174,7 @@ def test_sub_folders_are_labels_of_their_images(photos):
     assert dataset.class_names == ("ant", "bee", "cat")
     rows = np.concatenate([s.rows for s in (dataset.train, dataset.validation, dataset.test)])
     assert sorted(rows) == list(range(27))
-    shades = dataset.train.images[:, 0, 0, 0]
+    shades = dataset.train.values[:, 0, 0, 0]
     np.testing.assert_array_equal(shades, 10 * (dataset.train.labels + 1))
 
 
@@ -186,7 +186,7 @@ def test_images_outside_of_sub_folders_make_it_unlabelled(photos, with_labels_to
     dataset = folder(photos, (8, 8))
     assert dataset.train.labels is None
     assert dataset.class_names == ()
-    assert len(dataset.train.images) == (24 if with_labels_too else 12)
+    assert len(dataset.train.values) == (24 if with_labels_too else 12)
 
 
 def test_hidden_files_and_other_files_are_ignored(photos):
@@ -195,7 +195,7 @@ def test_hidden_files_and_other_files_are_ignored(photos):
     (photos / "._00.png").write_bytes(b"no image")
     (photos / "notes.txt").write_text("no image")
     (photos / "folder.png").mkdir()
-    assert len(folder(photos, (8, 8)).train.images) == 12
+    assert len(folder(photos, (8, 8)).train.values) == 12
 
 
 def test_folder_with_dot_at_the_end_has_the_name_of_the_folder(photos, monkeypatch):
@@ -208,9 +208,9 @@ def test_images_are_a_memory_map_and_not_read_into_memory(photos, cache):
     fill(photos)
     dataset = folder(photos, (8, 8))
     for split in (dataset.train, dataset.validation, dataset.test):
-        assert isinstance(split.images, np.memmap)
-        assert not split.images.flags.writeable
-    assert os.path.samefile(dataset.train.images.filename, next(cache.glob("*/images.npy")))
+        assert isinstance(split.values, np.memmap)
+        assert not split.values.flags.writeable
+    assert os.path.samefile(dataset.train.values.filename, next(cache.glob("*/images.npy")))
 
 
 @pytest.mark.parametrize("color_mode", ["grayscale", "rgb"])
@@ -223,7 +223,7 @@ def test_second_use_reads_no_image(photos, opened, capsys, color_mode):
     second = folder(photos, (8, 8), color_mode)
     assert opened == []
     assert capsys.readouterr().out == ""
-    np.testing.assert_array_equal(first.train.images, second.train.images)
+    np.testing.assert_array_equal(first.train.values, second.train.values)
 
 
 def change(photos):
@@ -248,7 +248,7 @@ def test_changed_folder_is_read_again(photos, opened, edit, count):
     folder(photos, (8, 8), "rgb")
     opened.clear()
     edit(photos)
-    images = folder(photos, (8, 8), "rgb").train.images
+    images = folder(photos, (8, 8), "rgb").train.values
     assert len(opened) == len(images) == count
     assert np.any(images == 255) == (edit in (change, add))
 
@@ -260,7 +260,7 @@ def test_other_sizes_and_modes_are_kept_beside_each_other(photos, opened):
         folder(photos, size, mode)
     opened.clear()
     for size, mode, channels in wanted:
-        assert folder(photos, size, mode).image_shape == (*size, channels)
+        assert folder(photos, size, mode).example_shape == (*size, channels)
     assert opened == []
 
 
@@ -279,7 +279,7 @@ def test_images_keep_their_order_across_chunks(photos, monkeypatch, capsys):
     monkeypatch.setattr(MODULE, "CHUNK", 5)
     for number in range(12):
         save(Image.new("L", (9, 9), 20 * number), photos / f"{number:02d}.png")
-    images = folder(photos, (4, 4)).train.images
+    images = folder(photos, (4, 4)).train.values
     np.testing.assert_array_equal(images[:, 0, 0, 0], 20 * np.arange(12))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["5", "10", "12"]
@@ -308,7 +308,7 @@ def test_corrupt_image_is_named_and_nothing_is_left(photos, cache, spoil, color_
     assert len(message.splitlines()) == 1
     assert not any(cache.parent.rglob("*.*"))
     bad.unlink()
-    assert len(folder(photos, (8, 8), color_mode).train.images) == 12
+    assert len(folder(photos, (8, 8), color_mode).train.values) == 12
 
 
 def test_interrupted_filling_leaves_nothing(photos, cache, monkeypatch):
@@ -320,7 +320,7 @@ def test_interrupted_filling_leaves_nothing(photos, cache, monkeypatch):
         patch.setattr(MODULE, "as_pixels", interrupted)
         folder(photos, (8, 8))
     assert list(cache.iterdir()) == []
-    assert len(folder(photos, (8, 8)).train.images) == 12
+    assert len(folder(photos, (8, 8)).train.values) == 12
 
 
 def test_missing_empty_and_image_free_folders_are_told_apart(tmp_path, cache):
@@ -374,7 +374,7 @@ def test_rows_of_the_table_belong_to_the_files_that_they_name(photos):
     names, values = read_table(photos)
     assert names == ("shade", "half")
     dataset = folder(photos, (4, 4))
-    np.testing.assert_array_equal(values[:, 0], dataset.train.images[:, 0, 0, 0])
+    np.testing.assert_array_equal(values[:, 0], dataset.train.values[:, 0, 0, 0])
     assert np.all(values[:, 1] == 0.5)
     assert dataset.class_names == ("a", "b")
     np.testing.assert_array_equal(dataset.train.labels, values[:, 0] // 20 % 2)

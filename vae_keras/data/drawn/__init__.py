@@ -1,1 +1,1 @@
-""""""
+"""Images that the package draws itself, of which the truth is known."""

@@ -1,1 +1,1 @@
-""""""
+"""Images from archives, folders and CelebA, and their attributes."""

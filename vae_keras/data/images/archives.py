@@ -140,10 +140,10 @@ def idx(path: Path, name: str | None = None, class_names=()) -> Dataset:
 
 
 def _dataset(path, name, train, test, class_names) -> Dataset:
-    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+    if test is not None and test.values.shape[1:] != train.values.shape[1:]:
         raise UserError(
-            f"{path}: test images are of shape {test.images.shape[1:]}, but training images of "
-            f"{train.images.shape[1:]}"
+            f"{path}: test images are of shape {test.values.shape[1:]}, but training images of "
+            f"{train.values.shape[1:]}"
         )
     return split_dataset(name, train, test, class_names)
 

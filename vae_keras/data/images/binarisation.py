@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vae_keras.config.names import BINARISATIONS
 from vae_keras.data.dataset import Dataset
 from vae_keras.data.images import archives
 from vae_keras.errors import UserError, unknown
 
-CHOICES = ("none", "dynamic", "threshold", "static:FILE")
 SPLITS = ("train", "validation", "test")
 
 
@@ -22,20 +22,18 @@ def binarised(dataset: Dataset, choice: str) -> Dataset:
     method, _, file = choice.partition(":")
     if choice == "none":
         return dataset
-    if dataset.vocabulary:
+    found = dataset.kind.data_kind(dataset.example_shape)
+    if found != "grey":
+        what = f"{dataset.example_shape[-1]} channels" if found == "colour" else "sequences"
+        grey = ", or for a folder give --color-mode grayscale" if found == "colour" else ""
         raise UserError(
-            f"--binarize {choice} needs grey images, but {dataset.name} has sequences: leave it out"
-        )
-    if dataset.image_shape[-1] != 1:
-        raise UserError(
-            f"--binarize {choice} needs grey images, but {dataset.name} has "
-            f"{dataset.image_shape[-1]} channels: leave it out, or for a folder give "
-            "--color-mode grayscale"
+            f"--binarize {choice} needs grey images, but {dataset.name} has {what}: leave it "
+            f"out{grey}"
         )
     if method == "static" and file:
         return _static(dataset, Path(file))
-    if choice not in CHOICES or method == "static":
-        raise unknown("binarisation", choice, CHOICES)
+    if choice not in BINARISATIONS or method == "static":
+        raise unknown("binarisation", choice, BINARISATIONS)
     changed = {s: dataclasses.replace(getattr(dataset, s), binarisation=choice) for s in SPLITS}
     return dataclasses.replace(dataset, **changed)
 
@@ -47,25 +45,25 @@ def _static(dataset, file: Path) -> Dataset:
     """
     is_amat = file.suffix == ".amat"
     drawn = archives.amat(file) if is_amat else archives.npz(file)
-    pooled = dataset.test.images is dataset.train.images  # one array, of which a part is the test
-    if not pooled and drawn.test.images is drawn.train.images:
+    pooled = dataset.test.values is dataset.train.values  # one array, of which a part is the test
+    if not pooled and drawn.test.values is drawn.train.values:
         raise UserError(f"{file}: has no x_test, but {dataset.name} has test images of its own")
 
     def replaced(examples, images):
-        if images.shape != examples.images.shape:
+        if images.shape != examples.values.shape:
             raise UserError(
                 f"{file}: holds images of shape {images.shape}, but {dataset.name} has "
-                f"{examples.images.shape}: it is not a binarisation of this data set"
+                f"{examples.values.shape}: it is not a binarisation of this data set"
             )
         white = images.max()
         if not np.isin(images, (0, white)).all():
             raise UserError(f"{file}: holds values other than two: it is not binarised")
         labels = None if is_amat else examples.labels  # their order is not the data set's
         images = (255 * (images > 0)).astype(np.uint8)
-        return dataclasses.replace(examples, images=images, labels=labels, binarisation="static")
+        return dataclasses.replace(examples, values=images, labels=labels, binarisation="static")
 
-    train = replaced(dataset.train, drawn.train.images)
-    test_images = train.images if pooled else drawn.test.images
+    train = replaced(dataset.train, drawn.train.values)
+    test_images = train.values if pooled else drawn.test.values
     return dataclasses.replace(
         dataset,
         train=train,

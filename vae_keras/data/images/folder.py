@@ -17,7 +17,7 @@ from vae_keras.errors import UserError
 from vae_keras.files import cache_folder, new_pixels, whole_folder, write_text
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
-COLOR_MODES = ("auto", "grayscale", "rgb")
+CHANNEL_MODES = {1: "grayscale", 3: "rgb"}  # of images with so many channels
 STUBS = ("BUFR", "GRIB", "HDF5", "MPEG")  # Pillow knows these formats but cannot decode them
 CHUNK = 2_000  # images between two lines of progress
 CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
@@ -150,6 +150,15 @@ def read_pixels(file: Path, image_size, color_mode, crop: Crop | None = None) ->
             return as_pixels(ImageOps.exif_transpose(image), image_size, color_mode)
         except Exception as error:  # decoders raise errors of many kinds
             raise _unreadable(file, error) from error
+
+
+def read_image(file: Path, example_shape) -> np.ndarray:
+    """The image in `file`, cropped and resized: float32 `example_shape`, in [0, 1].
+
+    Raises UserError for a file that cannot be read.
+    """
+    *size, channels = example_shape
+    return read_pixels(file, size, CHANNEL_MODES[channels]) / np.float32(255)
 
 
 def as_pixels(image: Image.Image, image_size, color_mode) -> np.ndarray:

@@ -1,1 +1,1 @@
-""""""
+"""Melodies: from tunes, MIDI files and back to sound."""

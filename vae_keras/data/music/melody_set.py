@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from vae_keras.data.dataset import Dataset, Examples
-from vae_keras.data.music import melody_attributes, melody_tokens
+from vae_keras.data.kinds import MELODIES
+from vae_keras.data.music import melody_attributes
 from vae_keras.data.music.melody_split import TEST, TRAIN, VALIDATION, near, sides
 from vae_keras.data.music.melody_tokens import FIRST_PITCH, transpose
 from vae_keras.data.music.melody_windows import Tune, windows
@@ -163,5 +164,5 @@ def melody_dataset(name: str, found: Melodies, transpose=True) -> Dataset:
         examples.take(found.validation),
         examples.take(found.test),
         attribute_names=melody_attributes.NAMES,
-        vocabulary=melody_tokens.NAMES,
+        kind=MELODIES,
     )

@@ -1,1 +1,1 @@
-""""""
+"""Sentences, and words as numbers."""

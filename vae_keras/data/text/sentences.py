@@ -23,7 +23,7 @@ from pydoc_data.topics import topics
 import numpy as np
 
 from vae_keras.data.dataset import MOST_VALIDATION, Dataset, Examples
-from vae_keras.data.text import vocabulary
+from vae_keras.data.kinds import SentenceKind
 from vae_keras.data.text.vocabulary import (
     END,
     SPECIAL,
@@ -364,5 +364,4 @@ def sentence_dataset(found: Sentences) -> Dataset:
     """Sentences of words, each with its end."""
     examples = Examples(found.tokens)
     splits = map(examples.take, (found.train, found.validation, found.test))
-    words = found.vocabulary.words
-    return Dataset(found.name, *splits, vocabulary=words, end=vocabulary.END)
+    return Dataset(found.name, *splits, kind=SentenceKind(found.vocabulary.words))

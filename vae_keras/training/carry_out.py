@@ -1,56 +1,32 @@
-"""train(config): data → model → compile → fit → evaluate → export; and resuming."""
+"""A run from the first weights, or its last checkpoint, to the export."""
 
 import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from vae_keras import data
-from vae_keras.config.train_config import NOT_OF_THE_RUN, TrainConfig
+from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
+from vae_keras.config.options import flag
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.export.saved_model import export
 from vae_keras.files import write_text
 from vae_keras.latent.codes import encode
-from vae_keras.models import Autoencoder
 from vae_keras.training import callbacks
 from vae_keras.training.fitting import build, fit, steps_per_epoch
 from vae_keras.training.results import draw_results
-from vae_keras.training.runs import RunFolder, check_same, new_run, run_to_resume
+from vae_keras.training.run import Run
+from vae_keras.training.run_folder import RunFolder
 
 
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its folder, and what came of it."""
-
-    folder: RunFolder
-    config: TrainConfig
-    dataset: data.Dataset
-    model: Autoencoder
-    history: dict[str, list[float]]  # a list for each column of history.csv
-    metrics: dict  # the content of metrics.json
-
-
-def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="auto") -> Run:
-    """Train, draw, evaluate and export what `config` describes.
-
-    `dataset` takes the place of the one that `config.dataset` names. `verbose` is that of Keras's
-    `fit`; with 0 nothing is printed. Raises UserError, and has then written nothing.
-    """
-    folder = run_to_resume(config) if config.resume else new_run(config)
-    board = _tensorboard(folder) if config.tensorboard else None
-    stored = folder.read_config() if config.resume else None
-    if stored is not None:
-        config = config.replace(**_open_choices(config, stored))
-    dataset = data.binarised(dataset, config.binarize) if dataset else data.load(config)
-    config = config.replace(name=folder.name).resolved(dataset)
-    if stored is not None:
-        check_same(stored, config)
+def carry_out(config: TrainConfig, dataset: data.Dataset, folder: RunFolder, board, verbose) -> Run:
+    """Do what a resolved `config` describes, from where `folder` has come to if it is resumed."""
     model = build(config, dataset)
     state = _restore(model, folder.last_checkpoint() if config.resume else None)
 
@@ -84,28 +60,12 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     return Run(folder, config, dataset, model, _columns(state["history"]), metrics)
 
 
-def _open_choices(config: TrainConfig, stored: TrainConfig) -> dict:
-    """What `config` leaves to the recipe and the stored run has decided."""
-    return {
-        key: value
-        for key, value in stored.as_dict().items()
-        if getattr(config, key, 0) is None and key not in ("data_dir", "name")
-    }
-
-
 def _restore(model, checkpoint: Path | None) -> dict:
     """Load a checkpoint's weights and optimizer into `model`; return its position and history."""
     if checkpoint is None:
         return {"epoch": 0, "train_seconds": 0.0, "history": []}
     model.load_weights(checkpoint / "model.keras")
     return json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-
-
-def _tensorboard(folder: RunFolder):
-    """What writes for TensorBoard. Raises UserError if that is not installed."""
-    from vae_keras.tensorboard import TensorBoard  # an extra
-
-    return TensorBoard(folder.path / "tensorboard", folder.plots)
 
 
 def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board) -> dict:
@@ -148,7 +108,7 @@ def _metrics(model, config, dataset, state) -> dict:
         "epochs": state["epoch"],
         "train_seconds": round(seconds, 2),
         "images_per_second": round(len(dataset.train) * state["epoch"] / seconds),
-        "data_kind": dataset.kind,
+        "data_kind": dataset.data_kind,
         "unit": model.reconstruction.unit,
         "class_names": list(dataset.class_names),
         "examples": {
@@ -163,15 +123,15 @@ def _metrics(model, config, dataset, state) -> dict:
 
 def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) -> str:
     """What is about to happen, in a few lines."""
-    size = "×".join(map(str, dataset.image_shape))
+    size = "×".join(map(str, dataset.example_shape))
     steps = steps_per_epoch(config, dataset)
     after = f", after epoch {epochs_done}" if epochs_done else ""
     with_ = " with cosine decay" if config.schedule == "cosine" else ""
     beta = ""
     if model.is_variational:
-        beta = f"; effective beta {config.effective_beta():g}"
+        beta = f"; effective beta {config.options.effective_beta():g}"
     return (
-        f"{config.name}: {type(model).__name__} on {config.dataset} ({dataset.kind}, {size}): "
+        f"{config.name}: {type(model).__name__} on {config.dataset} ({dataset.data_kind}, {size}): "
         f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, "
         f"{len(dataset.test):,} test examples\n"
         f"network {config.network}, {config.latent_dim}-D code, "
@@ -185,11 +145,11 @@ def command(config: TrainConfig, dataset: data.Dataset) -> str:
     """The shortest command that repeats the run: what the defaults do not say already."""
     plain = TrainConfig(dataset=config.dataset, model=config.model).resolved(dataset).as_dict()
     plain |= {"dataset": "digits", "model": "vae"}
-    words = ["python train.py"]
+    words = ["python", "train.py"]
     for name, value in config.as_dict().items():
         if name not in (*NOT_OF_THE_RUN, "name") and value != plain[name]:
-            words.append(f"--{name.replace('_', '-')} {value}")
-    return " ".join(words)
+            words += [flag(name)] if value is True else [flag(name), str(value)]
+    return shlex.join(words)
 
 
 def device() -> str:

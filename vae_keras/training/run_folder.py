@@ -6,9 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
-from vae_keras.config.train_config import NOT_OF_THE_RUN, TrainConfig
+from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
 from vae_keras.files import remove_folder, write_text
 
@@ -91,6 +89,8 @@ class RunFolder:
                 f"run {str(self.path)!r} has no model.keras yet: finish it with train --resume "
                 f"--name {self.name}"
             )
+        import keras  # and TensorFlow, which those who look for a run need not wait for
+
         try:
             return keras.models.load_model(self.model)
         except Exception as error:  # a damaged archive raises errors of many kinds
@@ -117,9 +117,14 @@ def read_config(file: Path, **changes) -> TrainConfig:
 
 def default_name(config: TrainConfig) -> str:
     """The data set and model: `digits_vae`; `photos_vae` for folder:some/photos."""
-    kind, _, rest = config.dataset.rpartition(":")
+    return f"{short_name(config.dataset)}_{config.model}"
+
+
+def short_name(dataset: str) -> str:
+    """A data set without the way to it: `digits`; `photos` for folder:some/photos."""
+    kind, _, rest = dataset.rpartition(":")
     file = Path(f"faces{rest}" if kind == "faces" else rest).resolve()  # also of "." and ".."
-    return f"{file.name.split('.')[0]}_{config.model}"
+    return file.name.split(".")[0]
 
 
 def new_run(config: TrainConfig) -> RunFolder:

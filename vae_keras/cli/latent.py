@@ -1,32 +1,14 @@
-"""The latent space of an export from the shell: morph, traverse, feature."""
+"""morph, traverse, feature: the latent space of an exported model."""
 
 import itertools
 from pathlib import Path
 
 import click
-import numpy as np
 
-from vae_keras import figures
-from vae_keras.data import kinds
 from vae_keras.errors import UserError
-from vae_keras.export.exported_model import load_exported
-from vae_keras.export.image_files import load_for_images, read_images
-from vae_keras.export.saved_model import FEATURES, FEATURES_PICTURE
-from vae_keras.figures.pixels import film, to_pixels
-from vae_keras.files import free_output, whole_file
-from vae_keras.latent import features, morphing
-from vae_keras.latent.grids import spread, traversal
-from vae_keras.training.stored import open_stored
 
-PICTURES = (".png", ".jpg", ".pdf", ".svg")
-ALPHAS = np.linspace(-2, 2, 9)  # of a feature vector in its picture
+ALPHAS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # of a feature vector in its picture
 SQUARE = 10  # images in a row between four corners
-
-
-def write_picture(figure, path: Path):
-    """Write a figure and say where."""
-    figures.save(figure, path)
-    print(path)
 
 
 def _to_a_picture(ending: str):
@@ -48,7 +30,7 @@ def _to_a_picture(ending: str):
 @click.command()
 @click.argument("model")
 @click.argument("ends", nargs=-1)
-@click.option("--method", type=click.Choice(list(morphing.METHODS)), default="linear")
+@click.option("--method", type=click.Choice(["linear", "spherical"]), default="linear")
 @click.option("--steps", type=click.IntRange(2, 100), default=10, show_default=True)
 @click.option("--square", is_flag=True, help="between four corners, 10 × 10 images")
 @_to_a_picture("morph")
@@ -58,50 +40,49 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
     ENDS are two image files or more, .mid files or sentences, as the model is for; without any it
     draws its own. Images become a picture, or a film if OUTPUT is a .gif.
     """
+    import numpy as np
+
+    from vae_keras import figures
+    from vae_keras.export import load_exported
+    from vae_keras.export.image_files import load_for_images
+    from vae_keras.files import free_output, whole_file
+    from vae_keras.latent import morphing
+
     exported = load_exported(model)
-    is_of_images = not exported.vocabulary
-    name = exported.path.resolve().name
-    if square and not is_of_images:
+    kind, name = exported.kind, exported.path.resolve().name
+    if square and not kind.is_pictured:
         raise UserError(f"--square is for images, and {name} is for sequences")
     if ends and (len(ends) < 2 or (square and len(ends) != 4)):
         raise UserError(
             f"{len(ends)} to morph: give {'four' if square else 'two or more'}, or none"
         )
-    if is_of_images:
+    endings = kind.endings
+    if kind.is_pictured:
         exported = load_for_images(exported, "encode", "decode", "generate", with_labels=True)
-        endings = PICTURES if square else (*PICTURES, ".gif")
-    else:
-        endings = kinds.endings(exported.vocabulary)
+        endings = kind.endings if square else (*kind.endings, ".gif")
     output = free_output(output or Path(f"{name}_morph{endings[0]}"), overwrite, endings)
-    codes = exported.encode(_ends(exported, ends, 4 if square else 2, seed, label), label)
+    if ends:
+        examples = np.stack([kind.read(one, exported.example_shape) for one in ends])
+    else:
+        examples = exported.generate(4 if square else 2, seed, label)
+    codes = exported.encode(examples, label)
+    in_rows = kind.is_pictured and output.suffix.lower() != ".gif"
     if square:
         between, steps = morphing.between_corners(codes, SQUARE, method), SQUARE
-    elif output.suffix.lower() in PICTURES and is_of_images:
+    elif in_rows:
         legs = itertools.pairwise(codes)  # a row for each, with both its ends
         between = np.concatenate([morphing.path(leg, steps, method) for leg in legs])
     else:
         between = morphing.path(codes, steps, method)
     frames, title = exported.decode(between, label), f"{name}: {method} morphing"
-    if not is_of_images:
-        kinds.save(frames, exported.vocabulary, output, title)
-        print(output)
-    elif output.suffix.lower() == ".gif":
+    if in_rows:
+        figures.save(figures.image_grid(frames, steps, title), output)
+    elif kind.is_pictured:
         with whole_file(output) as temporary:
-            film(to_pixels(frames), temporary)
-        print(output)
+            figures.film(figures.to_pixels(frames), temporary)
     else:
-        write_picture(figures.image_grid(frames, steps, title), output)
-
-
-def _ends(exported, ends, count: int, seed: int, label):
-    """What is morphed: the examples that `ends` name, or so many that the model draws."""
-    if not ends:
-        return exported.generate(count, seed, label)
-    if exported.vocabulary:
-        return np.stack(
-            [kinds.read(one, exported.vocabulary, exported.image_shape[0]) for one in ends]
-        )
-    return read_images([Path(one) for one in ends], exported.image_shape)
+        kind.save(frames, output, title)
+    print(output)
 
 
 @click.command()
@@ -112,28 +93,37 @@ def _ends(exported, ends, count: int, seed: int, label):
 @_to_a_picture("traversal.png")
 def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
     """Move along each dimension of the code of MODEL, those that it uses most first."""
+    import numpy as np
+
+    from vae_keras import figures
+    from vae_keras.data.kinds import PICTURES
+    from vae_keras.export.image_files import load_for_images, read_images
+    from vae_keras.files import free_output
+    from vae_keras.latent import spread, traversal
+
     exported = load_for_images(model, "encode", "decode", "generate", with_labels=True)
     name = exported.path.resolve().name
     output = free_output(output or Path(f"{name}_traversal.png"), overwrite, PICTURES)
     codes = spread(exported, seed=seed)
     start = codes.centre
     if image is not None:
-        start = exported.encode(read_images([image], exported.image_shape), label)[0]
+        start = exported.encode(read_images([image], exported.example_shape), label)[0]
     values, rows = codes.quantiles(steps), {}
     for k in np.argsort(-codes.use, kind="stable")[:dimensions]:
         row = exported.decode(traversal(start, k, values[:, k]), label)
         rows[f"z{k + 1}: {codes.use[k]:.3g} {codes.unit}"] = row
-    write_picture(figures.image_rows(rows, f"{name}: quantiles of each dimension"), output)
+    figures.save(figures.image_rows(rows, f"{name}: quantiles of each dimension"), output)
+    print(output)
 
 
 @click.command()
 @click.argument("model")
 @click.argument("attributes", nargs=-1)
-@click.option("--method", type=click.Choice(list(features.METHODS)), default="regression")
+@click.option("--method", type=click.Choice(["means", "regression"]), default="regression")
 @click.option(
     "--tolerance",
     type=click.FloatRange(0),
-    default=features.TOLERANCE,
+    default=0.01,
     show_default=True,
     help="stop when no batch moves a vector by more than this share of its length",
 )
@@ -147,6 +137,11 @@ def feature(model, attributes, method, tolerance, pair, data_dir, overwrite):
     MODEL/features.json, which the page of `explore` shows as sliders, and drawn in
     MODEL/features.png.
     """
+    from vae_keras.export.image_files import load_for_images, read_images
+    from vae_keras.export.places import FEATURES
+    from vae_keras.latent import features
+    from vae_keras.training.stored import open_stored
+
     exported = load_for_images(model, "encode", "decode")
     file = exported.path / FEATURES
     known = features.load(file, exported.latent_dim) if file.is_file() else {}
@@ -158,7 +153,7 @@ def feature(model, attributes, method, tolerance, pair, data_dir, overwrite):
         attributes = attributes or features.binary(dataset.train, names)
     _refuse_known(() if overwrite else attributes, known, file)
     if pair:
-        images = read_images(pair, exported.image_shape)
+        images = read_images(pair, exported.example_shape)
         found = {attributes[0]: features.pair_difference(exported, attributes[0], *images)}
     else:
         images = dataset.test.take(slice(1)).arrays()[0]
@@ -182,9 +177,16 @@ def _refuse_known(names, known, file):
 
 def _draw_features(exported, vectors, image):
     """Draw what the multiples of each feature vector make of an image."""
+    import numpy as np
+
+    from vae_keras import figures
+    from vae_keras.export.places import FEATURES_PICTURE
+
+    alphas = np.array(ALPHAS)[:, None]
     z = exported.encode(image[None])[0]
-    rows = {
-        name: exported.decode(vector.add(z, ALPHAS[:, None])) for name, vector in vectors.items()
-    }
+    rows = {name: exported.decode(vector.add(z, alphas)) for name, vector in vectors.items()}
     title = f"α from {ALPHAS[0]:g} to {ALPHAS[-1]:g} times each feature vector"
     figures.save(figures.image_rows(rows, title), exported.path / FEATURES_PICTURE)
+
+
+COMMANDS = (morph, traverse, feature)

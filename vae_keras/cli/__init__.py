@@ -1,0 +1,52 @@
+"""The command line. What a command needs is imported when it is called, so that help comes at once.
+
+Run it as `python train.py`, `python -m vae_keras COMMAND` or `vae-keras COMMAND`.
+"""
+
+import sys
+
+import click
+
+from vae_keras.cli import evaluate, explore, export, generate, images, latent, studies, train, uses
+from vae_keras.errors import UserError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def commands():
+    """Train, judge and use variational autoencoders."""
+
+
+for room in (train, evaluate, generate, export, images, uses, latent, studies, explore):
+    for command in room.COMMANDS:
+        commands.add_command(command)
+
+
+def main(arguments=None):
+    """Run a command. Bad input gives one line on standard error and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no "β" gets a "?" in its place
+        if hasattr(stream, "reconfigure"):  # not every replacement of them can
+            stream.reconfigure(errors="replace")
+    try:
+        sys.exit(commands.main(arguments, prog_name="vae-keras", standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except UserError as error:
+        _fail(str(error))
+    except OSError as error:  # a full disk, a folder that may not be written
+        _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
+    except (KeyboardInterrupt, click.Abort):
+        print("\nstopped (a training run goes on with --resume)", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _fail(message: str):
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(EXIT_BAD_INPUT)

@@ -1,0 +1,35 @@
+"""generate: new examples from an exported model."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(name="generate")
+@click.argument("model")
+@click.option("--n", type=click.IntRange(1, 10_000), default=64, show_default=True, help="examples")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--label", type=int, help="class to draw, for a conditional model; default: each in turn"
+)
+@click.option("--temperature", type=float, help="of tokens; default: 1; 0: the likeliest")
+@click.option("--output", type=Path, help="to write; default: MODEL_samples")
+@click.option("--overwrite", is_flag=True, help="replace the file if it exists")
+def generate_command(model, n, seed, label, temperature, output, overwrite):
+    """Draw new examples from MODEL, an export such as saved_models/digits_vae, or its name.
+
+    Images become a picture, melodies a .mid file, a .wav file or a picture, sentences a .txt file.
+    """
+    from vae_keras.export import load_exported
+    from vae_keras.files import free_output
+
+    exported = load_exported(model)
+    name, kind = exported.path.resolve().name, exported.kind
+    output = output or Path(f"{name}_samples{kind.endings[0]}")
+    output = free_output(output, overwrite, kind.endings)
+    examples = exported.generate(n, seed, label, temperature)
+    kind.save(examples, output, f"{name}, {n} samples")
+    print(output)
+
+
+COMMANDS = (generate_command,)

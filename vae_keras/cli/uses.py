@@ -1,0 +1,52 @@
+"""probe, anomaly: what codes and losses are good for."""
+
+import click
+
+from vae_keras.config import TrainConfig
+
+
+@click.command(name="probe")
+@click.argument("run")
+@click.option("--data-dir", help="folder with the archive of the run's data set")
+def probe_command(run, data_dir):
+    """Accuracy of a linear classifier on the codes of RUN, beside pixels and PCA."""
+    from vae_keras import data
+    from vae_keras.training.run_folder import existing_run
+
+    folder = existing_run(run)
+    config = folder.read_config()
+    dataset = data.load(config.replace(data_dir=data_dir or config.data_dir))
+    dataset.require_labels()
+    from vae_keras.evaluation.probe import most_in_memory, probe
+
+    model = folder.load_model()
+    print(f"{folder.name}: logistic regression on three kinds of features …", flush=True)
+    print(f"{'labels':>8} {'codes':>8} {'pixels':>8} {f'PCA, {model.latent_dim}':>8}")
+    for row in probe(model, dataset):
+        values = (row[name] for name in ("codes", "pixels", "pca"))
+        cells = (f"{'–' if value is None else format(value, '.1%'):>8}" for value in values)
+        print(f"{row['labels']:>8,} {' '.join(cells)}")
+    most = most_in_memory(dataset)
+    note = f"; pixels, and PCA fitted, of {most:,} at most" if len(dataset.train) > most else ""
+    print(f"accuracy on {min(len(dataset.test), most):,} test images{note}")
+
+
+@click.command(name="anomaly")
+@click.option("--dataset", default="digits", show_default=True, help="as of train, with labels")
+@click.option("--data-dir", help="folder with the archive of the data set")
+@click.option("--model", default="vae", show_default=True, help="as of train")
+@click.option("--held-out", required=True, help="label, by name or number, that is not trained on")
+@click.option("--latent-dim", type=int, help="size of the code")
+@click.option("--epochs", type=int, help="passes over the training data")
+@click.option("--seed", type=int, help="as of train")
+def anomaly_command(held_out, **options):
+    """How well the loss of a model tells a label that it never saw (AUROC). Leaves no files."""
+    from vae_keras.studies.anomaly import held_out_auroc
+
+    config = TrainConfig(**{name: value for name, value in options.items() if value is not None})
+    print(f"training {config.model} on {config.dataset} without {held_out!r} …", flush=True)
+    area = held_out_auroc(config, held_out)
+    print(f"AUROC {area:.3f} on the test set, {held_out!r} against the rest (0.5 is chance)")
+
+
+COMMANDS = (probe_command, anomaly_command)

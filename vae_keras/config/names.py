@@ -1,0 +1,30 @@
+"""The words that options take. What each of them stands for is built elsewhere."""
+
+LOSSES = ("mse", "rmse", "bce")
+LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic")
+NETWORKS = {  # what each takes
+    "dense": "images",
+    "conv": "images",
+    "resnet": "images",
+    "lstm": "tokens",
+    "linear": "images",
+}
+ACTIVATIONS = ("gelu", "relu", "tanh", "silu", "elu", "leaky_relu")
+COLOR_MODES = ("auto", "grayscale", "rgb")
+BINARISATIONS = ("none", "dynamic", "threshold", "static:FILE")
+DATASETS = (
+    "digits",
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "faces",
+    "faces:COUNT",
+    "celeba:DIR",
+    "folder:DIR",
+    "FILE.npz",
+    "an IDX file",
+    "melodies",
+    "midi:DIR",
+    "sentences",
+    "text:FILE",
+)

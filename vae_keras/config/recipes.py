@@ -1,0 +1,41 @@
+"""Recipes: what a run does where its options leave a choice open."""
+
+import functools
+from typing import Any
+
+MIN_EPOCHS = 10
+WIDE = 4  # dimensions of a code: beyond, slower steps pay
+SENTENCES = dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3)
+RECIPES: dict[str, dict[str, Any]] = {
+    # Each entry adds to the one before. "steps" are weight updates, whatever the size of the data.
+    "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
+    "wide vae": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
+    "wide conditional": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
+    "linear": dict(network="linear", learning_rate=1e-2),
+    "sparse": dict(network="linear"),
+    "vae": dict(likelihood="bernoulli"),
+    "conditional": dict(likelihood="bernoulli"),
+    "sequence": dict(
+        network="lstm", batch_size=128, steps=10_300, learning_rate=1.5e-3, clip_norm=1.0
+    ),
+    "sentences sequence": SENTENCES,
+    "text sequence": SENTENCES,
+    "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
+    "digits linear": dict(learning_rate=5e-2),
+    "colour": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
+    "faces": dict(network="resnet", batch_size=64, steps=6_400, learning_rate=2e-3),
+    "colour vae": dict(likelihood="gaussian"),
+    "colour conditional": dict(likelihood="gaussian"),
+}
+
+
+def recipe_of(dataset: str, model: str, data_kind: str, latent_dim: int) -> dict[str, Any]:
+    """The default choices for a data set, the kind of its values, a model and the size of its code.
+
+    A code of more than WIDE dimensions has the entry "wide MODEL".
+    """
+    wide = f"wide {model}" if latent_dim > WIDE else ""
+    name = dataset.partition(":")[0]
+    keys = ("any", wide, data_kind, model, f"{data_kind} {model}", name, f"{name} {model}")
+    nothing: dict[str, Any] = {}
+    return functools.reduce(lambda found, key: {**found, **RECIPES.get(key, {})}, keys, nothing)

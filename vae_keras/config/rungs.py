@@ -1,0 +1,180 @@
+"""The rungs of the ladder: the options of each, and its line in the registry.
+
+Help texts and bounds are written here and nowhere else: the command line shows them, TrainConfig
+checks them, and a model takes the same names as keywords and keeps them as `model.options`.
+"""
+
+import dataclasses
+import importlib
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from vae_keras.config.names import LIKELIHOODS, LOSSES
+from vae_keras.config.options import check_fields, flag, option
+from vae_keras.errors import UserError, unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class RungOptions:
+    """The options that every rung has. Raises UserError for a value that cannot be."""
+
+    latent_dim: int = option(2, "size of the code", at_least=1, at_most=65_536)
+
+    def __post_init__(self):
+        check_fields(self)
+
+    def check_epochs(self, epochs: int):
+        """Raise UserError if the options need a longer training than so many epochs."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """{option: value}, as `type(options)(**values)` takes them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderOptions(RungOptions):
+    loss: str = option("mse", "of the reconstruction: mse (summed), rmse or bce", choices=LOSSES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearOptions(AutoencoderOptions):
+    tied: bool = option(False, "use the transposed weights of the encoder in the decoder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparseOptions(AutoencoderOptions):
+    latent_dim: int = option(128, "size of the code", at_least=1, at_most=65_536)
+    sparsity: str = option(
+        "l1", "penalty: l1 (of a ReLU code) or kl (to a target activity)", choices=("l1", "kl")
+    )
+    sparsity_weight: float = option(0.1, "weight of the penalty", at_least=0)
+    target_activity: float = option(0.05, "mean activity for kl", above=0, below=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoisingOptions(AutoencoderOptions):
+    latent_dim: int = option(32, "size of the code", at_least=1, at_most=65_536)
+    corruption: str = option(
+        "salt_and_pepper",
+        "of the input: gaussian, salt_and_pepper or masking",
+        choices=("gaussian", "salt_and_pepper", "masking"),
+    )
+    corruption_level: float = option(
+        0.3, "share of pixels; for gaussian the standard deviation", at_least=0
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.corruption != "gaussian" and self.corruption_level > 1:
+            name = flag("corruption_level")
+            raise UserError(f"{name} {self.corruption_level} is a share: at most 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractiveOptions(AutoencoderOptions):
+    contraction: float = option(0.1, "weight of the squared Jacobian norm", at_least=0)
+    jacobian: str = option(
+        "projection",
+        "exact, or projection: an unbiased estimate for the price of one more pass",
+        choices=("exact", "projection"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundOptions(RungOptions):
+    """How the two terms of the bound are weighed."""
+
+    beta: float = option(1.0, "weight of one of the two terms", at_least=0)
+    beta_on: str = option(
+        "kl", "the term that beta weighs: kl, or reconstruction", choices=("kl", "reconstruction")
+    )
+    beta_warmup: int = option(0, "epochs over which the KL weight rises from 0", at_least=0)
+    beta_cycles: int = option(1, "times that the KL weight rises, evenly over the run", at_least=1)
+    free_bits: float = option(
+        0.0, "nats of KL that each code dimension may use without paying", at_least=0
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.beta_cycles > 1 and not self.beta_warmup:
+            raise UserError(
+                f"{flag('beta_cycles')} {self.beta_cycles} repeats a warm-up that there is not: "
+                f"give its epochs with {flag('beta_warmup')}"
+            )
+
+    def check_epochs(self, epochs: int):
+        taken = self.beta_warmup * self.beta_cycles
+        if taken > epochs:
+            raise UserError(
+                f"the warm-up of beta takes {taken} epochs, but the run has {epochs}: lower "
+                f"{flag('beta_warmup')} or {flag('beta_cycles')}, or raise {flag('epochs')}"
+            )
+
+    def effective_beta(self) -> float:
+        """The weight of the KL term relative to that of the reconstruction term."""
+        if self.beta_on == "kl":
+            return self.beta
+        return 1 / self.beta if self.beta else math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAEOptions(BoundOptions):
+    likelihood: str | None = option(
+        None,
+        "p(x|z): " + ", ".join(LIKELIHOODS) + " (default: bernoulli for grey, gaussian for colour)",
+        choices=LIKELIHOODS,
+    )
+    sigma: float | str | None = option(
+        None, "of the gaussian likelihood: a number, 'learned' (its default) or 'optimal'"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionalOptions(VAEOptions):
+    latent_dim: int = option(10, "size of the code", at_least=1, at_most=65_536)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceOptions(BoundOptions):
+    word_dropout: float = option(
+        0.0, "share of the tokens before that the decoder is not told", at_least=0, at_most=1
+    )
+    scheduled_sampling: float = option(
+        0.0,
+        "share of these that are the model's own, at the end of training",
+        at_least=0,
+        at_most=1,
+    )
+
+
+class Rung(NamedTuple):
+    """A rung: its options, where its class is, and whether that takes images or tokens."""
+
+    options: type[RungOptions]
+    where: str  # module:class, imported when there is a model to build
+    takes: str = "images"
+
+    def model(self) -> type:
+        """The class of the rung's model, a subclass of Autoencoder."""
+        module, _, name = self.where.partition(":")
+        return getattr(importlib.import_module(f"vae_keras.models.{module}"), name)
+
+
+RUNGS = {
+    "linear": Rung(LinearOptions, "linear:LinearAutoencoder"),
+    "deep": Rung(AutoencoderOptions, "autoencoder:Autoencoder"),
+    "sparse": Rung(SparseOptions, "sparse:SparseAutoencoder"),
+    "denoising": Rung(DenoisingOptions, "denoising:DenoisingAutoencoder"),
+    "contractive": Rung(ContractiveOptions, "contractive:ContractiveAutoencoder"),
+    "vae": Rung(VAEOptions, "vae:VAE"),
+    "conditional": Rung(ConditionalOptions, "conditional:ConditionalVAE"),
+    "sequence": Rung(SequenceOptions, "sequence:SequenceVAE", takes="tokens"),
+}
+
+
+def rung_named(name: str) -> Rung:
+    """The rung called `name`. Raises UserError for a name that is not in the registry."""
+    if not isinstance(name, str) or name not in RUNGS:
+        raise unknown("model", name, RUNGS)
+    return RUNGS[name]

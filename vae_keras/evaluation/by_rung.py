@@ -1,0 +1,180 @@
+"""What each rung reports beside its losses: figures of the test set, and pictures to draw.
+
+One function for each class of model. A rung that has none registers nothing.
+"""
+
+import functools
+
+import numpy as np
+import scipy.linalg
+import scipy.ndimage
+import tensorflow as tf
+
+from vae_keras.evaluation.pixels import fitted_pca, flat_values, psnr, signed_images
+from vae_keras.models.autoencoder import Autoencoder
+from vae_keras.models.conditional import ConditionalVAE
+from vae_keras.models.denoising import DenoisingAutoencoder
+from vae_keras.models.linear import LinearAutoencoder
+from vae_keras.models.sequence import SequenceVAE
+from vae_keras.models.sparse import SparseAutoencoder
+from vae_keras.networks import DenseNetwork
+from vae_keras.networks.recurrent import PADDING
+
+MOST_IMAGES = 2_000  # for figures that are slow to compute
+SHOWN = 10
+STYLES = 8
+
+
+@functools.singledispatch
+def figures_of(model, dataset) -> dict[str, float]:
+    """What there is to report of a model on the test set, beside its loss and terms."""
+    return {}
+
+
+@functools.singledispatch
+def exhibits_of(model, dataset) -> dict[str, dict]:
+    """The pictures of a model to draw: {file name: {row name: images}}."""
+    return {}
+
+
+@exhibits_of.register
+def _(model: Autoencoder, dataset):
+    x, label = dataset.test.take(slice(SHOWN)).arrays()
+    return {"reconstructions": {"input": x, "reconstruction": model({"x": x, "label": label})}}
+
+
+def _with_reconstructions(model, dataset, name, rows) -> dict[str, dict]:
+    return {**exhibits_of.dispatch(Autoencoder)(model, dataset), name: rows}
+
+
+@figures_of.register
+def _(model: LinearAutoencoder, dataset):
+    """The test error of PCA with as many components, ours relative to it, and the largest angle."""
+    pca, test = fitted_pca(dataset.train, model.latent_dim), flat_values(dataset.test)
+    pca_error = np.sum((test - pca.inverse_transform(pca.transform(test))) ** 2, axis=1).mean()
+    rebuilt = np.asarray(model.predict(dataset.test.batches(), verbose=0)).reshape(test.shape)
+    vectors, _ = model.principal_components()
+    angle = scipy.linalg.subspace_angles(vectors.T, pca.components_.T)[0]
+    return {
+        "pca_squared_error": float(pca_error),
+        "squared_error_over_pca": float(np.sum((test - rebuilt) ** 2, axis=1).mean() / pca_error),
+        "largest_angle_to_pca_degrees": float(np.degrees(angle)),
+    }
+
+
+@exhibits_of.register
+def _(model: LinearAutoencoder, dataset):
+    pca, (vectors, _) = fitted_pca(dataset.train, model.latent_dim), model.principal_components()
+    signs = np.sign(np.sum(vectors * pca.components_, axis=1, keepdims=True))
+    rows = {"from the weights": signs * vectors, "PCA": pca.components_}
+    components = {
+        name: signed_images(vectors[:SHOWN], model.example_shape) for name, vectors in rows.items()
+    }
+    return _with_reconstructions(model, dataset, "principal_components", components)
+
+
+@figures_of.register
+def _(model: SparseAutoencoder, dataset):
+    """The share of units that an image activates: above a tenth of the range of activities."""
+    images, _ = dataset.test.take(slice(MOST_IMAGES)).arrays()
+    codes = np.abs(model.encode(images))
+    largest = 1.0 if model.options.sparsity == "kl" else codes.max()  # sigmoids end at 1
+    return {"active_share": float(np.mean(codes > 0.1 * largest))}
+
+
+@exhibits_of.register
+def _(model: SparseAutoencoder, dataset):
+    """The code units that are most active, as what the decoder draws for each.
+
+    For a dense encoder also its first layer; without hidden layers that is the same units.
+    """
+    images, _ = dataset.test.take(slice(MOST_IMAGES)).arrays()
+    activity = np.abs(model.encode(images)).mean(axis=0)
+    units = np.argsort(-activity, kind="stable")[:SHOWN]
+    origin = np.zeros((1, model.latent_dim), np.float32)
+    drawn = model.parameters(np.eye(model.latent_dim, dtype=np.float32)) - model.parameters(origin)
+    drawn = np.asarray(drawn).reshape(model.latent_dim, -1)
+    rows = {"decoder": signed_images(drawn[units], model.example_shape)}
+    if isinstance(model.network, DenseNetwork):
+        kernel = np.asarray(model.encoder.layers[2].kernel).T  # [units, values]
+        if model.network.units:
+            units = np.argsort(-np.linalg.norm(kernel, axis=1), kind="stable")[:SHOWN]
+        rows = {"encoder": signed_images(kernel[units], model.example_shape), **rows}
+    return _with_reconstructions(model, dataset, "learned_features", rows)
+
+
+@figures_of.register
+def _(model: DenoisingAutoencoder, dataset):
+    """Peak signal-to-noise ratio in decibels on corrupted test images: ours and two others."""
+    clean, noisy, denoised = _corrupted(model, dataset, MOST_IMAGES)
+    size = (1, 3, 3, 1)  # a median over 3×3 pixels of each image and channel
+    pca = fitted_pca(dataset.train, min(model.latent_dim, len(dataset.train), clean[0].size))
+    values = noisy.reshape(len(noisy), -1)
+    by_pca = pca.inverse_transform(pca.transform(values)).reshape(noisy.shape)
+    return {
+        "psnr_corrupted": psnr(clean, noisy),
+        "psnr_denoised": psnr(clean, denoised),
+        "psnr_median_filter": psnr(clean, scipy.ndimage.median_filter(noisy, size)),
+        "psnr_pca": psnr(clean, by_pca),
+    }
+
+
+@exhibits_of.register
+def _(model: DenoisingAutoencoder, dataset):
+    clean, noisy, denoised = _corrupted(model, dataset, SHOWN)
+    rows = {"clean": clean, "corrupted": noisy, "denoised": denoised}
+    return _with_reconstructions(model, dataset, "denoising", rows)
+
+
+def _corrupted(model, dataset, most):
+    clean, _ = dataset.test.take(slice(most)).arrays()
+    noisy = np.asarray(model.corrupt(model.prepare(clean)))
+    return clean, noisy, model.predict(noisy, verbose=0)
+
+
+@exhibits_of.register
+def _(model: ConditionalVAE, dataset):
+    labels = np.arange(model.classes)
+    z = np.asarray(model.prior.sample(STYLES, (model.seed, 1)))
+    rows = {
+        f"style {i + 1}": model.decode(np.repeat(z[i : i + 1], model.classes, axis=0), labels)
+        for i in range(STYLES)
+    }
+    return _with_reconstructions(model, dataset, "styles", rows)
+
+
+@exhibits_of.register
+def _(model: SequenceVAE, dataset):
+    return {}
+
+
+@figures_of.register
+def _(model: SequenceVAE, dataset):
+    """The bound per token, and how many tokens come right, padding left out.
+
+    `forced_accuracy`: the likeliest token, told the right ones before; `sampled_accuracy`: told
+    those that the model has given itself. Both from the mean code.
+    """
+
+    @tf.function(autograph=False)
+    def rebuilt(batch):
+        z = model.code(batch)
+        terms = model.objective(batch, training=False)
+        forced = tf.argmax(model.parameters(z, batch.condition), axis=-1, output_type=tf.int32)
+        return terms["reconstruction_loss"] + terms["kl_loss"], forced, model.decode(z)
+
+    losses, counts, right = 0.0, 0, np.zeros(2)
+    for data in dataset.test.batches():
+        batch = model.prepare(data)
+        loss, *tokens = rebuilt(batch)
+        is_token = batch.x.numpy() != PADDING
+        counts += is_token.sum()
+        losses += loss.numpy().sum()
+        right += [np.sum((one.numpy() == batch.x.numpy()) & is_token) for one in tokens]
+    per_token = float(losses / counts)
+    return {
+        "nats_per_token": per_token,
+        "perplexity": float(np.exp(per_token)),
+        "forced_accuracy": float(right[0] / counts),
+        "sampled_accuracy": float(right[1] / counts),
+    }

@@ -1,0 +1,84 @@
+"""What an exported model offers: its endpoints, with the tensors that they take."""
+
+import functools
+
+import tensorflow as tf
+
+from vae_keras.models.autoencoder import Autoencoder
+from vae_keras.models.sequence import SequenceVAE
+from vae_keras.objectives.likelihoods import Likelihood
+
+N = tf.TensorSpec((), tf.int32, "n")
+SEED = tf.TensorSpec((2,), tf.int32, "seed")
+TEMPERATURE = tf.TensorSpec((), tf.float32, "temperature")
+
+
+@functools.singledispatch
+def endpoints(model: Autoencoder) -> dict:
+    """The endpoints of a model: {name: (function, its input specifications)}."""
+    x = tf.TensorSpec((None, *model.example_shape), tf.float32, "x")
+    z = tf.TensorSpec((None, model.latent_dim), tf.float32, "z")
+    label = [tf.TensorSpec((None,), tf.int32, "label")] if model.takes_labels else []
+
+    def reconstruct(x, *label):
+        return {"reconstruction": model.decode(model.encode(x, *label), *label)}
+
+    def encode(x, *label):
+        outputs = model.head_outputs(x, model.condition(*label) if label else None)
+        heads = dict(zip(model.heads, outputs, strict=True))
+        return {"z": heads[model.heads[0]], **heads}
+
+    def decode(z, *label):
+        return {"x": model.decode(z, *label)}
+
+    def generate(n, seed, *label):
+        return {"x": model.generate(n, seed, *label)}
+
+    def log_prob(x, z, *label):
+        parameters = model.parameters(z, model.condition(*label) if label else None)
+        return {"log_prob": model.reconstruction.log_prob(x, parameters)}
+
+    found = {
+        "reconstruct": (reconstruct, [x, *label]),
+        "encode": (encode, [x, *label]),
+        "decode": (decode, [z, *label]),
+        "generate": (generate, [N, SEED, *label]),
+    }
+    if isinstance(model.reconstruction, Likelihood):
+        found["log_prob"] = (log_prob, [x, z, *label])
+    return found
+
+
+@endpoints.register
+def _(model: SequenceVAE) -> dict:
+    x = tf.TensorSpec((None, *model.example_shape), tf.int32, "x")
+    z = tf.TensorSpec((None, model.latent_dim), tf.float32, "z")
+    most = len(model.vocabulary) - 1
+
+    def checked(tokens):
+        """The tokens, if the vocabulary has them; else the graph fails with a line that says so."""
+        message = f"tokens must be 0 to {most}"
+        checks = [
+            tf.debugging.assert_non_negative(tokens, message),
+            tf.debugging.assert_less_equal(tokens, most, message),
+        ]
+        with tf.control_dependencies([check for check in checks if check is not None]):
+            return tf.identity(tokens)
+
+    def encode(x):
+        z_mean, z_log_var = model.posterior(model.prepare(checked(x)))
+        return {"z": z_mean, "z_mean": z_mean, "z_log_var": z_log_var}
+
+    def generate(n, seed, temperature):
+        return {"x": model.generate(n, seed, temperature=temperature)}
+
+    def log_prob(x, z):
+        return {"log_prob": model.log_likelihood(model.prepare(checked(x)), z)}
+
+    return {
+        "reconstruct": (lambda x: {"reconstruction": model(checked(x))}, [x]),
+        "encode": (encode, [x]),
+        "decode": (lambda z: {"x": model.decode(z)}, [z]),
+        "generate": (generate, [N, SEED, TEMPERATURE]),
+        "log_prob": (log_prob, [x, z]),
+    }
