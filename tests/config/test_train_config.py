@@ -1,13 +1,18 @@
+import copy
 import dataclasses
 import json
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vae_keras import Examples, TrainConfig, UserError
+from vae_keras import Examples, TrainConfig, UserError, data
+from vae_keras.config import names
 from vae_keras.data.dataset import split_dataset
+from vae_keras.networks import NETWORKS
+from vae_keras.objectives.likelihoods import LIKELIHOODS, LOSSES
 from vae_keras.training.run_folder import RunFolder
 
 
@@ -202,3 +207,19 @@ def test_batch_size_above_the_data_is_refused_only_if_given():
     assert TrainConfig(batch_size=17).resolved(small).batch_size == 17
     with pytest.raises(UserError, match=r"batch size 18 .*17 examples.*--batch-size"):
         TrainConfig(batch_size=18).resolved(small)
+
+
+@pytest.mark.parametrize("model", ["vae", "linear", "sequence"])
+def test_a_config_can_be_copied_and_pickled(model):
+    config = TrainConfig(model=model, latent_dim=3)
+    for again in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
+        assert again == config and type(again.options) is type(config.options)
+        assert again.latent_dim == again.options.latent_dim == 3
+    assert hasattr(config, "beta") == (model != "linear")
+
+
+def test_the_words_of_the_options_are_those_that_there_are():
+    assert set(names.LIKELIHOODS) == set(LIKELIHOODS) and set(names.LOSSES) == set(LOSSES)
+    assert set(names.NETWORKS) == set(NETWORKS)
+    loadable = {name for name in names.DATASETS if name.isidentifier()}
+    assert loadable == set(data.NAMED)

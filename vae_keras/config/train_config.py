@@ -136,7 +136,7 @@ class TrainConfig(Generic[OptionsT]):
         return json.dumps(stored, indent=2) + "\n"
 
     def network_options(self) -> dict[str, Any]:
-        """The options of the network that are given: {"units": [512, 256], "activation": "relu"}."""
+        """The options of the network that are given, such as {"units": [512, 256]}."""
         units = None if self.units is None else [int(width) for width in self.units.split("-")]
         options = {"activation": self.activation, "units": units}
         return {name: value for name, value in options.items() if value is not None}

@@ -60,8 +60,8 @@ def _named(config) -> Dataset:
         return NAMED[name](config)
     if name.startswith(GIVEN):
         raise UserError(
-            f"data set {name!r} was given to train() in Python, so no name loads it again: evaluate "
-            "its model there"
+            f"data set {name!r} was given to train() in Python, so no name loads it again: "
+            "evaluate its model there"
         )
     prefix, _, rest = name.partition(":")
     if prefix in WITH_REST:

@@ -38,7 +38,7 @@ class Kind:
         return "tokens"
 
     def read(self, what: str, example_shape) -> np.ndarray:
-        """One example, as a user names it: a file, or a sentence. Raises UserError if it is none."""
+        """One example, as a user names it: a file, or a sentence. Raises UserError for others."""
         raise NotImplementedError
 
     def save(self, examples, path: Path, title=""):

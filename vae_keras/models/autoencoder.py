@@ -30,9 +30,9 @@ class Autoencoder(keras.Model):
     and how the terms are weighed in `term_weights`. Averages are taken here and nowhere else.
 
     `encoder` and `decoder` are Keras models of their own. `network` is a name or a `Network`; the
-    keywords are the options of the rung, such as latent_dim=2, kept as `options`. A `Reconstruction`
-    may take the place of the one that these name. `epochs` and `steps_per_epoch` tell those rungs
-    how long they are trained whose objective changes meanwhile.
+    keywords are the options of the rung, such as latent_dim=2, and are kept as `options`. A
+    `Reconstruction` may be given in the place of a name. Some rungs change what they minimise while
+    they are trained: `epochs` and `steps_per_epoch` tell them how long that is.
     """
 
     Options: type[RungOptions] = AutoencoderOptions

@@ -1,1 +1,1 @@
-"""What is minimised and measured, per example and in nats: likelihoods, and schedules of weights."""
+"""What is minimised, per example and in nats: likelihoods, and schedules of weights."""

@@ -25,7 +25,7 @@ class Warmup:
         self.every = (epochs or 0) * (steps_per_epoch or 0) // cycles if cycles > 1 else 0
 
     def __call__(self, step) -> Any:
-        """The share at a training step, a number from 0 to 1; in evaluation, `step` None, it is 1."""
+        """The share at a training step, from 0 to 1; without a step, in evaluation, it is 1."""
         if step is None or not self.steps:
             return 1.0
         if self.every:

@@ -1,4 +1,4 @@
-"""train(config): data, model, callbacks, the run folder, checkpoints, and what is left at the end."""
+"""train(config): the run folder, the fit with its callbacks, checkpoints, results."""
 
 import importlib
 

@@ -1,0 +1,101 @@
+"""What a terminal sees before there is anything to train: help, mistakes, silence."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vae_keras import TrainConfig, load
+from vae_keras.cli.train import TrainCommand, train_command
+from vae_keras.training.carry_out import command
+
+TRAIN = Path(__file__).parents[2] / "train.py"
+
+
+def called(*arguments, code=None, **environment):
+    start = [sys.executable, "-c", code] if code else [sys.executable, str(TRAIN), *arguments]
+    known = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "PYTHONIOENCODING")}
+    return subprocess.run(start, capture_output=True, env={**known, **environment}, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--bta", "3"], ["--dataset", "missing.npz"], ["--beta", "-1"]]
+)
+def test_no_tensorflow_is_imported_for_what_needs_none(arguments, tmp_path):
+    code = f"""
+import sys
+sys.modules["tensorflow"] = None  # importing it would fail
+from vae_keras.cli import main
+try:
+    main(["train", "--output-dir", {str(tmp_path)!r}, *{arguments!r}])
+finally:
+    assert "keras" not in sys.modules
+"""
+    ran = called(code=code)
+    assert ran.returncode == (0 if arguments == ["--help"] else 2), ran.stderr
+    assert len(ran.stderr.splitlines()) == (0 if arguments == ["--help"] else 1)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "cp437", "latin-1", "ascii"])
+def test_streams_replace_what_they_cannot_show(encoding):
+    ran = called("--help", PYTHONIOENCODING=encoding)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    ran = called("--dataset", "Größe-β-→", PYTHONIOENCODING=encoding)
+    assert ran.returncode == 2 and ran.stderr.startswith(b"error: ")
+    assert b"Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("level", ["1", "2", "3", None])
+@pytest.mark.parametrize("first", ["from vae_keras import VAE", "import vae_keras, keras"])
+def test_tensorflow_is_quiet_whatever_its_level_says_above_0(level, first):
+    code = f"""
+import os
+{first}
+assert os.environ.get("TF_CPP_MIN_LOG_LEVEL") == {level!r}
+import keras
+assert "vae_keras>VAE" in keras.saving.get_custom_objects()
+"""
+    ran = called(code=code, **({} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}))
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_another_backend_is_told_in_one_line(backend, tmp_path):
+    ran = called("--output-dir", str(tmp_path), KERAS_BACKEND=backend)
+    assert ran.returncode == 2
+    assert ran.stderr.decode().splitlines() == [
+        f"error: vae_keras needs Keras on TensorFlow, but its backend is {backend!r}: set the "
+        "environment variable KERAS_BACKEND=tensorflow"
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(model="linear", tied=True, latent_dim=3),
+        dict(beta=0.1, sigma="learned", likelihood="gaussian"),
+        dict(model="conditional", free_bits=0.25, units="64-32", activation="tanh"),
+        dict(model="sparse", sparsity="kl", target_activity=0.125),
+        dict(binarize="threshold", learning_rate=3e-4, ema=0.99),
+    ],
+)
+def test_the_command_of_a_run_parses_to_its_configuration(options):
+    dataset = load(TrainConfig())
+    config = TrainConfig(**options, name="n").resolved(dataset)
+    _, script, *arguments = shlex.split(command(config, dataset))
+    assert script == "train.py"
+    assert isinstance(train_command, TrainCommand)
+    with train_command.make_context("train", arguments) as context:
+        source = context.get_parameter_source
+        given = {k: v for k, v in context.params.items() if source(k).name == "COMMANDLINE"}
+    assert TrainConfig(**given, name="n").resolved(dataset) == config
+
+
+def test_values_with_spaces_are_quoted():
+    dataset = load(TrainConfig())
+    config = TrainConfig(dataset="folder:my photos", name="n").resolved(dataset)
+    assert "--dataset 'folder:my photos'" in command(config, dataset)
