@@ -508,10 +508,10 @@ print("largest difference of a weight:", largest_difference(own, loaded))
 # being asked; our own model takes four lines.
 
 # %%
-tf.get_logger().setLevel("ERROR")  # it would tell us where the assets are that there are not
-archive = keras.export.ExportArchive()
 from vae_keras.export.endpoints import endpoints
 
+tf.get_logger().setLevel("ERROR")  # it would tell us where the assets are that there are not
+archive = keras.export.ExportArchive()
 for name, (function, inputs) in endpoints(own).items():
     archive.add_endpoint(name, function, inputs)
 archive.write_out("saved_models/own", verbose=False)

@@ -6,11 +6,12 @@ import numpy as np
 import scipy.special
 
 from vae_keras.latent.codes import posterior
+from vae_keras.models.protocol import VariationalModel
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 
 
-def code_figures(model, examples) -> dict:
+def code_figures(model: VariationalModel, examples) -> dict:
     """How the code is used.
 
     `kl_per_dimension` in nats; `active_units`, the dimensions whose mean varies by more than 0.01
@@ -33,7 +34,7 @@ def code_figures(model, examples) -> dict:
     }
 
 
-def mutual_information(model, examples, most=2_000) -> float:
+def mutual_information(model: VariationalModel, examples, most=2_000) -> float:
     """How much the code tells of which of the first `most` examples it is, in nats.
 
     The mean KL of their posteriors to the mixture of them all, from one draw each (Hoffman and
@@ -50,6 +51,6 @@ def mutual_information(model, examples, most=2_000) -> float:
     return float(np.mean(own - log_mixture) + math.log(len(few)))
 
 
-def mean_kl_per_dimension(model, examples) -> np.ndarray:
+def mean_kl_per_dimension(model: VariationalModel, examples) -> np.ndarray:
     """KL[q(z|x) ‖ N(0, I)] of each dimension of the code, averaged: [latent_dim], in nats."""
     return model.prior.kl_per_dimension(posterior(model, examples)).numpy().mean(axis=0)

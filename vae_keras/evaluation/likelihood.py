@@ -9,13 +9,16 @@ from vae_keras.errors import UserError
 from vae_keras.latent.codes import posterior
 from vae_keras.models import noise
 from vae_keras.models.autoencoder import Batch
+from vae_keras.models.protocol import VariationalModel
 
 DRAWS = 50  # of one example at a time: what the memory holds, whatever the number of samples
 ROWS = 1_000  # examples × draws in one pass of the decoder
 MOST_ERROR = 0.5  # nats: beyond, one draw outweighs the others; 1 if it is the only one that counts
 
 
-def likelihood_figures(model, examples, samples: int, progress=None) -> dict[str, np.ndarray]:
+def likelihood_figures(
+    model: VariationalModel, examples, samples: int, progress=None
+) -> dict[str, np.ndarray]:
     """The negative ELBO and the importance-weighted estimate of −log p(x) of each example.
 
     From `samples` draws of q(z|x): `negative_elbo` = `reconstruction_loss` + `kl_loss` (the latter
@@ -32,7 +35,9 @@ def likelihood_figures(model, examples, samples: int, progress=None) -> dict[str
     return {"negative_elbo": elbo, "kl_loss": kl, **found}
 
 
-def convergence(model, examples, samples: int, naive_samples: int, progress=None) -> list[dict]:
+def convergence(
+    model: VariationalModel, examples, samples: int, naive_samples: int, progress=None
+) -> list[dict]:
     """Three estimates of −log p(x), averaged over `examples`, for 1, 10, 100 … samples.
 
     `importance_weighted`, with draws of q(z|x). `naive` Monte Carlo: the logarithm of the mean of

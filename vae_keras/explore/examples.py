@@ -18,7 +18,7 @@ DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # unless they are in a data 
 
 @dataclass(frozen=True)
 class ExampleImages:
-    """Images [n, *image_shape] in [0, 1], where they are from, and their labels or None."""
+    """Images [n, *example_shape] in [0, 1], where they are from, and their labels or None."""
 
     images: np.ndarray
     source: str

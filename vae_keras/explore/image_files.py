@@ -18,7 +18,7 @@ NO_IMAGE = f"This is not an image that can be read: use {', '.join(FORMATS)}."
 
 
 def read_image(content: bytes, image_shape) -> np.ndarray:
-    """An uploaded file as float32 `image_shape` in [0, 1], cropped and resized. Raises UserError.
+    """An uploaded file as float32 `example_shape` in [0, 1], cropped and resized. Raises UserError.
 
     Its size is read before its pixels are, so that a small file cannot fill the memory.
     """

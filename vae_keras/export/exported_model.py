@@ -17,7 +17,7 @@ HOTTEST = 100  # temperature: all tokens come alike
 class ExportedModel:
     """A SavedModel with the endpoints of an export: arrays in, arrays out.
 
-    `image_shape` and `latent_dim` say what it takes; `endpoints` what it offers. The endpoints of
+    `example_shape` and `latent_dim` say what it takes; `endpoints` what it offers. The endpoints of
     a conditional model also take `label`, int [batch], an index of `class_names`.
     """
 
@@ -74,19 +74,19 @@ class ExportedModel:
         return bool(self.class_names)
 
     def reconstruct(self, x, label=None):
-        """[batch, *image_shape] in [0, 1] -> the same after encoding and decoding."""
+        """[batch, *example_shape] in [0, 1] -> the same after encoding and decoding."""
         return self.call("reconstruct", x=x, **self._labels(label, len(x)))["reconstruction"]
 
     def encode(self, x, label=None):
-        """[batch, *image_shape] in [0, 1] -> z [batch, latent_dim], the mean."""
+        """[batch, *example_shape] in [0, 1] -> z [batch, latent_dim], the mean."""
         return self.call("encode", x=x, **self._labels(label, len(x)))["z"]
 
     def decode(self, z, label=None):
-        """[batch, latent_dim] -> [batch, *image_shape]."""
+        """[batch, latent_dim] -> [batch, *example_shape]."""
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
     def generate(self, count: int, seed=0, label=None, temperature=None):
-        """`count` new examples, the same for the same seed (a number or a pair): [n, *image_shape].
+        """New examples [count, *example_shape], the same for the same seed: a number or a pair.
 
         A conditional model draws every class in turn unless `label` says otherwise; `temperature`,
         from 0 (the likeliest) to HOTTEST, is for tokens and 1 unless it is given.

@@ -59,7 +59,7 @@ def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
 
 
 def read_images(files, image_shape) -> np.ndarray:
-    """The images in `files`, cropped and resized: float32 [n, *image_shape] in [0, 1]."""
+    """The images in `files`, cropped and resized: float32 [n, *example_shape] in [0, 1]."""
     return np.concatenate([to_floats(pixels) for pixels in read_batches(files, image_shape)])
 
 
@@ -68,7 +68,7 @@ def relative_names(files, folder: Path) -> list[str]:
 
 
 def read_batches(files, image_shape):
-    """The images in `files`, resized, in batches: uint8 [batch, *image_shape]."""
+    """The images in `files`, resized, in batches: uint8 [batch, *example_shape]."""
     *size, channels = image_shape
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding Python's lock
         for first in range(0, len(files), BATCH):

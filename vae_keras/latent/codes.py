@@ -1,29 +1,34 @@
 """Examples to codes and back, batch by batch."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from vae_keras.models.protocol import LatentModel, VariationalModel
 
 BATCH = 128  # codes or files at a time: fast enough, and small enough for large images
 
 
-def encode(model, examples, most=None) -> np.ndarray:
+def encode(model: "LatentModel", examples, most=None) -> np.ndarray:
     """The codes of the first `most` examples of a split, without noise: [n, latent_dim]."""
     return np.concatenate(list(code_batches(model, examples.take(slice(most)))))
 
 
-def code_batches(model, examples):
+def code_batches(model: "LatentModel", examples):
     """The same batch by batch."""
     for batch in examples.batches():
         yield np.asarray(model.code(model.prepare(batch)))
 
 
-def posterior(model, examples) -> tuple[np.ndarray, np.ndarray]:
+def posterior(model: "VariationalModel", examples) -> tuple[np.ndarray, np.ndarray]:
     """`z_mean` and `z_log_var` of q(z|x) for every example: [n, latent_dim] each."""
     batches = (model.posterior(model.prepare(batch)) for batch in examples.batches())
     z_mean, z_log_var = (np.concatenate(head) for head in zip(*batches, strict=True))
     return z_mean, z_log_var
 
 
-def decode(model, z) -> np.ndarray:
-    """The mean reconstructions of `z` [n, latent_dim], batch by batch: [n, *image_shape]."""
+def decode(model: "LatentModel", z) -> np.ndarray:
+    """The mean reconstructions of `z` [n, latent_dim], batch by batch: [n, *example_shape]."""
     batches = (z[start : start + BATCH] for start in range(0, len(z), BATCH))
     return np.concatenate([np.asarray(model.decode(batch)) for batch in batches])

@@ -46,7 +46,7 @@ class Classifier:
     accuracy: np.ndarray
 
     def probabilities(self, images) -> np.ndarray:
-        """The probability of each attribute in images [n, *image_shape]: [n, attributes]."""
+        """The probability of each attribute in images [n, *example_shape]: [n, attributes]."""
         return self.network.predict(np.clip(images, 0, 1), batch_size=200, verbose=0)
 
     def sees(self, images) -> np.ndarray:
@@ -99,8 +99,8 @@ def _attributes(dataset: Dataset, examples: Examples) -> np.ndarray:
 class Edited:
     """The test faces that lack an attribute, and what a model makes of them.
 
-    Images [n, *image_shape]: the `face`, its `reconstruction`, the `edit` with the attribute added,
-    and the `truth`.
+    Images [n, *example_shape]: the `face`, its `reconstruction`, the `edit` with the attribute
+    added, and the `truth`.
     """
 
     face: np.ndarray
@@ -197,7 +197,7 @@ def _drawn(factors, dataset) -> np.ndarray:
 
 
 def morph_figures(frames, classifier) -> dict:
-    """How the images on the way look: `frames` [pairs, steps, *image_shape].
+    """How the images on the way look: `frames` [pairs, steps, *example_shape].
 
     `confidence` [steps]: the mean of |2p − 1| over attributes and pairs, 1 if the classifier is
     sure of all. `roughness`: the largest step over the mean step of a way, in the classifier's
@@ -214,7 +214,7 @@ def morph_figures(frames, classifier) -> dict:
 
 
 def morphs(model, faces: Examples) -> np.ndarray:
-    """The ways between the first and second half of some faces: [pairs, STEPS, *image_shape]."""
+    """The ways between the first and second half of some faces: [pairs, STEPS, *example_shape]."""
     starts, ends = np.split(encode(model, faces), 2)
     codes = np.concatenate([morphing.linear(*ends_, STEPS) for ends_ in zip(starts, ends)])
     return decode(model, codes).reshape(len(starts), STEPS, *faces.example_shape)
