@@ -49,8 +49,15 @@ def test_streams_replace_what_they_cannot_show(encoding):
     assert b"Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("level", ["1", "2", "3", None])
-@pytest.mark.parametrize("first", ["from vae_keras import VAE", "import vae_keras, keras"])
+@pytest.mark.parametrize(
+    ("level", "first"),
+    [
+        ("1", "from vae_keras import VAE"),
+        ("3", "import vae_keras, keras"),
+        ("3", "import vae_keras, tensorflow"),
+        (None, "import vae_keras.networks"),
+    ],
+)
 def test_tensorflow_is_quiet_whatever_its_level_says_above_0(level, first):
     code = f"""
 import os
