@@ -58,7 +58,8 @@ def _import_tensorflow(execute, module):
 def _import_keras(execute, module):
     _check_backend(os.environ["KERAS_BACKEND"])  # before Keras looks for another package
     execute(module)
-    importlib.import_module("vae_keras.models")
+    if not any(f"vae_keras.{room}" in sys.modules for room in ("networks", "objectives")):
+        importlib.import_module("vae_keras.models")  # these two do so when they are complete
 
 
 def _check_backend(name: str):

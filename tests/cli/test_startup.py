@@ -56,6 +56,7 @@ def test_streams_replace_what_they_cannot_show(encoding):
         ("3", "import vae_keras, keras"),
         ("3", "import vae_keras, tensorflow"),
         (None, "import vae_keras.networks"),
+        ("2", "from vae_keras.objectives.likelihoods import Gaussian"),
     ],
 )
 def test_tensorflow_is_quiet_whatever_its_level_says_above_0(level, first):

@@ -28,3 +28,6 @@ def network_named(name_or_network, **options):
         raise unknown("network", name_or_network, NETWORKS)
     check_accepted("network", name_or_network, NETWORKS[name_or_network], options.keys())
     return NETWORKS[name_or_network](**options)
+
+
+import vae_keras.models  # noqa: E402, F401  (so that Keras knows them, too)
