@@ -107,6 +107,16 @@ def test_what_cannot_be_read_is_told_in_one_line(what, words, steps, named):
     assert "\n" not in str(told.value) and all(word in str(told.value) for word in named)
 
 
+@pytest.mark.parametrize(("content", "said"), [(b"", "no words"), (b"\xe9lan\n", "cannot be read")])
+def test_words_of_an_export_that_are_damaged_are_told_in_one_line(tmp_path, content, said):
+    assert kinds.read_assets(tmp_path) is kinds.IMAGES
+    (tmp_path / "assets").mkdir()
+    (tmp_path / kinds.VOCABULARY).write_bytes(content)
+    with pytest.raises(UserError, match=said) as told:
+        kinds.read_assets(tmp_path)
+    assert kinds.VOCABULARY in str(told.value) and "\n" not in str(told.value)
+
+
 # --- A run of sentences ---
 
 

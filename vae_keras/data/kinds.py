@@ -179,6 +179,9 @@ def read_assets(folder: Path) -> Kind:
     if not file.is_file():
         return IMAGES
     try:
-        return kind_of(file.read_text(encoding="utf-8").split("\n")[:-1])
+        words = file.read_text(encoding="utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read ({error}): restore it") from error
+    if not words:  # or a model of tokens would be taken for one of images
+        raise UserError(f"{file} has no words: restore it")
+    return kind_of(words)

@@ -1,10 +1,9 @@
-import importlib
 import itertools
+import lzma
 import random
 import re
+import subprocess
 import sys
-import sysconfig
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,32 +11,25 @@ import pytest
 
 from vae_keras import UserError
 from vae_keras.data.text.sentences import (
+    DOCUMENTATION,
     MOST_UNKNOWN,
     MOST_WORDS,
-    docstrings,
-    prose,
+    sentence_dataset,
     sentences,
     text_file,
 )
 from vae_keras.data.text.vocabulary import END, PADDING, SPECIAL, UNKNOWN, split_words
 
-MODULE = importlib.import_module("vae_keras.data.text.sentences")
+ASSETS = Path(__file__).parents[3] / "saved_models" / "pretrained" / "sentences_vae" / "assets"
 SUBJECTS = "the cat|a dog|my old horse|our neighbour|the king of france|an angry bee".split("|")
-LIBRARY = MODULE._library_files()
-PACKAGES = "asyncio email http importlib json logging unittest xml".split()
 VERBS = "sees|hears|has never met|will soon visit|cannot stand|is said to like".split("|")
 OBJECTS = "the sea|a green hill|two of your sisters|long walks|cheese and wine|me".split("|")
 ENDS = "in the morning.|when it rains.|though nobody asked.|every second day.|!|?".split("|")
 
 
 @pytest.fixture(scope="module")
-def documentation(tmp_path_factory):
-    """The real thing, but for most of the library, which takes seconds to parse."""
-    files = [file for file in LIBRARY if file.parent.name in PACKAGES]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(MODULE, "_library_files", lambda: files)
-        yield sentences()
+def documentation():
+    return sentences()
 
 
 @pytest.fixture(params=["documentation", "file"])
@@ -85,7 +77,6 @@ def test_sentences_are_words_then_the_end_then_padding(data):
 def test_every_sentence_is_in_one_split(data):
     rows = np.concatenate([data.train, data.validation, data.test])
     np.testing.assert_array_equal(np.sort(rows), np.arange(len(data.tokens)))
-    assert sum(data.sources.values()) == len(data.tokens)
     assert 0.04 < len(data.test) / len(rows) < 0.11
     assert 0.04 < len(data.validation) / len(rows) < 0.11
 
@@ -120,20 +111,28 @@ def test_a_longer_text_moves_no_test_sentence_to_training(tmp_path):
 # --- Documentation ---
 
 
-def test_documentation_gives_thousands_of_sentences_without_an_import(documentation):
-    assert len(documentation.train) > 2_500
-    assert min(len(documentation.validation), len(documentation.test)) > 200
-    assert set(documentation.sources) == {"pydoc_data.topics", "docstrings"}
-    assert min(documentation.sources.values()) > 1_000
+def test_documentation_is_the_same_for_everybody(documentation):
+    assert len(lzma.decompress(DOCUMENTATION.read_bytes()).splitlines()) == 15_449
+    assert documentation.tokens.shape == (12_199, 26) and len(documentation.vocabulary) == 4_096
+    splits = documentation.train, documentation.validation, documentation.test
+    assert [*map(len, splits)] == [10_187, 949, 1_063]
     assert (documentation.tokens == UNKNOWN).sum() < 0.03 * (documentation.tokens > END).sum()
-    assert not {"json.tool", "unittest.__main__"} & set(sys.modules)
 
 
-def test_the_library_is_listed_without_its_tests_and_what_is_installed():
-    root = sysconfig.get_path("stdlib")
-    folders = {part for file in LIBRARY for part in file.relative_to(root).parts[:-1]}
-    assert {"email", "mime"} <= folders and not {"site-packages", "numpy", "test"} & folders
-    assert len(LIBRARY) > 400
+def test_the_model_that_ships_knows_the_words_of_documentation(documentation):
+    words = (ASSETS / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
+    assert tuple(words) == sentence_dataset(documentation).kind.vocabulary
+
+
+def test_documentation_is_read_from_one_file_and_nothing_is_written():
+    script = """
+import lzma, sys
+from vae_keras.data.text.sentences import sentences
+sys.addaudithook(lambda event, told: print(told[0]) if event in ("open", "os.mkdir") else None)
+sentences()
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.stdout.splitlines() == [str(DOCUMENTATION)] and not run.stderr
 
 
 def test_documentation_reads_as_english(documentation):
@@ -146,111 +145,13 @@ def test_documentation_reads_as_english(documentation):
     assert articles > 0.5 and len(set(texts)) > 0.99 * len(texts)
 
 
-def test_sentences_are_found_across_lines_markup_and_labels():
-    text = """The "with" statement
-********************
-
-   with_stmt ::= "with" item
-
-The *context* of a block, i.e. what
-it can see, is kept by "__enter__()".  It is
-left by ‘exit’ [1], see "x = y" for details. Objects’ classes:
-
-   if x:
-       print("This is not a sentence.")
-
-There are two changes:
-* Changed the default of **all** modules; "None" is no
-  longer taken -- use an int.
-* fragments of a list
-
-Changed in version 3.8: The first character(s) of os.path
-are kept (see the note). Is it so?
-
-[1] The footnote is a sentence.
-"""
-    left_out = Counter()
-    assert prose([text], left_out) == [
-        "The context of a block, that is what it can see, is kept by <name>.",
-        "It is left by exit, see <name> for details.",
-        "Changed the default of all modules; None is no longer taken – use an int.",
-        "The first characters of <name> are kept (see the note).",
-        "The footnote is a sentence.",
-    ]
-    assert left_out == {
-        "block without a sentence: headings, code, lists": 5,
-        "does not begin or end as a sentence": 2,
-        "has fewer than 5 words": 1,
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("and so the rest is lost.", "does not begin or end as a sentence"),
-        ("Then x == y is the same.", "holds code or markup"),
-        ("The table has   two columns of words.", "holds code or markup"),
-        ("This (is not closed.", "holds code or markup"),
-        ("Use `a.b()` and `c.d()` for that.", "is mostly code"),
-        ("Do it.", "has fewer than 5 words"),
-        ("Capture patterns always succeed.", "has none of the commonest English words"),
-        ("A heading without an end", "block without a sentence: headings, code, lists"),
-    ],
-)
-def test_what_is_no_sentence_is_counted(text, reason):
-    left_out = Counter()
-    assert prose([text], left_out) == [] and left_out == {reason: 1}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Dr. Who is a friend of J. Random Hacker, cf. Smith, and of others.",
-        "The flags, e.g. those of a file, are kept.",
-        "'mode' is one of the modes of a file.",
-        "It raises ValueError if the name isn't known (see below).",
-    ],
-)
-def test_a_point_within_a_sentence_does_not_end_it(text):
-    assert len(prose([text], Counter())) == 1
-
-
-def test_docstrings_of_modules_classes_and_functions(tmp_path):
-    file = tmp_path / "module.py"
-    file.write_text(
-        '"""One."""\nclass A:\n    """Two.\n\n    Three.\n    """\n    def f(self):\n'
-        '        """Four."""\nasync def g():\n    """Five."""\nx = """Six."""\nraise SystemExit\n'
-    )
-    found = [text for text in docstrings([file]) if text]
-    assert sorted(found) == ["Five.", "Four.", "One.", "Two.\n\nThree."]
-
-
-def test_documentation_is_read_once(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path))
-    files = [file for file in LIBRARY if file.parent.name == "asyncio"]
-    monkeypatch.setattr(MODULE, "_library_files", lambda: files)
-    monkeypatch.setattr(MODULE, "topics", {"none": "An object without a value is called None."})
-    first = sentences()
-    assert "once" in capsys.readouterr().out
-    with monkeypatch.context() as patch:
-        patch.setattr(MODULE, "prose", lambda *arguments: pytest.fail("read again"))
-        second = sentences()
-    assert capsys.readouterr().out == ""
-    np.testing.assert_array_equal(first.tokens, second.tokens)
-    np.testing.assert_array_equal(first.test, second.test)
-    assert (first.vocabulary, first.left_out) == (second.vocabulary, second.left_out)
-    files.pop()  # another library, as after an update
-    sentences()
-    assert "once" in capsys.readouterr().out and len(list((tmp_path / "sentences").iterdir())) == 2
-
-
 # --- Text files ---
 
 
 def test_a_file_gives_its_lines(tmp_path):
     lines = distant()
     data = text_file(written(tmp_path, lines))
-    assert data.name == "some.txt" and data.sources == {"some.txt": 216} and not data.left_out
+    assert data.name == "some.txt" and len(data.tokens) == 216 and not data.left_out
     rows = np.concatenate([data.train, data.validation, data.test])
     normal = {" ".join(split_words(line)) for line in lines}
     assert {" ".join(words) for words in words_of(data, rows)} == normal

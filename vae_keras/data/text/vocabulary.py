@@ -7,12 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
-from pathlib import Path
 
 import numpy as np
 
 from vae_keras.errors import UserError
-from vae_keras.files import write_text
 
 SPECIAL = ("<pad>", "<end>", "<unk>")
 PADDING, END, UNKNOWN = range(len(SPECIAL))
@@ -118,10 +116,6 @@ class Vocabulary:
             for row in np.asarray(tokens).tolist()
         ]
 
-    def save(self, path):
-        """Write one word a line, UTF-8: what tf.lookup.TextFileInitializer reads."""
-        write_text(path, "".join(f"{word}\n" for word in self.words))
-
 
 def _is_word(token: int) -> bool:
     return token not in (PADDING, END)
@@ -132,12 +126,3 @@ def most_frequent(sentences: Iterable[list[str]], least: int) -> Vocabulary:
     counts = Counter(word for words in sentences for word in words)
     frequent = [word for word, times in counts.items() if times >= least and word not in SPECIAL]
     return Vocabulary((*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))))
-
-
-def load_vocabulary(path: Path) -> Vocabulary:
-    """The vocabulary that `Vocabulary.save` has written. Raises UserError for another file."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        return Vocabulary(tuple(text.removesuffix("\n").split("\n")))
-    except (OSError, UnicodeDecodeError, UserError) as error:
-        raise UserError(f"{path}: not a readable vocabulary ({error}): restore it") from error
