@@ -4,7 +4,6 @@ What stands here is imported when it is asked for: TensorFlow takes seconds, and
 the command line should not wait for it.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 from vae_keras import startup
@@ -35,11 +34,7 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str):
-    for room, names in _ROOMS.items():
-        if name in names:
-            return getattr(importlib.import_module(f"vae_keras.{room}"), name)
-    raise AttributeError(f"module 'vae_keras' has no attribute {name!r}")
+__getattr__ = startup.attributes_of(__name__, _ROOMS)
 
 
 def __dir__():

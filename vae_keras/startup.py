@@ -27,6 +27,18 @@ def prepare():
         importlib.import_module("vae_keras.models")
 
 
+def attributes_of(package: str, places: dict[str, tuple[str, ...]]):
+    """A `__getattr__` for a package that imports {module: names} when a name is asked for."""
+
+    def __getattr__(name: str):
+        for module, names in places.items():
+            if name in names:
+                return getattr(importlib.import_module(f"{package}.{module}"), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return __getattr__
+
+
 class _Imports(importlib.abc.MetaPathFinder):
     """Stands in front of the usual finder, for two modules."""
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from vae_keras import TrainConfig, load
+from vae_keras.cli.studies import STUDIES, sweep_command
 from vae_keras.cli.train import TrainCommand, train_command
+from vae_keras.studies import study, sweep
 from vae_keras.training.carry_out import command
 
 TRAIN = Path(__file__).parents[2] / "train.py"
@@ -107,3 +109,9 @@ def test_values_with_spaces_are_quoted():
     dataset = load(TrainConfig())
     config = TrainConfig(dataset="folder:my photos", name="n").resolved(dataset)
     assert "--dataset 'folder:my photos'" in command(config, dataset)
+
+
+def test_the_studies_of_the_command_line_are_those_that_there_are():
+    assert STUDIES.keys() == study.STUDIES.keys()
+    (betas,) = (one for one in sweep_command.params if one.name == "betas")
+    assert tuple(float(beta) for beta in betas.default.split(",")) == sweep.BETAS

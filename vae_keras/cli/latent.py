@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from vae_keras.errors import UserError
+from vae_keras.latent import features, morphing
 
 ALPHAS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # of a feature vector in its picture
 SQUARE = 10  # images in a row between four corners
@@ -30,7 +31,7 @@ def _to_a_picture(ending: str):
 @click.command()
 @click.argument("model")
 @click.argument("ends", nargs=-1)
-@click.option("--method", type=click.Choice(["linear", "spherical"]), default="linear")
+@click.option("--method", type=click.Choice(list(morphing.METHODS)), default="linear")
 @click.option("--steps", type=click.IntRange(2, 100), default=10, show_default=True)
 @click.option("--square", is_flag=True, help="between four corners, 10 × 10 images")
 @_to_a_picture("morph")
@@ -46,7 +47,6 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
     from vae_keras.export import load_exported
     from vae_keras.export.image_files import load_for_images
     from vae_keras.files import free_output, whole_file
-    from vae_keras.latent import morphing
 
     exported = load_exported(model)
     kind, name = exported.kind, exported.path.resolve().name
@@ -119,11 +119,11 @@ def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
 @click.command()
 @click.argument("model")
 @click.argument("attributes", nargs=-1)
-@click.option("--method", type=click.Choice(["means", "regression"]), default="regression")
+@click.option("--method", type=click.Choice(list(features.METHODS)), default="regression")
 @click.option(
     "--tolerance",
     type=click.FloatRange(0),
-    default=0.01,
+    default=features.TOLERANCE,
     show_default=True,
     help="stop when no batch moves a vector by more than this share of its length",
 )
@@ -139,7 +139,6 @@ def feature(model, attributes, method, tolerance, pair, data_dir, overwrite):
     """
     from vae_keras.export.image_files import load_for_images, read_images
     from vae_keras.export.places import FEATURES
-    from vae_keras.latent import features
     from vae_keras.training.stored import open_stored
 
     exported = load_for_images(model, "encode", "decode")

@@ -8,7 +8,7 @@ import dataclasses
 import importlib
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from vae_keras.config.names import LIKELIHOODS, LOSSES
 from vae_keras.config.options import check_fields, flag, option
@@ -137,6 +137,7 @@ class ConditionalOptions(VAEOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceOptions(BoundOptions):
+    likelihood: ClassVar[str] = "categorical"  # of tokens: there is no other, so it is no option
     word_dropout: float = option(
         0.0, "share of the tokens before that the decoder is not told", at_least=0, at_most=1
     )

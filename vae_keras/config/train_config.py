@@ -169,10 +169,9 @@ class TrainConfig(Generic[OptionsT]):
             name = getattr(self, choice)
             fitting = [name for name, examples in known.items() if examples == dataset.kind.family]
             if name not in (None, *fitting):
-                what = {"tokens": "sequences"}.get(dataset.kind.family, dataset.kind.family)
                 raise UserError(
-                    f"{flag(choice)} {name} is not for {what}, but {dataset.name} has these: use "
-                    f"one of {', '.join(fitting)}"
+                    f"{flag(choice)} {name} is not for {dataset.kind.plural}, but {dataset.name} "
+                    f"has these: use one of {', '.join(fitting)}"
                 )
 
 

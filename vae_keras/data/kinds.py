@@ -84,7 +84,6 @@ class ImageKind(Kind):
 class MelodyKind(Kind):
     """Melodies as tokens, uint8 or int32 [steps], one for each sixteenth."""
 
-    plural = "melodies"
     endings = (".mid", ".wav", ".png")
     kept = endings
 
@@ -131,7 +130,6 @@ class SentenceKind(Kind):
 
     words: tuple[str, ...]
 
-    plural = "sentences"
     endings = (".txt",)
     kept = endings
 

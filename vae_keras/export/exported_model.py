@@ -29,8 +29,8 @@ class ExportedModel:
             raise UserError(f"{str(self.path)!r} cannot be read: {error}") from error
         self.endpoints = [name for name in self.model.signatures if name != "serving_default"]
         try:
-            self.example_shape = tuple(self._input("reconstruct", "x").shape[1:])
-            self.latent_dim = self._input("decode", "z").shape[1]
+            self.example_shape = tuple(self._inputs("reconstruct")["x"].shape[1:])
+            self.latent_dim = self._inputs("decode")["z"].shape[1]
         except KeyError as error:
             raise UserError(
                 f"{str(self.path)!r} has no endpoint or input {error}: it is not of this package"
@@ -42,16 +42,13 @@ class ExportedModel:
         self.prior = StandardNormal(self.latent_dim)  # of a variational one
         self.seed = self._seed()
 
-    def _input(self, endpoint, name) -> tf.TensorSpec:
-        return self.model.signatures[endpoint].structured_input_signature[1][name]
-
-    def _takes(self, endpoint, name) -> bool:
-        return name in self.model.signatures[endpoint].structured_input_signature[1]
+    def _inputs(self, endpoint) -> dict[str, tf.TensorSpec]:
+        return self.model.signatures[endpoint].structured_input_signature[1]
 
     def call(self, endpoint: str, **inputs) -> dict[str, np.ndarray]:
         """All outputs of an endpoint by name."""
         tensors = {
-            name: tf.convert_to_tensor(value, self._input(endpoint, name).dtype)
+            name: tf.convert_to_tensor(value, self._inputs(endpoint)[name].dtype)
             for name, value in inputs.items()
         }
         outputs = self.model.signatures[endpoint](**tensors)
@@ -151,7 +148,7 @@ class ExportedModel:
 
     def _temperature(self, temperature) -> dict:
         """The input `temperature` of an endpoint, checked."""
-        if not self._takes("generate", "temperature"):
+        if "temperature" not in self._inputs("generate"):
             if temperature is not None:
                 raise UserError(f"{self.path.name!r} takes no temperature: it is of images")
             return {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_keras.data.images.folder import CHANNEL_MODES, image_files, read_pixels
+from vae_keras.data.images.folder import CHANNEL_MODES, image_files, read_image, read_pixels
 from vae_keras.errors import UserError
 from vae_keras.export import load_exported
 from vae_keras.export.exported_model import ExportedModel
@@ -58,9 +58,9 @@ def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
     return exported
 
 
-def read_images(files, image_shape) -> np.ndarray:
+def read_images(files, example_shape) -> np.ndarray:
     """The images in `files`, cropped and resized: float32 [n, *example_shape] in [0, 1]."""
-    return np.concatenate([to_floats(pixels) for pixels in read_batches(files, image_shape)])
+    return np.stack([read_image(file, example_shape) for file in files])
 
 
 def relative_names(files, folder: Path) -> list[str]:

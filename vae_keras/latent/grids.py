@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 
 from vae_keras.latent.codes import BATCH
 
@@ -26,6 +25,8 @@ def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray
 
 def normal_quantiles(steps: int) -> np.ndarray:
     """The midpoints of intervals that N(0, 1) gives equal probability: [steps]."""
+    import scipy.stats  # slow, and the command line asks this room for words alone
+
     return scipy.stats.norm.ppf((np.arange(steps) + 0.5) / steps)
 
 

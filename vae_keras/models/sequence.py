@@ -130,16 +130,13 @@ class SequenceVAE(VAE):
     def call(self, x):
         return self.decode(self.code(self.prepare(x)))
 
-    def generate(self, count, seed, label=None, temperature=1.0, top_p=1.0, beams=0):
-        """Sequences of p(x|z) for codes of the prior, the same for the same `seed`.
+    def generate(self, count, seed, label=None, temperature=1.0, top_p=1.0):
+        """Sequences drawn from p(x|z) for codes of the prior, the same for the same `seed`.
 
-        They are drawn, at a `temperature` and from the nucleus `top_p`; or, with `beams`, the
-        likeliest that a search with so many finds.
+        `temperature` and `top_p` are those of `decode`.
         """
         seed = tf.broadcast_to(seed, (2,))
         z = self.prior.sample(count, seed)
-        if beams:
-            return self.search(z, beams)
         other = tf.random.experimental.stateless_fold_in(seed, 1)  # or z itself would decide
         return self.decode(z, None, temperature, top_p, other)
 

@@ -59,8 +59,7 @@ def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50
     }
     if model.is_variational:
         compared = dataset.test.take(slice(naive_images))
-        likelihood = getattr(config.options, "likelihood", "categorical")  # of tokens: the only one
-        found |= {"likelihood": likelihood, "samples": samples}
+        found |= {"likelihood": config.options.likelihood, "samples": samples}
         found |= averages(likelihood_figures(model, dataset.test, samples, Progress("images")))
         found |= code_figures(model, dataset.test)
         found["mutual_information"] = mutual_information(model, dataset.test)

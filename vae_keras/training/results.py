@@ -23,11 +23,11 @@ def draw_results(model, dataset, history: dict, folder: Path):
         drawn["manifold"] = manifold(model, dataset)
     for name, figure in drawn.items():
         figures.save(figure, folder / f"{name}.png")
+    samples = model.generate(SAMPLES, (model.seed, 0))
     if dataset.kind.is_pictured:
-        examples = model.generate(SAMPLES, (model.seed, 0))
-        write_kept(dataset.kind, folder, "samples", examples, "decoded samples of the prior")
+        write_kept(dataset.kind, folder, "samples", samples, "decoded samples of the prior")
     else:
-        write_sequences(model, dataset, model.generate(SAMPLES, (model.seed, 0)), folder)
+        write_sequences(model, dataset, samples, folder)
     figures.latent_gif(folder)
 
 

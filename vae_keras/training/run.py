@@ -27,8 +27,8 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
     """Train, draw, evaluate and export what `config` describes.
 
     `dataset` takes the place of the one that `config.dataset` names. `verbose` is that of Keras's
-    `fit`; with 0 nothing is printed. Raises UserError for options or data that do
-    not fit, and has then written nothing.
+    `fit`; with 0 nothing is printed. Raises UserError for options or data that do not fit, and has
+    then written nothing.
     """
     folder = run_to_resume(config) if config.resume else new_run(config)
     board = _tensorboard(folder) if config.tensorboard else None

@@ -24,7 +24,7 @@ def binarised(dataset: Dataset, choice: str) -> Dataset:
         return dataset
     found = dataset.kind.data_kind(dataset.example_shape)
     if found != "grey":
-        what = f"{dataset.example_shape[-1]} channels" if found == "colour" else "sequences"
+        what = f"{dataset.example_shape[-1]} channels" if found == "colour" else dataset.kind.plural
         grey = ", or for a folder give --color-mode grayscale" if found == "colour" else ""
         raise UserError(
             f"--binarize {choice} needs grey images, but {dataset.name} has {what}: leave it "
