@@ -16,7 +16,6 @@ from vae_keras.data.music.melody_tokens import (
     TOKENS,
     Note,
     is_valid,
-    roll,
     sounding,
     to_notes,
     to_tokens,
@@ -117,18 +116,3 @@ def test_names():
     assert len(NAMES) == len(set(NAMES)) == TOKENS == 131
     assert NAMES[:4] == ("<pad>", "hold", "off", "C-1")
     assert NAMES[A] == "C4" and NAMES[A + 10] == "A#4" and NAMES[-1] == "G9"
-
-
-@given(melodies())
-def test_roll_shows_what_sounds_and_where_it_begins(notes):
-    picture, lowest = roll(to_tokens(notes))
-    found = {(row + lowest, step): value for (row, step), value in np.ndenumerate(picture) if value}
-    expected = {
-        (note.pitch, step): 2 if step == note.start else 1
-        for note in notes
-        for step in range(note.start, note.start + note.length)
-    }
-    assert found == expected
-    assert picture.shape[1] == STEPS and picture.dtype == np.uint8
-    if notes:
-        assert picture[0].any() and picture[-1].any()

@@ -46,24 +46,24 @@ MUSIC = re.compile(
 
 
 class NotUnderstood(Exception):
-    """Why a tune cannot be read: "several voices", "a key that is not known", …"""
+    """This says why a tune cannot be read: "several voices", "a key that is not known", …"""
 
 
 def tunes(text: str) -> Iterator[str]:
-    """The parts of an ABC file that are a tune each: from a line X: to the next."""
+    """Return the parts of an ABC file that are a tune each: from a line X: to the next."""
     return iter(re.split(r"^(?=X:)", text, flags=re.MULTILINE)[1:])
 
 
 def title(text: str) -> str:
-    """The first title of a tune, or nothing."""
+    """Return the first title of a tune, or "" if it has none."""
     found = re.search(r"^T:(.*)", text, re.MULTILINE)
     return found[1].strip() if found else ""
 
 
 def parse(text: str, source: str = "") -> Tune:
-    """One tune, up to the first blank line after its key. Its times are exact fractions.
+    """Return one tune, up to the first blank line after its key. Its times are exact fractions.
 
-    Raises NotUnderstood.
+    Raises NotUnderstood if it has several voices, or a sign, key or length that is not known.
     """
     reader = _Reader()
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""What can be said of a melody in numbers: how many notes, how high, which way it goes."""
+"""What numbers say of a melody: how many notes it has, how high they are, which way they go."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ NAMES = ("notes", "mean_pitch", "pitch_range", "contour")
 
 
 def attributes(windows: np.ndarray) -> np.ndarray:
-    """The attributes NAMES of windows [n, steps]: float32 [n, 4].
+    """Return the attributes NAMES of windows [n, steps] as float32 [n, 4].
 
-    `notes` are note-ons. The others are in semitones, of what sounds step by step: `contour` is by
-    how much the second half lies higher than the first. What silence does not have is 0.
+    `notes` counts the note-ons. The others are in semitones and look at what sounds step by step:
+    `contour` is by how much the second half lies higher than the first. They are 0 for silence.
     """
     pitches = np.ma.masked_equal(sounding(windows), SILENCE)
     first, second = np.split(pitches, [windows.shape[1] // 2], axis=1)

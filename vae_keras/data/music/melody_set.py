@@ -153,11 +153,11 @@ def transposed(windows: np.ndarray, key, low: int = -6, high: int = 5) -> np.nda
     return transpose(windows, generator.integers(least, most, endpoint=True)[:, None])
 
 
-def melody_dataset(name: str, found: Melodies, transpose=True) -> Dataset:
-    """The windows of melodies. In training they are transposed at random, unless told not to."""
+def melody_dataset(name: str, found: Melodies) -> Dataset:
+    """Return the data set of windows of melodies, which training transposes at random."""
     values = melody_attributes.attributes(found.windows)
     examples = Examples(found.windows.astype(np.int32), attributes=values)
-    train = replace(examples, augmentation=transposed if transpose else None)
+    train = replace(examples, augmentation=transposed)
     return Dataset(
         name,
         train.take(found.train),

@@ -16,7 +16,7 @@ TRAIN, VALIDATION, TEST = range(3)
 
 
 def sides(groups: list[str]) -> np.ndarray:
-    """The side of each tune, int [n]: TRAIN, VALIDATION or TEST, the same for all of one group."""
+    """Return the side of each tune, int [n]: TRAIN, VALIDATION or TEST, one for a whole group."""
     names, of_tune = np.unique(groups, return_inverse=True)
     order = np.random.default_rng(SEED).permutation(len(names))
     held_out = max(1, round(SHARE * len(names)))
@@ -27,16 +27,17 @@ def sides(groups: list[str]) -> np.ndarray:
 
 
 def near(windows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Which of `windows` [n, steps] are nearly the same as one of `others` [m, steps]: bool [n]."""
+    """Return which of `windows` [n, steps] are nearly the same as one of `others`, as bool [n]."""
     numbers = fingerprints(windows)
     return (np.isin(numbers, fingerprints(others)) & (numbers != 0)).any(axis=1)
 
 
 def fingerprints(windows: np.ndarray) -> np.ndarray:
-    """Numbers of windows [n, steps], uint64 [n, steps + 1]; 0 is none.
+    """Return numbers that windows [n, steps] share if they are nearly the same.
 
-    The last is one of the whole window, the others of the window without the event at each step.
-    Windows that are nearly the same share one of them; that others do has a chance of 2⁻⁶⁴.
+    They are uint64 [n, steps + 1], where 0 stands for no number. The last one is that of the whole
+    window, the others are those of the window without the event at each step. Two other windows
+    share one with a chance of 2⁻⁶⁴.
     """
     is_event = windows != HOLD
     can_lose = is_event.sum(axis=1) > FEWEST_LEFT

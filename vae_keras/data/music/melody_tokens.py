@@ -23,7 +23,7 @@ NAMES = ("<pad>", "hold", "off", *(f"{SCALE[p % 12]}{p // 12 - 1}" for p in rang
 
 
 class Note(NamedTuple):
-    """A MIDI pitch, when it begins and how long it sounds, in sixteenths of a whole note."""
+    """A note has a MIDI pitch; it begins and lasts so many sixteenths of a whole note."""
 
     pitch: int
     start: int
@@ -31,9 +31,10 @@ class Note(NamedTuple):
 
 
 def to_tokens(notes: Iterable[Note], steps: int = STEPS) -> np.ndarray:
-    """The window that begins at step 0, uint8 [steps]. The notes come in order of their starts.
+    """Return the window that begins at step 0 as tokens, uint8 [steps].
 
-    What sounds before or after the window is cut off; a note ends when the next one begins.
+    The notes come in the order of their starts. What sounds before or after the window is cut off;
+    a note ends when the next one begins.
     """
     tokens = np.full(steps, HOLD, np.uint8)
     for pitch, start, length in notes:
@@ -47,7 +48,7 @@ def to_tokens(notes: Iterable[Note], steps: int = STEPS) -> np.ndarray:
 
 
 def to_notes(tokens: np.ndarray) -> list[Note]:
-    """The notes of a window [steps]. A note-off in silence means nothing."""
+    """Return the notes of a window of tokens [steps]. A note-off in silence means nothing."""
     notes = []
     changes = [*np.flatnonzero(tokens != HOLD).tolist(), len(tokens)]
     for start, end in pairwise(changes):
@@ -57,7 +58,7 @@ def to_notes(tokens: np.ndarray) -> list[Note]:
 
 
 def sounding(tokens: np.ndarray) -> np.ndarray:
-    """The pitch that sounds at each step, or SILENCE: int16, of the shape [..., steps]."""
+    """Return the pitch that sounds at each step, or SILENCE: int16, of the shape [..., steps]."""
     steps = np.arange(tokens.shape[-1])
     last = np.maximum.accumulate(np.where(tokens != HOLD, steps, 0), axis=-1)
     pitches = np.take_along_axis(tokens, last, axis=-1).astype(np.int16) - FIRST_PITCH
@@ -65,7 +66,10 @@ def sounding(tokens: np.ndarray) -> np.ndarray:
 
 
 def is_valid(tokens: np.ndarray) -> np.ndarray:
-    """Which windows [..., steps] melodies give: no padding, no note-off in silence. bool [...]."""
+    """Return which windows [..., steps] can come from a melody, as bool [...].
+
+    Those with padding, a note-off in silence or a number that is no token cannot.
+    """
     is_known = (tokens != PADDING) & (tokens < TOKENS)
     sounds_before = np.zeros(tokens.shape, bool)
     sounds_before[..., 1:] = sounding(tokens)[..., :-1] != SILENCE
@@ -73,7 +77,7 @@ def is_valid(tokens: np.ndarray) -> np.ndarray:
 
 
 def transpose(tokens: np.ndarray, semitones) -> np.ndarray:
-    """Windows [..., steps], higher by so many `semitones`: one number, or an array [..., 1].
+    """Return windows [..., steps] moved up by `semitones`: one number, or an array [..., 1].
 
     Raises ValueError if a note would leave the pitches 0 to 127.
     """
@@ -82,18 +86,3 @@ def transpose(tokens: np.ndarray, semitones) -> np.ndarray:
     if np.any(is_note & ((moved < FIRST_PITCH) | (moved >= TOKENS))):
         raise ValueError(f"pitches must stay between 0 and {PITCHES - 1}")
     return moved.astype(np.uint8)
-
-
-def roll(tokens: np.ndarray) -> tuple[np.ndarray, int]:
-    """A window [steps] as a picture, uint8 [pitches, steps], and its lowest pitch, that of row 0.
-
-    It is 2 where a note begins, 1 where it goes on, 0 elsewhere, from the lowest note to the
-    highest. Without a note it has one row, of the middle C.
-    """
-    pitches = [note.pitch for note in to_notes(tokens)] or [60]
-    lowest = min(pitches)
-    picture = np.zeros((max(pitches) - lowest + 1, len(tokens)), np.uint8)
-    for pitch, start, length in to_notes(tokens):
-        picture[pitch - lowest, start : start + length] = 1
-        picture[pitch - lowest, start] = 2
-    return picture, lowest

@@ -40,16 +40,15 @@ LARGEST = 500_000  # bytes: so many events mostly take less, and to read more ta
 NEAR, NEAR_SHARE = 0.25, 0.8
 NOTICED = 2.0  # seconds of reading after which one wants to know how long it will take
 TICKS_PER_BEAT = 480  # in the files that are written
-TEMPOS = (4, 1_000)  # beats a minute: what a file can state, and what one can hear
 VELOCITY = 90
 
 
 class NotUsable(Exception):
-    """Why a file is left out: "that cannot be read", "with drums alone", …"""
+    """This says why a file is left out: "that cannot be read", "with drums alone", …"""
 
 
 class Piece(NamedTuple):
-    """A MIDI file, in sixteenths."""
+    """This is what a MIDI file has, with times in sixteenths."""
 
     lines: dict[str, list[Note]]  # the melody of each channel of each track
     bars: list[Bar]
@@ -78,7 +77,10 @@ def midi_folder(path: Path, metre: str | None = None) -> Melodies:
 
 
 def midi_files(path: Path) -> list[Path]:
-    """The MIDI files below a folder, by their endings, sorted. Raises UserError."""
+    """Return the MIDI files below a folder, by their endings, sorted.
+
+    Raises UserError if the folder does not exist or has none.
+    """
     if not path.is_dir():
         raise UserError(f"folder {str(path)!r} does not exist")
     found = (Path(parent, name) for parent, _, names in os.walk(path) for name in names)
@@ -118,10 +120,10 @@ def _file(tune: Tune) -> str:
 
 
 def read_midi(path: Path, steps: int = STEPS) -> np.ndarray:
-    """The melody of a file from its beginning, cut into windows [n, steps] one after another.
+    """Return the melody of a file, cut from its beginning into windows [n, steps] in a row.
 
     It is the channel with the most notes. The last window is filled up with silence. Raises
-    UserError.
+    UserError if the file cannot be read or has no notes that can be used.
     """
     try:
         piece = read_piece(path)
@@ -136,7 +138,10 @@ def _window(notes, start, steps):
 
 
 def read_piece(path: Path) -> Piece:
-    """What a MIDI file has, as melodies. Raises NotUsable."""
+    """Return what a MIDI file has, as melodies.
+
+    Raises NotUsable if it cannot be read, is very large, or has no notes near sixteenths.
+    """
     file = _opened(path)
     tracks = [_timed(track) for track in file.tracks]
     end = max((track[-1][0] for track in tracks if track), default=0)
@@ -229,21 +234,12 @@ def _bars(tracks, step, end) -> list[Bar]:
     return bars
 
 
-def write_midi(tokens: np.ndarray, path: Path, tempo: float = 120, program: int = 0):
+def write_midi(tokens: np.ndarray, path: Path):
     """Write windows [steps] or [n, steps], one after another, to a MIDI file, whole or not at all.
 
-    `tempo` is in quarter notes a minute; `program` is the instrument, 0 to 127, of General MIDI.
-    Raises UserError.
+    It states no tempo and no instrument: that is a piano at 120 quarter notes a minute.
     """
-    slowest, fastest = TEMPOS
-    if not slowest <= tempo <= fastest:
-        raise UserError(f"tempo {tempo}: must be {slowest} to {fastest:,} beats a minute")
-    if program not in range(128):
-        raise UserError(f"program {program}: must be 0 to 127")
-    track = mido.MidiTrack()
-    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))
-    track.append(mido.Message("program_change", program=program))
-    track.extend(_events(np.atleast_2d(tokens), TICKS_PER_BEAT // STEPS_PER_BEAT))
+    track = mido.MidiTrack(_events(np.atleast_2d(tokens), TICKS_PER_BEAT // STEPS_PER_BEAT))
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track])
     with whole_file(path) as temporary:
         file.save(temporary)

@@ -16,9 +16,9 @@ EDGE = 0.005  # seconds over which a note begins and ends, lest it click
 
 
 def sound(tokens: np.ndarray) -> np.ndarray:
-    """Windows [steps] or [n, steps], one after another, as plucked tones.
+    """Return windows [steps] or [n, steps], one after another, as the sound of plucked tones.
 
-    Returns float32 [samples] in [-1, 1], RATE of them a second.
+    It is float32 [samples] in [-1, 1], RATE of them a second.
     """
     windows = np.atleast_2d(tokens)
     step = round(SIXTEENTH * RATE)
@@ -41,6 +41,6 @@ def _tone(pitch: int, samples: int) -> np.ndarray:
 
 
 def write_wav(tokens: np.ndarray, path: Path):
-    """Write what `sound` gives to a .wav file of 16 bits, whole or not at all."""
+    """Write windows [steps] or [n, steps] to a .wav file of 16 bits, whole or not at all."""
     with whole_file(path) as temporary:
         scipy.io.wavfile.write(temporary, RATE, np.int16(32_767 * sound(tokens)))
