@@ -34,7 +34,7 @@ def found_melodies(count=40) -> Melodies:
     windows = np.stack([melody(generator) for _ in range(count)])
     order = generator.permutation(count)
     rows = order[10:], order[:5], order[5:10]
-    return Melodies(windows, np.arange(count, dtype=np.int32), *rows, [], [], {}, {})
+    return Melodies(windows, *rows)
 
 
 def found_sentences(folder) -> Sentences:

@@ -1,12 +1,8 @@
-import random
-import re
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
 from vae_keras.data.music.abc_notation import NotUnderstood, parse, tunes
-from vae_keras.data.music.melodies import COLLECTIONS, corpus_folder
 
 PITCHES = dict(zip("CDEFGABcdefgab", [60, 62, 64, 65, 67, 69, 71, 72, 74, 76, 77, 79, 81, 83]))
 THIRD = Fraction(1, 3)
@@ -176,49 +172,3 @@ def test_what_cannot_be_read(text, reason):
 def test_tunes_without_music():
     assert parse("X:1\nT:Empty\nK:C\n").notes == []
     assert parse("X:1\nT:No key\n").bars == []
-
-
-# --- Against music21 ---
-
-
-def as_music21_reads(text):
-    """Pitch, start and length in sixteenths of each note, as music21 parses them."""
-    converter = pytest.importorskip("music21.converter", reason="music21 cannot be imported")
-    # It takes files that state no version as older ones, in which accidentals last for one note.
-    score = converter.parse("%abc-2.1\n" + text, format="abc")
-    notes, now, is_tied = [], 0, False
-    for event in score.flatten().notesAndRests:
-        if event.duration.isGrace:
-            continue
-        length = 4 * event.duration.quarterLength
-        if not event.isRest:
-            pitch = max(pitch.midi for pitch in event.pitches)
-            if is_tied and notes[-1][0] == pitch:
-                notes[-1][2] += length
-            else:
-                notes.append([pitch, now, length])
-        is_tied = event.tie is not None and event.tie.type in ("start", "continue")
-        now += length
-    return [pytest.approx(note, abs=0.01) for note in notes]
-
-
-def plain(text):
-    """Without what means nothing for the melody, over which music21 stumbles: A>)B, HA, .A>.B."""
-    return "\n".join(
-        line
-        if re.match(r"[A-Za-z]:(?![|:])", line)
-        else re.sub(r'"[^"]*"|\{[^}]*\}|![^!|]*!|[.~HTuvkS`)]|\((?!\d)', "", line)
-        for line in text.splitlines()
-    )
-
-
-@pytest.mark.parametrize("collection", COLLECTIONS)
-def test_tunes_are_read_as_music21_reads_them(collection):
-    files = sorted((corpus_folder() / collection).glob("*.abc"))
-    texts = [text for file in files for text in tunes(Path(file).read_text("utf-8"))]
-    equal = 0
-    for text in random.Random(0).sample(texts, 10):
-        notes = parse(text).notes
-        expected = as_music21_reads(plain(text))
-        equal += len(notes) == len(expected) and [list(map(float, n)) for n in notes] == expected
-    assert equal >= 9

@@ -1,1 +1,1 @@
-"""Melodies: from tunes, MIDI files and back to sound."""
+"""Melodies as data: how they are read, written, cut into windows and split."""

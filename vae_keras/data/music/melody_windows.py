@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_keras.data.music.melody_tokens import Note, to_tokens
-from vae_keras.errors import UserError
+from vae_keras.data.music.melody_tokens import STEPS, Note, to_tokens
 
 COMMON = ("4/4", "2/2", "2/4")  # two bars, of 2/4 four, are 32 steps
 FREE = "free metre"
@@ -22,7 +21,7 @@ FEWEST_NOTES = 2  # of a window: less is no melody
 
 
 class Bar(NamedTuple):
-    """What lies between two bar lines."""
+    """A bar is what lies between two bar lines."""
 
     metre: str  # "4/4", or FREE
     start: Fraction | int
@@ -32,7 +31,7 @@ class Bar(NamedTuple):
 
 
 class Tune(NamedTuple):
-    """The notes of one voice, in order and without overlaps, and the bars that they lie in."""
+    """A tune has the notes of one voice, in order and without overlaps, and their bars."""
 
     title: str
     source: str
@@ -41,7 +40,7 @@ class Tune(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Whole bars of one metre in a row. What begins at `end` or later belongs to other bars."""
+    """A run is whole bars of one metre in a row. What begins at `end` or later is in other bars."""
 
     metre: str
     start: Fraction | int
@@ -51,56 +50,41 @@ class Run(NamedTuple):
 
 @cache
 def bar_length(metre: str) -> int | None:
-    """How long a bar is: "4/4" -> 16; None for FREE and for metres that are not in sixteenths."""
+    """Return how long a bar is, 16 for "4/4", or None for FREE and metres not in sixteenths."""
     is_known = re.fullmatch(r"[1-9]\d?/(1|2|4|8|16)", metre)
     return int(16 * Fraction(metre)) if is_known else None
 
 
-def window_bars(metre: str) -> int:
-    """How many bars a window has: two, or four if they are at most half a whole note long."""
-    return 2 if bar_length(metre) > 8 else 4
+def windows(tune: Tune) -> tuple[list[np.ndarray], list[str]]:
+    """Return the windows of a tune, each uint8 [STEPS], and for each that is left out the reason.
 
-
-def window_steps(metre: str | None) -> int:
-    """How long a window is, in one metre or, for None, in the COMMON ones. Raises UserError."""
-    metre = metre or COMMON[0]
-    if not bar_length(metre):
-        raise UserError(f"metre {metre!r} is not known: write one like '3/4' or '6/8'")
-    return bar_length(metre) * window_bars(metre)
-
-
-def windows(tune: Tune, metre: str | None) -> tuple[list[np.ndarray], list[str]]:
-    """The windows of a tune, uint8 [steps], and for each that is left out the reason.
-
-    They are those in a metre or, for None, in the COMMON ones, and overlap by half. A tune without
-    any has one reason.
+    Windows are in the COMMON metres and overlap by half. A tune without any has one reason.
     """
-    accepted = (metre,) if metre else COMMON
-    steps, found, reasons = window_steps(metre), [], []
+    found, reasons = [], []
     for run in runs(tune.bars):
-        if run.metre in accepted:
+        if run.metre in COMMON:
             for start in _starts(run):
-                notes = _notes_between(tune.notes, start, min(start + steps, run.end))
+                notes = _notes_between(tune.notes, start, min(start + STEPS, run.end))
                 if any(time.denominator > 1 for note in notes for time in note):
                     reasons.append("windows off the grid of sixteenths")
                 elif len(notes) < FEWEST_NOTES:
                     reasons.append(f"windows of fewer than {FEWEST_NOTES} notes")
                 else:
-                    found.append(to_tokens([Note(*map(int, note)) for note in notes], steps))
+                    found.append(to_tokens([Note(*map(int, note)) for note in notes]))
     if not found and not reasons:
-        reasons.append(_why_none(tune, accepted))
+        reasons.append(_why_none(tune))
     return found, reasons
 
 
-def _why_none(tune, accepted):
+def _why_none(tune):
     if not tune.bars:
         return "tunes without notes"
-    is_short = any(bar.metre in accepted for bar in tune.bars)
+    is_short = any(bar.metre in COMMON for bar in tune.bars)
     return "tunes shorter than a window" if is_short else f"tunes in {tune.bars[0].metre}"
 
 
 def runs(bars: list[Bar]) -> list[Run]:
-    """The whole bars of a tune, as far as each follows the other."""
+    """Return the whole bars of a tune, as far as each follows the other."""
     found, is_open = [], False
     for bar in _joined(bars):
         length = bar_length(bar.metre)
@@ -136,7 +120,8 @@ def _joined(bars):
 
 def _starts(run: Run) -> list[int]:
     """Where the windows of a run begin."""
-    length, bars = bar_length(run.metre), window_bars(run.metre)
+    length = bar_length(run.metre)
+    bars = STEPS // length
     return [run.start + first * length for first in range(0, run.bars - bars + 1, bars // 2)]
 
 

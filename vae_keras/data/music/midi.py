@@ -27,7 +27,7 @@ import numpy as np
 
 from vae_keras.data.music.melody_set import VERSION, LeftOut, Melodies, gathered
 from vae_keras.data.music.melody_tokens import STEPS, Note, to_notes, to_tokens
-from vae_keras.data.music.melody_windows import Bar, Tune, bar_length, window_steps
+from vae_keras.data.music.melody_windows import Bar, Tune, bar_length
 from vae_keras.errors import UserError
 from vae_keras.files import cache_folder, whole_file
 
@@ -55,23 +55,22 @@ class Piece(NamedTuple):
     end: int
 
 
-def midi_folder(path: Path, metre: str | None = None) -> Melodies:
-    """The melodies of all .mid and .midi files below `path` that are in a metre.
+def midi_folder(path: Path) -> Melodies:
+    """Return the melodies in 4/4, 2/2 and 2/4 of all .mid and .midi files below the folder `path`.
 
-    For None they are those in 4/4, 2/2 and 2/4, whose windows have 32 steps. All tunes of a file
-    are on one side of the split. The first use reads the files and keeps the windows on disk.
-    Raises UserError, with what was left out, if too little is usable.
+    All tunes of a file are on one side of the split. The first use reads the files and keeps the
+    windows on disk. Raises UserError if the folder does not exist, if it has no MIDI files, or,
+    with what was left out, if too little of them is usable.
     """
-    window_steps(metre)  # raises for a metre that is none
     files = midi_files(path)
     state = [[str(f.relative_to(path)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-    key = json.dumps([VERSION, str(path.resolve()), metre, state])
+    key = json.dumps([VERSION, str(path.resolve()), state])
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
     cache = cache_folder() / "melodies" / f"midi-{name}.npz"
     if not cache.is_file():
         left_out = LeftOut()
         tunes = _tunes(path, files, left_out)
-        gathered(f"midi:{path}", tunes, metre, _file, left_out).save(cache)
+        gathered(f"midi:{path}", tunes, _file, left_out).save(cache)
         print(f"left out of {len(files):,} MIDI files in {path}: {left_out}", flush=True)
     return Melodies.load(cache)
 

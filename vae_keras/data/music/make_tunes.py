@@ -1,0 +1,58 @@
+"""Makes folk_tunes.npz, the data set `melodies`: python -m vae_keras.data.music.make_tunes
+
+It reads ABC files that the package music21 brings along, which nothing else needs: install it with
+the extra `corpus`. SOURCES.md says which collections they are and why these.
+"""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from vae_keras.data.music.abc_notation import NotUnderstood, parse, tunes
+from vae_keras.data.music.melodies import FILE
+from vae_keras.data.music.melody_set import LeftOut, gathered
+from vae_keras.data.music.melody_windows import Tune
+
+COLLECTIONS = ("oneills1850", "ryansMammoth")
+
+
+def main():
+    """Write FILE and print what is in it and what was left out."""
+    left_out = LeftOut()
+    found = gathered("melodies", read_tunes(corpus_folder(), left_out), _group, left_out)
+    found.save(FILE)
+    sides = (found.train, found.validation, found.test)
+    print("windows for training, validation and test:", *(f"{len(rows):,}" for rows in sides))
+    for reason, count in left_out.counts.most_common():
+        print(f"left out: {count:,} {reason}")
+
+
+def corpus_folder() -> Path:
+    """The folder of the collections, found without importing music21."""
+    package = importlib.util.find_spec("music21")
+    if package is None:
+        sys.exit("music21 is not installed: pip install 'vae_keras[corpus]'")
+    return Path(package.origin).parent / "corpus"
+
+
+def read_tunes(corpus: Path, left_out: LeftOut) -> Iterator[Tune]:
+    """All tunes of the COLLECTIONS that can be read; the others are counted in `left_out`."""
+    for file in (file for name in COLLECTIONS for file in sorted((corpus / name).glob("*.abc"))):
+        for number, text in enumerate(tunes(file.read_text("utf-8", errors="replace")), start=1):
+            source = f"{file.parent.name}/{file.name}, tune {number}"
+            try:
+                yield parse(text, source)
+            except NotUnderstood as reason:
+                left_out.add(f"tunes with {reason}", source)
+
+
+def _group(tune: Tune) -> str:
+    """The same for variants of a tune: its title, without article, kind and number."""
+    title = re.sub(r"\s--.*|^the |, the\b|\d+$", "", tune.title.lower())
+    return re.sub(r"\W", "", title) or tune.source
+
+
+if __name__ == "__main__":
+    main()
