@@ -11,7 +11,11 @@ from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import StandardNormal
 
-HOTTEST = 100  # temperature: all tokens come alike
+LIMITS = {  # of the choices of `generate`
+    "temperature": (0, 100),  # from the likeliest tokens to all alike
+    "top_p": (0.001, 1),
+    "beams": (1, 100),
+}
 
 
 class ExportedModel:
@@ -82,16 +86,30 @@ class ExportedModel:
         """[batch, latent_dim] -> [batch, *example_shape]."""
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
-    def generate(self, count: int, seed=0, label=None, temperature=None):
+    def generate(
+        self, count: int, seed=0, label=None, temperature=None, top_p=None, beams=None
+    ) -> np.ndarray:
         """New examples [count, *example_shape], the same for the same seed: a number or a pair.
 
-        A conditional model draws every class in turn unless `label` says otherwise; `temperature`,
-        from 0 (the likeliest) to HOTTEST, is for tokens and 1 unless it is given.
+        A conditional model draws every class in turn unless `label` says otherwise. The rest is for
+        tokens: `temperature`, 1 unless it is given, divides their logits (0: the likeliest); with
+        `top_p` they are drawn from the likeliest alone that have that probability together; with
+        `beams`, each sequence is the likeliest that a beam search finds for its code. Raises
+        UserError for a label or a choice that the model does not take.
         """
-        if label is None:
-            label = self.labels_in_turn(count)
-        more = {**self._labels(label, count), **self._temperature(temperature)}
-        return self.call("generate", n=count, seed=np.broadcast_to(seed, 2), **more)["x"]
+        seed = np.broadcast_to(seed, 2)
+        label = self._labels(self.labels_in_turn(count) if label is None else label, count)
+        given = {"temperature": temperature, "top_p": top_p, "beams": beams}
+        given = {name: value for name, value in given.items() if value is not None}
+        endpoint = "search" if "beams" in given else "nucleus" if "top_p" in given else "generate"
+        self._check_choices(endpoint, given)
+        if endpoint == "search":
+            z = self.prior.sample(count, tuple(seed))
+            return self.call("search", z=z, beams=beams)["x"]
+        if "temperature" in self._inputs(endpoint):
+            given.setdefault("temperature", 1.0)
+        inputs = {"n": count, "seed": seed, **label, **given}
+        return self.call(endpoint, **inputs)["x"]
 
     def labels_in_turn(self, n: int) -> np.ndarray | None:
         """The labels of `n` examples, every class in turn: int [n]; None if it takes none."""
@@ -146,16 +164,21 @@ class ExportedModel:
             )
         return {"label": np.broadcast_to(label, count)}
 
-    def _temperature(self, temperature) -> dict:
-        """The input `temperature` of an endpoint, checked."""
-        if "temperature" not in self._inputs("generate"):
-            if temperature is not None:
-                raise UserError(f"{self.path.name!r} takes no temperature: it is of images")
-            return {}
-        temperature = 1.0 if temperature is None else temperature
-        if not 0 <= temperature <= HOTTEST:
-            raise UserError(f"temperature {temperature} must be a number from 0 to {HOTTEST}")
-        return {"temperature": temperature}
+    def _check_choices(self, endpoint: str, given: dict):
+        """Raise UserError for choices of `generate` that this model or its endpoint has not."""
+        name = self.path.name
+        if given and not self.vocabulary:
+            raise UserError(f"{name!r} takes no {' or '.join(given)}: it is of images")
+        if endpoint not in self.endpoints and endpoint != "generate":
+            raise UserError(f"{name!r} has no endpoint {endpoint!r}: export its run again")
+        if "beams" in given and len(given) > 1:
+            raise UserError(
+                "beams search for the likeliest tokens: leave out temperature and top_p"
+            )
+        for choice, value in given.items():
+            least, most = LIMITS[choice]
+            if not least <= value <= most:
+                raise UserError(f"{choice} {value} must be a number from {least} to {most}")
 
 
 def _conditioned(batch: Batch) -> dict:

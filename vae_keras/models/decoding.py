@@ -5,13 +5,13 @@ import tensorflow as tf
 from vae_keras.networks.recurrent import NEVER, PADDING, START
 
 
-def sampled(decoder, z, uniform, temperature, top_p=1.0, end=None):
+def sampled(decoder, z, uniform, temperature, top_p=None, end=None):
     """Tokens int32 [batch, steps], each drawn from those that the decoder gives after the others.
 
     `uniform` [batch, steps] are the random numbers that decide. Logits are divided by
-    `temperature`; at 0 the likeliest token is taken. Only the fewest likeliest tokens with a
-    probability of `top_p` together, a number above 0, are drawn (nucleus sampling, Holtzman et al.
-    2020). After the token `end`, if there is one, comes padding.
+    `temperature`; at 0 the likeliest token is taken. With `top_p`, a number above 0, only the
+    fewest likeliest tokens with that probability together are drawn (nucleus sampling, Holtzman et
+    al. 2020). After the token `end`, if there is one, comes padding.
     """
     batch = tf.shape(z)[0]
     tokens = tf.TensorArray(tf.int32, decoder.steps, element_shape=(None,))
@@ -27,10 +27,10 @@ def sampled(decoder, z, uniform, temperature, top_p=1.0, end=None):
     return tf.transpose(tokens.stack())
 
 
-def chosen(logits, uniform, temperature, top_p=1.0):
+def chosen(logits, uniform, temperature, top_p=None):
     """One token int32 [batch] of each row of logits [batch, vocabulary]; see `sampled`."""
     p = tf.nn.softmax(logits / tf.maximum(temperature, 1e-6))
-    if top_p < 1:  # to sort takes longer than the decoder
+    if top_p is not None:  # to sort takes longer than the decoder
         p = _nucleus(p, top_p)
     cumulative = tf.cumsum(p, axis=-1)
     level = uniform[:, None] * cumulative[:, -1:]
@@ -46,12 +46,17 @@ def _nucleus(p, top_p: float):
     return tf.where(p < least, 0.0, p)
 
 
-def beam_search(decoder, z, beams: int, end=None):
-    """The likeliest sequence that a search with so many `beams` finds: int32 [batch, steps]."""
+def beam_search(decoder, z, beams, end=None):
+    """The likeliest sequence of each code that a beam search finds: int32 [batch, steps].
+
+    At every step it keeps the `beams` sequences, 1 or more, that are likeliest so far; one beam is
+    greedy decoding.
+    """
     batch, vocabulary = tf.shape(z)[0], decoder.vocabulary
     z = tf.repeat(z, beams, axis=0)
     sequences = tf.zeros((batch, beams, decoder.steps), tf.int32)
-    scores = tf.tile([[0.0] + (beams - 1) * [NEVER]], (batch, 1))  # all beams begin as one
+    scores = tf.where(tf.range(beams) == 0, 0.0, NEVER)[None]  # all beams begin as one
+    scores = tf.tile(scores, (batch, 1))
     only_padding = tf.one_hot(PADDING, vocabulary, 0.0, NEVER)
 
     def step(t, before, ended, state, scores, sequences):

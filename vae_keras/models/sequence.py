@@ -114,10 +114,10 @@ class SequenceVAE(VAE):
 
     # From codes to tokens
 
-    def decode(self, z, label=None, temperature=0.0, top_p=1.0, seed=(0, 0)):
+    def decode(self, z, label=None, temperature=0.0, top_p=None, seed=(0, 0)):
         """Tokens int32 [batch, steps] of codes [batch, latent_dim].
 
-        They are the likeliest at each step unless there is a `temperature`; with `top_p` below 1
+        They are the likeliest at each step unless there is a `temperature`; with `top_p`
         they are drawn from the likeliest alone that have that probability together.
         """
         uniform = tf.random.stateless_uniform((tf.shape(z)[0], *self.example_shape), seed)
@@ -130,7 +130,7 @@ class SequenceVAE(VAE):
     def call(self, x):
         return self.decode(self.code(self.prepare(x)))
 
-    def generate(self, count, seed, label=None, temperature=1.0, top_p=1.0):
+    def generate(self, count, seed, label=None, temperature=1.0, top_p=None):
         """Sequences drawn from p(x|z) for codes of the prior, the same for the same `seed`.
 
         `temperature` and `top_p` are those of `decode`.
