@@ -8,7 +8,6 @@ sees in the decoded ones; and the very face that should have come out can be dra
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,7 +19,7 @@ from vae_keras.data.dataset import Examples
 from vae_keras.data.drawn.face_factors import BINARY, flipped, other_details, sample
 from vae_keras.data.drawn.faces import SEED, draw
 from vae_keras.errors import UserError, unknown
-from vae_keras.files import free_output, refuse_to_replace, write_text
+from vae_keras.files import free_outputs, write_text
 from vae_keras.latent import morphing
 from vae_keras.latent.codes import decode, encode
 from vae_keras.latent.features import feature_vectors
@@ -230,7 +229,7 @@ def blends(faces: Examples) -> np.ndarray:
 # The study
 
 
-PICTURES = ("edits", "leakage", "morphing")
+OUTPUTS = ("edits.json", "edits.png", "leakage.png", "morphing.png")
 
 
 def study_edits(
@@ -243,11 +242,7 @@ def study_edits(
     """
     if attribute not in NAMES:
         raise unknown("attribute", attribute, NAMES)
-    free_output(Path(output), overwrite=True, folder=True)
-    files = [Path(output) / f"{name}.png" for name in PICTURES]
-    numbers = Path(output) / "edits.json"
-    for file in (numbers, *files):
-        refuse_to_replace(file, overwrite)
+    numbers, *files = free_outputs(output, OUTPUTS, overwrite)
     models = {name: open_stored(name) for name in names}
     dataset = _common_dataset(models)
     print("training the classifier, less than a minute …", flush=True)

@@ -7,11 +7,10 @@ set; it returns {column: {figure: number}} and the picture.
 
 import functools
 import json
-from pathlib import Path
 
 from vae_keras import data, figures
 from vae_keras.config import TrainConfig
-from vae_keras.files import refuse_to_replace, write_text
+from vae_keras.files import free_outputs, write_text
 from vae_keras.studies.generation import generation
 from vae_keras.studies.losses import losses
 from vae_keras.studies.sizes import sizes
@@ -19,14 +18,21 @@ from vae_keras.studies.terms import terms
 
 
 def run(
-    study: str, dataset="digits", data_dir=None, epochs=None, seed=0, output="studies", **options
+    study: str,
+    dataset="digits",
+    data_dir=None,
+    epochs=None,
+    seed=0,
+    output="studies",
+    overwrite=False,
 ) -> dict:
     """Train, measure and draw one of STUDIES; write `output`/STUDY.png and STUDY.json.
 
-    `epochs` None is the recipe's; the option `overwrite` replaces files that exist. Returns what
-    the JSON file holds: the options and `figures`, {column: {figure: number}}. Raises UserError.
+    `epochs` None is the recipe's. Returns what the JSON file holds: the options and `figures`,
+    {column: {figure: number}}. Raises UserError for data that cannot be used, or if the files exist
+    and `overwrite` is not given.
     """
-    picture, numbers = free_files(Path(output), study, **options)
+    picture, numbers = free_outputs(output, (f"{study}.png", f"{study}.json"), overwrite)
     common = dict(dataset=dataset, data_dir=data_dir, epochs=epochs, seed=seed)
     configured = functools.partial(TrainConfig, **common)
     found, figure = STUDIES[study](configured, data.load(configured()))
@@ -35,14 +41,6 @@ def run(
     figures.save(figure, picture)
     write_text(numbers, json.dumps(found, indent=2) + "\n")
     return found
-
-
-def free_files(folder: Path, study: str, overwrite=False) -> list[Path]:
-    """The picture and the file of numbers of a study. Raises UserError if they exist."""
-    files = [folder / f"{study}.png", folder / f"{study}.json"]
-    for file in files:
-        refuse_to_replace(file, overwrite)
-    return files
 
 
 STUDIES = {"generation": generation, "terms": terms, "losses": losses, "sizes": sizes}
