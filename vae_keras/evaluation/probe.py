@@ -17,9 +17,6 @@ from vae_keras.latent.codes import encode
 MOST_PROBED_VALUES = 20_000 * 784  # that a probe holds at once: 20,000 images of MNIST's size
 
 
-# A linear probe
-
-
 def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
     """Test accuracy of a linear classifier on a model's codes, on pixels and on PCA of that size.
 
@@ -50,9 +47,12 @@ def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
 
 
 def probe_accuracy(model, dataset: Dataset, labels=10_000, seed=0) -> float:
-    """Test accuracy of a linear classifier on the codes of that many labelled images."""
+    """Test accuracy of a linear classifier on the codes of that many labelled images.
+
+    A conditional model is told the label of an image when it encodes it. Raises UserError if the
+    data set has no labels.
+    """
     dataset.require_labels()
-    check_unconditional(model)
     train = stratified(dataset.train, seed).take(slice(labels))
     return _accuracy(encode(model, train), encode(model, dataset.test), train, dataset.test)
 
