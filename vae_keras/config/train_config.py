@@ -43,7 +43,8 @@ class TrainConfig(Generic[OptionsT]):
     color_mode: str = option("auto", "of folder:DIR: auto, grayscale, rgb", choices=COLOR_MODES)
     binarize: str = option(
         "none",
-        "grey values to 0 and 1: none, dynamic (drawn at every step), threshold, static:FILE",
+        "grey values to 0 and 1: none, dynamic (drawn at every step), static (drawn once), "
+        "static:FILE, threshold",
     )
     model: str = option("vae", "rung of the ladder: " + ", ".join(RUNGS))
     network: str | None = option(None, "of encoder and decoder: " + ", ".join(NETWORKS))
