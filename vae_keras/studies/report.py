@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from vae_keras.evaluation.code_use import code_figures, mutual_information
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.probe import probe_accuracy
-from vae_keras.files import free_outputs, write_text
+from vae_keras.files import free_output, write_text
 from vae_keras.models import Autoencoder
 from vae_keras.training.run_folder import EVALUATION
 from vae_keras.training.stored import open_stored
@@ -51,7 +52,9 @@ def report(
     counts = [n for n in (samples, naive_samples, naive_images) if n is not None]
     if model.is_variational and min(counts) < 1:
         raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
-    numbers, picture = free_outputs(output or folder, EVALUATION, overwrite)
+    numbers, picture = (
+        free_output(Path(output or folder) / file, overwrite) for file in EVALUATION
+    )
     dataset = trained.dataset(data_dir)
     if naive_samples is None:
         naive_samples = dataset.kind.naive_samples
