@@ -35,7 +35,7 @@ class Examples:
 
     values: np.ndarray
     labels: np.ndarray | None = None
-    rows: np.ndarray = field(default=None)  # type: ignore[assignment]  # all, unless they are given
+    rows: np.ndarray = field(default=None)  # type: ignore[arg-type]  # all, unless they are given
     binarisation: str = "none"
     attributes: np.ndarray | None = None
     augmentation: Callable | None = None
@@ -138,8 +138,8 @@ class Examples:
             if dtype == tf.uint8:
                 values = tf.cast(values, tf.float32) / 255.0
             batch = {"x": values, "index": index}
-            if self.labels is not None:
-                batch["label"] = tf.gather(self.own_labels.astype(np.int32), index)
+            if (labels := self.own_labels) is not None:
+                batch["label"] = tf.gather(labels.astype(np.int32), index)
             return batch
 
         parallel = dict(num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -192,12 +192,13 @@ class Dataset:
     def require_labels(self):
         """Raise UserError unless training and test examples are labelled, with several classes."""
         for split, examples in (("training", self.train), ("test", self.test)):
-            if examples.labels is None:
+            labels = examples.own_labels
+            if labels is None:
                 raise UserError(
                     f"data set {self.name!r} has no {split} labels, which this needs: use "
                     "sub-folders as labels, or an archive with y_train and y_test"
                 )
-            if len(np.unique(examples.own_labels)) < 2:
+            if len(np.unique(labels)) < 2:
                 raise UserError(f"data set {self.name!r} has a single {split} label: need two")
 
     def has_several_labels(self) -> bool:

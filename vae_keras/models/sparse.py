@@ -35,7 +35,7 @@ class SparseAutoencoder(Autoencoder):
         )
 
     @property
-    def code_activation(self):
+    def code_activation(self):  # type: ignore[override]
         return {"l1": "relu", "kl": "sigmoid"}[self.options.sparsity]
 
     def build_decoder(self, code_size=None):

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.config.rungs import VAEOptions
+from vae_keras.config.rungs import BoundOptions, VAEOptions
 from vae_keras.models.autoencoder import Autoencoder, Batch
 from vae_keras.networks.offset import Offset
 from vae_keras.objectives.likelihoods import likelihood_named
@@ -104,7 +104,7 @@ class VAE(Autoencoder):
     al. 2016, appendix C8, for each example).
     """
 
-    Options = VAEOptions
+    Options: type[BoundOptions] = VAEOptions
     options: VAEOptions
     heads = ("z_mean", "z_log_var")
     prior_class = StandardNormal
@@ -117,7 +117,7 @@ class VAE(Autoencoder):
         self.warmup = Warmup(beta.beta_warmup, beta.beta_cycles, self.epochs, self.steps_per_epoch)
 
     @property
-    def terms(self):
+    def terms(self):  # type: ignore[override]
         """With free bits, what is minimised in the place of the KL stands beside it."""
         minimised = ("free_bits_kl_loss",) if self.options.free_bits else ()
         return ("reconstruction_loss", "kl_loss", *minimised)
