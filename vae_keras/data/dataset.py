@@ -12,6 +12,7 @@ import numpy as np
 
 from vae_keras.data.kinds import IMAGES, Kind
 from vae_keras.errors import UserError
+from vae_keras.files import printable
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -127,7 +128,7 @@ class Examples:
         """
         import tensorflow as tf
 
-        dtype = tf.as_dtype(self.read(slice(1)).dtype)
+        dtype, labels = tf.as_dtype(self.read(slice(1)).dtype), self.own_labels
 
         def read(step, index):
             return self.read(index, None if seed is None else (seed, step))
@@ -138,7 +139,7 @@ class Examples:
             if dtype == tf.uint8:
                 values = tf.cast(values, tf.float32) / 255.0
             batch = {"x": values, "index": index}
-            if (labels := self.own_labels) is not None:
+            if labels is not None:
                 batch["label"] = tf.gather(labels.astype(np.int32), index)
             return batch
 
@@ -168,7 +169,8 @@ class Dataset:
     """A named data set. Validation is cut from training; test is touched once, at the end.
 
     `kind` knows how such examples are read, written and shown. `source` is what
-    `TrainConfig.dataset` calls the data set, if it was loaded by that.
+    `TrainConfig.dataset` calls the data set, if it was loaded by that. Names that come from files
+    may hold bytes that are no UTF-8: they become escapes.
     """
 
     name: str
@@ -179,6 +181,10 @@ class Dataset:
     attribute_names: tuple[str, ...] = ()
     kind: Kind = IMAGES
     source: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "class_names", tuple(map(printable, self.class_names)))
 
     @property
     def example_shape(self) -> tuple[int, ...]:
