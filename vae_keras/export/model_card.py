@@ -7,7 +7,11 @@ from vae_keras.export.endpoints import endpoints
 
 def model_card(model, config: TrainConfig, metrics: dict) -> str:
     """A model card in Markdown: what the model is, how good, and how to use it."""
-    what = {"images": "images", "tokens": "sequences of tokens"}[kind_of(model.vocabulary).family]
+    size = "×".join(map(str, model.example_shape))
+    what, described = {
+        "images": ("images", f"images of {size}, {metrics['data_kind']}"),
+        "tokens": ("sequences", f"sequences of {size} tokens"),
+    }[kind_of(model.vocabulary).family]
     options = {k: v for k, v in config.as_dict().items() if v is not None}
     figures = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
     examples = metrics["examples"]
@@ -15,7 +19,7 @@ def model_card(model, config: TrainConfig, metrics: dict) -> str:
 
 {type(model).__name__} trained on {config.dataset} with seed {config.seed}:
 {examples["train"]:,} training, {examples["validation"]:,} validation and {examples["test"]:,} test
-{what} of {"×".join(map(str, model.example_shape))}, {metrics["data_kind"]}. {_origin(config)}
+{described}. {_origin(config)}
 
     {metrics["command"]}
 
