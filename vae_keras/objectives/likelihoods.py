@@ -247,10 +247,11 @@ MOVING = 0.05  # the share of the newest batch in the moving average of an optim
 
 @keras.saving.register_keras_serializable("vae_keras")
 class DiscretizedLogistic(Likelihood):
-    """Pixels of 256 levels: the mass of a logistic distribution in the interval around each.
+    """Pixels of 256 levels: the probability of a level is the mass of a logistic around it.
 
-    Mean and scale of every value are the decoder's; the intervals of 0 and 1 are open to their
-    side, so the masses sum to 1 (Kingma et al. 2016, appendix A; Salimans et al. 2017, equation 2).
+    The decoder gives mean and scale of the logistic distribution for every value. The mass is that
+    of the interval around the level; the intervals of 0 and 1 extend to −∞ and ∞, so the masses sum
+    to 1 (Kingma et al. 2016, appendix A; Salimans et al. 2017, equation 2).
     """
 
     data_range = (0.0, 1.0)
@@ -297,6 +298,7 @@ class Categorical(Likelihood):
     padding = 0
 
     def log_prob(self, x, parameters, mask=None):
+        """log p(x|z) of each sequence, without its padding, in nats: [batch]. `mask` is unused."""
         negative = ops.sparse_categorical_crossentropy(x, parameters, from_logits=True)
         return -ops.sum(ops.where(x == self.padding, 0.0, negative), axis=-1)
 
