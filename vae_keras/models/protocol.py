@@ -34,7 +34,10 @@ class LatentModel(Protocol):
         """True if there is a posterior q(z|x): the model is then a `VariationalModel`."""
 
     def prepare(self, data) -> Any:
-        """Turn examples, or a dictionary with `x`, `label` and `index`, into a `Batch`."""
+        """Turn a dictionary with `x`, `index` and perhaps `label` into a `Batch`.
+
+        A model that takes labels needs `label`.
+        """
 
     def code(self, batch) -> Any:
         """The code of each example of a batch, without noise: [batch, latent_dim]."""
