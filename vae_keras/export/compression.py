@@ -1,4 +1,4 @@
-"""Folders of images to files of codes and back."""
+"""Compresses folders of images to files of codes, and restores them."""
 
 import contextlib
 import math
@@ -22,21 +22,20 @@ from vae_keras.figures.pixels import to_pixels
 from vae_keras.files import whole_file
 from vae_keras.latent.codes import BATCH
 
-CODE = np.dtype("<f2")  # how a code is stored: half precision
-
-
-# Images through an exported model
+CODE = np.dtype("<f2")  # a number of a stored code: half precision
 
 
 def compress(model, folder, output) -> dict[str, float]:
-    """Encode every image below `folder` to the file `output`, which `restore` turns back.
+    """Encode every image below `folder` to the file `output`, from which `restore` makes images.
 
-    `model` is the path or name of an export. The file is an .npz with `names` [n] and `codes`,
-    float16 [n, latent_dim]. Images are brought to the model's size, as those of folder:DIR are.
+    `model` is an `ExportedModel`, or the path or name of an export. The file is an .npz with
+    `names` [n] and `codes`, float16 [n, latent_dim]. Images are cropped and resized to the model's
+    size.
 
-    Returns the sizes in bytes (`pixel_bytes` are those of the resized images in uint8), and the
-    mean squared error of restored images (of values in [0, 1]) with their PSNR in decibels,
-    averaged over images. Raises UserError, and has then written nothing.
+    It returns the sizes in bytes (`pixel_bytes` are those of the resized images in uint8), and the
+    mean squared error (of values in [0, 1]) and the PSNR (in decibels) of restored images, averaged
+    over images. Raises UserError if the model cannot be used for images alone, an image cannot be
+    read, or a code is beyond float16; nothing is written then.
     """
     exported, folder = load_for_images(model, "encode", "decode"), Path(folder)
     files = image_files(folder)
@@ -66,10 +65,11 @@ def compress(model, folder, output) -> dict[str, float]:
 
 
 def restore(model, file, output) -> int:
-    """Decode the codes in `file` to PNG files below the folder `output`; return how many.
+    """Decode the codes in `file` to PNG files below the folder `output`; return their number.
 
-    They have the names of the originals. What else is in `output` stays. Raises UserError if the
-    file is damaged, is of a model with codes of another size, or holds a name outside `output`.
+    They have the names of the originals. Other files in `output` stay. Raises UserError if the
+    model cannot be used for images alone, if `file` is damaged or its codes have another size than
+    the model's, or if a name leads out of `output`.
     """
     exported = load_for_images(model, "decode")
     names = _stored_names(file, exported.latent_dim)
@@ -78,12 +78,9 @@ def restore(model, file, output) -> int:
     return len(names)
 
 
-# The file of codes
-
-
 @contextlib.contextmanager
 def _code_file(path, names, latent_dim):
-    """A new .npz file that has the names already; yields its member for their codes."""
+    """Write a new .npz file with `names`, and yield its open member for their codes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("names.npy", "w", force_zip64=True) as member:
             np.lib.format.write_array(member, np.array(names), allow_pickle=False)
@@ -103,7 +100,10 @@ def _stored(codes) -> np.ndarray:
 
 
 def _stored_names(file, latent_dim) -> list[str]:
-    """The names in a file of codes of that size. Raises UserError if it is not to be trusted."""
+    """The names in a file of codes, each safe to write below a folder.
+
+    Raises UserError if the file is damaged, its codes are of another size, or a name is not safe.
+    """
     with _reading(file) as archive:
         with archive.open("names.npy") as member:
             names = np.lib.format.read_array(member, allow_pickle=False)
@@ -124,7 +124,7 @@ def _stored_names(file, latent_dim) -> list[str]:
 
 
 def _stored_codes(file):
-    """The codes in `file` in batches: float16 [batch, latent_dim]."""
+    """Yield the codes in `file` in batches: float16 [batch, latent_dim]."""
     with _reading(file) as archive, archive.open("codes.npy") as member:
         count, size = _codes_shape(member)
         for first in range(0, count, BATCH):
@@ -143,7 +143,7 @@ def _codes_shape(member) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _reading(file):
-    """The open zip archive `file`, whatever is wrong with it raised as UserError."""
+    """Open the zip archive `file`; any error while it is read becomes a UserError."""
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
@@ -154,6 +154,6 @@ def _reading(file):
 
 
 def _stays_inside(name: str) -> bool:
-    """Whether a file of that relative name lies inside its folder, on this system."""
+    """True if a file of that relative name lies inside its folder, on this system."""
     path = Path(name)
     return not path.anchor and ".." not in path.parts and path.name != "" and "\0" not in name

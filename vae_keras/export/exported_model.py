@@ -1,4 +1,4 @@
-"""An exported model, loaded again."""
+"""An exported model that is loaded again."""
 
 import json
 
@@ -11,14 +11,17 @@ from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import StandardNormal
 
-HOTTEST = 100  # temperature: all tokens come alike
+HOTTEST = 100  # the temperature at which all tokens are about equally likely
 
 
 class ExportedModel:
-    """A SavedModel with the endpoints of an export: arrays in, arrays out.
+    """An exported model, loaded from the folder `path`: its methods take and give arrays.
 
-    `example_shape` and `latent_dim` say what it takes; `endpoints` what it offers. The endpoints of
-    a conditional model also take `label`, int [batch], an index of `class_names`.
+    `example_shape` and `latent_dim` say what it takes, and `endpoints` names what it can do.
+    Methods of a conditional model need `label`, int [batch], an index of `class_names`.
+
+    Raises UserError if the folder cannot be read or lacks an endpoint of this package. Methods
+    raise UserError if a label is missing, not allowed or out of range.
     """
 
     def __init__(self, path):
@@ -39,7 +42,7 @@ class ExportedModel:
         if (self.path / LABELS).is_file():
             self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
         self.kind = read_assets(self.path)
-        self.prior = StandardNormal(self.latent_dim)  # of a variational one
+        self.prior = StandardNormal(self.latent_dim)  # the prior if the model is variational
         self.seed = self._seed()
 
     def _inputs(self, endpoint) -> dict[str, tf.TensorSpec]:
@@ -56,7 +59,7 @@ class ExportedModel:
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """The words of the tokens, or nothing of images."""
+        """The word for each token; empty for images."""
         return self.kind.vocabulary
 
     def _seed(self) -> int:
@@ -68,18 +71,22 @@ class ExportedModel:
 
     @property
     def takes_labels(self) -> bool:
+        """True if the model is conditional: its methods need labels."""
         return bool(self.class_names)
 
     def reconstruct(self, x, label=None):
-        """[batch, *example_shape] in [0, 1] -> the same after encoding and decoding."""
+        """The mean reconstruction of examples `x` through their codes without noise, shaped as `x`.
+
+        Images are [batch, height, width, channels] in [0, 1], tokens int32 [batch, steps].
+        """
         return self.call("reconstruct", x=x, **self._labels(label, len(x)))["reconstruction"]
 
     def encode(self, x, label=None):
-        """[batch, *example_shape] in [0, 1] -> z [batch, latent_dim], the mean."""
+        """The codes of examples `x` [batch, *example_shape], without noise: [batch, latent_dim]."""
         return self.call("encode", x=x, **self._labels(label, len(x)))["z"]
 
     def decode(self, z, label=None):
-        """[batch, latent_dim] -> [batch, *example_shape]."""
+        """The mean reconstruction at codes `z` [batch, latent_dim]: [batch, *example_shape]."""
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
     def generate(self, count: int, seed=0, label=None, temperature=None):
@@ -94,23 +101,24 @@ class ExportedModel:
         return self.call("generate", n=count, seed=np.broadcast_to(seed, 2), **more)["x"]
 
     def labels_in_turn(self, n: int) -> np.ndarray | None:
-        """The labels of `n` examples, every class in turn: int [n]; None if it takes none."""
+        """Labels for `n` examples, class after class: int [n], or None if the model takes none."""
         return np.arange(n) % len(self.class_names) if self.takes_labels else None
 
     def log_prob(self, x, z, label=None):
-        """log p(x|z) in nats: [batch]."""
+        """log p(x|z) of each example `x` at its code `z` [batch, latent_dim], in nats: [batch]."""
         return self.call("log_prob", x=x, z=z, **self._labels(label, len(x)))["log_prob"]
-
-    # What evaluation asks of a model
 
     @property
     def is_variational(self) -> bool:
-        """Whether `encode` gives a posterior and there is a `log_prob`."""
+        """True if `encode` gives a posterior and there is an endpoint log_prob."""
         heads = self.model.signatures["encode"].structured_outputs
         return {"z_mean", "z_log_var"} <= heads.keys() and "log_prob" in self.endpoints
 
     def prepare(self, data: dict) -> Batch:
-        """The parts of a batch of examples; the condition is their label."""
+        """Turn a dictionary with `x`, `index` and perhaps `label` into a `Batch`.
+
+        A conditional model needs `label`, which becomes the condition.
+        """
         label = tf.cast(data["label"], tf.int32) if self.takes_labels else None
         return Batch(data["x"], data["x"], label, data["index"])
 
@@ -132,7 +140,10 @@ class ExportedModel:
         return self.model.signatures["encode"](x=batch.x, **_conditioned(batch))
 
     def _labels(self, label, count: int) -> dict:
-        """The input `label` of an endpoint: checked, and one for each example."""
+        """The input `label` of an endpoint: checked, and one for each example.
+
+        Raises UserError if it is missing, not allowed or out of range.
+        """
         if not self.takes_labels:
             if label is not None:
                 raise UserError(f"{self.path.name!r} takes no label: it is not a conditional model")
