@@ -63,7 +63,7 @@ class ExportedModel:
         return self.kind.vocabulary
 
     def _seed(self) -> int:
-        """The seed of its training, of which the noise of an evaluation is a function."""
+        """The seed of the training, which decides the noise of an evaluation, or 0 if unknown."""
         try:
             return int(json.loads((self.path / TRAINING).read_text(encoding="utf-8"))["seed"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -90,10 +90,12 @@ class ExportedModel:
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
     def generate(self, count: int, seed=0, label=None, temperature=None):
-        """New examples [count, *example_shape], the same for the same seed: a number or a pair.
+        """Generate examples [count, *example_shape], the same ones for the same `seed`.
 
-        A conditional model draws every class in turn unless `label` says otherwise; `temperature`,
-        from 0 (the likeliest) to HOTTEST, is for tokens and 1 unless it is given.
+        `seed` is a number or a pair. A conditional model draws its classes in turn unless `label`
+        is given. `temperature`, from 0 (the likeliest tokens) to HOTTEST, is for models of tokens,
+        and 1 unless it is given. Raises UserError if it is out of range, or given to a model of
+        images.
         """
         if label is None:
             label = self.labels_in_turn(count)
@@ -158,7 +160,10 @@ class ExportedModel:
         return {"label": np.broadcast_to(label, count)}
 
     def _temperature(self, temperature) -> dict:
-        """The input `temperature` of an endpoint, checked."""
+        """The input `temperature` of an endpoint.
+
+        Raises UserError if it is out of range, or given to a model of images.
+        """
         if "temperature" not in self._inputs("generate"):
             if temperature is not None:
                 raise UserError(f"{self.path.name!r} takes no temperature: it is of images")

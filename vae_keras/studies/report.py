@@ -1,4 +1,4 @@
-"""The evaluation of a trained model: its figures as a table, as a file and in a picture."""
+"""The evaluation of a trained model: its figures as a table, as a file and as a picture."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from vae_keras.training.callbacks import duration
 from vae_keras.training.run_folder import EVALUATION
 from vae_keras.training.stored import open_stored
 
-PERCENT_STEP = 20  # of the lines on progress
+PERCENT_STEP = 20  # between two lines of progress
 SEQUENCE_FIGURES = {
     "nats_per_token": "negative ELBO per token, in nats",
     "perplexity": "perplexity by that",
@@ -35,10 +35,13 @@ NOT_A_LIKELIHOOD = (
 def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50, **files):
     """Evaluate the run or export `name` on its test set; write evaluation.json and evaluation.png.
 
-    `samples` are the draws for each image of the importance weighting, `naive_samples` those of
-    naive Monte Carlo, beside which it is put on the first `naive_images`: 10,000 of them unless
-    they are given, or 1,000 of sequences, which take longer. `files` are the options of
-    `free_files`. Returns what evaluation.json holds. Raises UserError.
+    `samples` is the number of draws for importance weighting. On the first `naive_images` it is
+    compared with naive Monte Carlo of `naive_samples` draws; these are 10,000 unless they are
+    given, or 1,000 for sequences, which take longer. `files` are the options of `free_files`. It
+    returns what evaluation.json holds.
+
+    Raises UserError if there is no such model, its data cannot be loaded, a number is below 1, the
+    files exist, or the export has no likelihood.
     """
     trained = open_stored(name)
     model, config, folder = trained.model, trained.config, trained.folder
@@ -81,7 +84,10 @@ def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50
 
 
 def free_files(folder: Path, output=None, overwrite=False) -> list[Path]:
-    """Where numbers and picture go: `output` or `folder`. Raises UserError if they exist."""
+    """The paths of numbers and picture, in `output` or else in `folder`.
+
+    Raises UserError if the folder does not exist, or if a file exists and `overwrite` is False.
+    """
     files = [Path(output or folder) / name for name in EVALUATION]
     for file in files:
         if not file.parent.is_dir():
@@ -91,16 +97,18 @@ def free_files(folder: Path, output=None, overwrite=False) -> list[Path]:
 
 
 class Progress:
-    """Prints how far something has come and how long it will yet take, if it takes its time."""
+    """Prints the progress of long work, called `what`, and how long it will yet take.
+
+    It prints nothing if the work takes only seconds.
+    """
 
     def __init__(self, what: str):
         self.what, self.start, self.said = what, None, -PERCENT_STEP
 
     def __call__(self, done: int, of: int):
         now = time.perf_counter()
-        if (
-            self.start is None or done == self.first
-        ):  # before lies the tracing of the graph, which is not repeated
+        if self.start is None or done == self.first:
+            # Time counts from the first batch on: the tracing of the graph is not repeated.
             self.start, self.first = now, done
             return
         left = (now - self.start) / (done - self.first) * (of - done)
@@ -111,7 +119,7 @@ class Progress:
 
 
 def report_table(found: dict) -> str:
-    """The figures of `report` as lines of text."""
+    """The figures that `report` returns, as lines of text."""
     title = (
         f"{found['model']} on {found['images']:,} test examples of {found['dataset']}, "
         f"{found['data_kind']}"
@@ -163,10 +171,10 @@ def _estimate(row: dict, name: str) -> str:
 
 
 def averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
-    """Mean and standard error over the images."""
+    """The mean and the standard error over examples of each of {name: [n]}."""
     found = {}
     for name, values in figures.items():
-        if name == "nll_error":  # what the sampling, not the choice of images, leaves open
+        if name == "nll_error":  # the error of the sampling, not of the choice of examples
             found["nll_sampling_error"] = _known(math.sqrt(np.sum(values**2)) / len(values))
             continue
         spread = values.std(ddof=1) if len(values) > 1 else math.nan
@@ -176,5 +184,5 @@ def averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def _known(error: float) -> float | None:
-    """The error, or None where a single value does not tell it: JSON has no NaN."""
+    """The error, or None if it is not finite, as for a single value: JSON has no NaN."""
     return float(error) if math.isfinite(error) else None

@@ -1,8 +1,8 @@
-"""Four studies: why autoencoders do not generate; what each term, each loss, each size does.
+"""Four studies: why autoencoders do not generate, and what each term, loss and size does.
 
-Each trains the models it compares, measures them, and draws one picture. A study takes
-`configured`, which makes a TrainConfig of the options that its models do not share, and the data
-set; it returns {column: {figure: number}} and the picture.
+Each study trains the models that it compares, measures them, and draws one picture. It is a
+function of `configured`, which makes a TrainConfig from the options that its models do not share,
+and of the data set. It returns {column: {figure: number}} and the picture.
 """
 
 import functools
@@ -23,8 +23,10 @@ def run(
 ) -> dict:
     """Train, measure and draw one of STUDIES; write `output`/STUDY.png and STUDY.json.
 
-    `epochs` None is the recipe's; the option `overwrite` replaces files that exist. Returns what
-    the JSON file holds: the options and `figures`, {column: {figure: number}}. Raises UserError.
+    If `epochs` is None, they are those of the recipe. The option `overwrite` replaces files that
+    exist. It returns what the JSON file holds: the options and `figures`, {column: {figure:
+    number}}. Raises UserError if a file exists, or if the data cannot be loaded or do not fit the
+    models.
     """
     picture, numbers = free_files(Path(output), study, **options)
     common = dict(dataset=dataset, data_dir=data_dir, epochs=epochs, seed=seed)
@@ -38,7 +40,10 @@ def run(
 
 
 def free_files(folder: Path, study: str, overwrite=False) -> list[Path]:
-    """The picture and the file of numbers of a study. Raises UserError if they exist."""
+    """The paths of the picture and of the numbers of a study.
+
+    Raises UserError if one of them exists and `overwrite` is False.
+    """
     files = [folder / f"{study}.png", folder / f"{study}.json"]
     for file in files:
         refuse_to_replace(file, overwrite)
@@ -49,7 +54,7 @@ STUDIES = {"generation": generation, "terms": terms, "losses": losses, "sizes": 
 
 
 def study_table(figures: dict) -> str:
-    """{column: {figure: number}} as lines, a row for each figure."""
+    """{column: {figure: number}} as lines of text, with a row for each figure."""
     names = dict.fromkeys(name for column in figures.values() for name in column)
     widths = [max(12, len(column)) for column in figures]
     lines = ["  ".join([" " * 26, *map(str.rjust, figures, widths)])]

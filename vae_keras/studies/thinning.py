@@ -1,22 +1,20 @@
-"""Some of many, evenly."""
+"""Takes some of many values, evenly."""
 
 import math
 
 MOST_POINTS = 3_000  # in a scatter
 
 
-# What the studies share
-
-
 def flat(images):
+    """Images [n, height, width, channels] as rows of values: [n, values]."""
     return images.reshape(len(images), -1)
 
 
 def evenly(count: int, most: int) -> slice:
-    """Every so many of `count` things, so that they are at most `most`."""
+    """The slice that takes at most `most` of `count` things, at equal distances."""
     return slice(None, None, max(1, math.ceil(count / most)))
 
 
 def thinned(values):
-    """Some of `values`, as many as a scatter shows."""
+    """Some of `values`, at equal distances: as many as a scatter shows."""
     return values[evenly(len(values), MOST_POINTS)]
