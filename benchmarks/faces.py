@@ -8,15 +8,15 @@ from `python -m vae_keras study edits faces_vae faces_beta_vae faces_deep`.
 """
 
 import time
-from pathlib import Path
 
 import click
 
-from vae_keras import TrainConfig, data, train
+from runs import finished
+from vae_keras import TrainConfig, data
 from vae_keras.latent.codes import code_batches
 from vae_keras.latent.features import feature_vectors
 from vae_keras.studies.edits import NAMES, edits_table, study_edits
-from vae_keras.training.run_folder import RunFolder, existing_run
+from vae_keras.training.run_folder import existing_run
 
 MODELS = {
     "faces_vae": dict(model="vae"),
@@ -24,12 +24,6 @@ MODELS = {
     "faces_deep": dict(model="deep"),
 }
 ROUNDS = 3
-
-
-def trained(name: str, options: dict):
-    """Train the run, or finish it if it was stopped."""
-    is_begun = RunFolder.below(Path(), name).config.exists()
-    train(TrainConfig(dataset="faces", latent_dim=64, name=name, resume=is_begun, **options))
 
 
 def speed():
@@ -57,7 +51,7 @@ def main(only_speed):
     if only_speed:
         return speed()
     for name, options in MODELS.items():
-        trained(name, options)
+        finished(name, dataset="faces", latent_dim=64, **options)
     print(edits_table(study_edits(MODELS, overwrite=True)))
 
 

@@ -3,25 +3,20 @@
     python benchmarks/ladder.py --dataset mnist --data-dir DIR
 
 The reconstruction is in one unit for all: squared error summed over pixels, averaged over test
-images. The probe is a logistic regression on the codes. For the
-conditional model an independent classifier, trained on real images, reads what it generates.
+images. The probe is a logistic regression on the codes of 10,000 training
+images. For the conditional model a classifier of real images reads what it generates.
 """
 
 import tempfile
 
 import click
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from vae_keras import TrainConfig, data, train
-from vae_keras.latent.codes import encode
+from vae_keras.evaluation.classifier import trained_classifier
+from vae_keras.evaluation.probe import probe_accuracy
 from vae_keras.models import MODELS
 from vae_keras.models.contractive import squared_jacobian
-
-MOST_PROBED = 10_000  # training codes of the probe
 
 
 def squared_error(run) -> float:
@@ -31,23 +26,12 @@ def squared_error(run) -> float:
     return float(np.mean(np.sum((test.arrays()[0] - rebuilt) ** 2, axis=(1, 2, 3))))
 
 
-def probe_accuracy(run) -> float:
-    """Test accuracy of a logistic regression on the codes of training images."""
-    parts = run.dataset.train.take(slice(MOST_PROBED)), run.dataset.test
-    (x, y), (x_test, y_test) = ((encode(run.model, part), part.arrays()[1]) for part in parts)
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
-    return probe.fit(x, y).score(x_test, y_test)
-
-
 def label_accuracy(run, count=10_000) -> tuple[float, float]:
     """How often a classifier reads the wanted class in generated images, and real test ones."""
-    (x, y), (x_test, y_test) = (part.arrays() for part in (run.dataset.train, run.dataset.test))
-    judge = MLPClassifier((512,), early_stopping=True, max_iter=30, random_state=0)
-    judge.fit(x.reshape(len(x), -1), y)
+    classifier = trained_classifier(run.dataset)
     wanted = np.arange(count) % run.model.classes
     made = np.asarray(run.model.generate(count, (run.config.seed, 2), wanted))
-    read = judge.predict(made.reshape(count, -1))
-    return np.mean(read == wanted), judge.score(x_test.reshape(len(x_test), -1), y_test)
+    return np.mean(classifier.classes(made) == wanted), classifier.accuracy
 
 
 def jacobian_norm(run) -> float:
@@ -79,7 +63,7 @@ def main(dataset, data_dir, seed, models):
             more["wanted_label_read"], more["classifier_on_real"] = label_accuracy(run)
         print(
             f"| {model} | {run.config.latent_dim} | {run.metrics['parameters']:,} "
-            f"| {squared_error(run):.2f} | {probe_accuracy(run):.1%} "
+            f"| {squared_error(run):.2f} | {probe_accuracy(run.model, run.dataset):.1%} "
             f"| {run.metrics['train_seconds']:.0f} "
             f"| {', '.join(f'{name} {value:.4g}' for name, value in more.items())} |",
             flush=True,

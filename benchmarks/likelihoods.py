@@ -9,13 +9,11 @@ Runs go to runs/NAME and are taken up again if they were stopped. The figures ar
 
 import json
 import statistics
-from pathlib import Path
 
 import click
 
-from vae_keras import TrainConfig, train
+from runs import finished
 from vae_keras.studies.report import report
-from vae_keras.training.run_folder import RunFolder
 
 SAMPLES = 5_000
 PAPER = dict(binarize="dynamic", units="200-200", activation="tanh", latent_dim=50)
@@ -30,13 +28,11 @@ MODELS = {
 
 def evaluated(name: str, options: dict) -> tuple[dict, dict]:
     """metrics.json and evaluation.json of a run, which is trained or finished first if need be."""
-    folder = RunFolder.below(Path(), name)
-    config = TrainConfig(**options, name=name, resume=folder.config.exists())
-    metrics = train(config).metrics
-    file = folder.evaluation[0]
+    run = finished(name, **options)
+    file = run.folder.evaluation[0]
     if not file.exists():
-        report(folder.path, config.data_dir, samples=SAMPLES)
-    return metrics, json.loads(file.read_text(encoding="utf-8"))
+        report(run.folder.path, run.config.data_dir, samples=SAMPLES)
+    return run.metrics, json.loads(file.read_text(encoding="utf-8"))
 
 
 @click.command()

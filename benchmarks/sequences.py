@@ -17,8 +17,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from rapidfuzz.distance import Levenshtein
 
-from vae_keras import TrainConfig, train
+from runs import finished
 from vae_keras.data.music.melody_attributes import NAMES, attributes
 from vae_keras.data.music.melody_tokens import FIRST_PITCH, is_valid
 from vae_keras.evaluation.code_use import code_figures, mutual_information
@@ -30,7 +31,6 @@ from vae_keras.latent.codes import encode
 from vae_keras.latent.features import feature_vectors
 from vae_keras.models.sequence import SequenceVAE
 from vae_keras.training.fitting import trained
-from vae_keras.training.run_folder import RunFolder
 
 MODELS = {
     "melodies": dict(name="melodies_vae", latent_dim=128, beta=0.2, beta_warmup=2),
@@ -98,25 +98,15 @@ def interpolations(model, test) -> dict:
     neighbours, ends, valid = [], [], []
     for pair in codes.reshape(PAIRS, 2, -1):
         way = np.asarray(model.decode(morphing.path(pair, STEPS)))
-        neighbours += [edit_distance(*two) for two in itertools.pairwise(way)]
-        ends.append(edit_distance(way[0], way[-1]))
+        written = way.tolist()
+        neighbours += [Levenshtein.distance(*two) for two in itertools.pairwise(written)]
+        ends.append(Levenshtein.distance(written[0], written[-1]))
         valid.append(is_valid(way).mean() if model.end is None else np.mean(way[:, 0] > model.end))
     return {
         "edit_distance_of_neighbours": float(np.mean(neighbours)),
         "edit_distance_of_ends": float(np.mean(ends)),
         "valid_on_the_way": float(np.mean(valid)),
     }
-
-
-def edit_distance(one, other) -> int:
-    """Levenshtein's distance of two sequences of tokens."""
-    row = np.arange(len(other) + 1)
-    for token in one:
-        before, row = row, np.empty_like(row)
-        row[0] = before[0] + 1
-        for k, wanted in enumerate(other):
-            row[k + 1] = min(before[k + 1] + 1, row[k] + 1, before[k] + (token != wanted))
-    return int(row[-1])
 
 
 def music(samples, test) -> dict:
@@ -172,8 +162,7 @@ def edits(model, dataset) -> dict:
 @click.option("--epochs", type=int, help="passes over the training data")
 def main(name, epochs):
     options = dict(dataset=name, model="sequence", epochs=epochs, **MODELS[name])
-    is_begun = RunFolder.below(Path(), options["name"]).config.exists()
-    run = train(TrainConfig(**options, resume=is_begun))
+    run = finished(**options)
     found = {"vae": figures(run.model, run.dataset)}
     _write(name, found)
     config = run.config.replace(epochs=epochs or EPOCHS[name], beta_warmup=0)

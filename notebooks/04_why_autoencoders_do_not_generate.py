@@ -143,7 +143,8 @@ figures.codes_and_samples(
 # > its fitted Gaussian, the VAE from $\mathcal N(0, I)$. Put them in order, for gaps and for areas.
 
 # %%
-from vae_keras.studies.generation import class_areas, confidence, fitted_classifier, gaps
+from vae_keras.evaluation.classifier import trained_classifier
+from vae_keras.studies.generation import class_areas, confidence, gaps
 
 measured = {
     name: {**gaps(z, of), **class_areas(z, of, labels)} for name, (_, of, z) in cases.items()
@@ -172,11 +173,10 @@ for name, row in measured.items():
 # sure is it, on average, of *some* class?
 
 # %%
-classifier = fitted_classifier(dataset)
-accuracy = classifier.score(test.reshape(len(test), -1), test_labels)
+classifier = trained_classifier(dataset)
 sure = {name: confidence(classifier, pictures)["confidence"] for name, pictures in decoded.items()}
 sure["real digits"] = confidence(classifier, test)["confidence"]
-print(f"the classifier is right in {accuracy:.1%} of real test digits")
+print(f"the classifier is right in {classifier.accuracy:.1%} of real test digits")
 figures.bars(
     {name.replace("autoencoder", "plain"): value for name, value in sure.items()},
     "mean confidence of a classifier",

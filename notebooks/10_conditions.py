@@ -105,16 +105,15 @@ figures.image_rows({name: styles[name] for name in list(styles)[:5]}, "one z, te
 # > or less often?
 
 # %%
-from vae_keras.studies.generation import fitted_classifier
-from vae_keras.studies.thinning import flat
+from vae_keras.evaluation.classifier import trained_classifier
 
-classifier = fitted_classifier(digits)
+classifier = trained_classifier(digits)
 test_images, test_labels = digits.test.arrays()
 wanted = np.arange(1_000) % 10
 drawn = np.asarray(cvae.generate(1_000, (SEED, 7), wanted))
 right = {
-    "real test digits": classifier.score(flat(test_images), test_labels),
-    "drawn digits": classifier.score(flat(drawn), wanted),
+    "real test digits": classifier.accuracy,
+    "drawn digits": np.mean(classifier.classes(drawn) == wanted),
 }
 for name, share in right.items():
     print(f"the classifier is right about {share:.1%} of {name}")

@@ -2,7 +2,17 @@ import os
 
 import pytest
 
-from vae_keras.files import remove_folder, whole_file, whole_folder, write_text
+from vae_keras.errors import UserError
+from vae_keras.files import (
+    cached,
+    files_below,
+    free_outputs,
+    remove_folder,
+    state_of,
+    whole_file,
+    whole_folder,
+    write_text,
+)
 
 
 class Stopped(BaseException):
@@ -127,3 +137,82 @@ def test_removed_folder_is_gone_and_its_neighbours_stay(tmp_path):
     write_folder(tmp_path / "thing-2", "old")
     remove_folder(tmp_path / "thing")
     assert set(listing(tmp_path)) == {"thing-2", "thing-2/part", "thing-2/part/text"}
+
+
+# --- Where something may be written ---
+
+
+def test_outputs_in_a_folder_that_need_not_exist(tmp_path):
+    names = ("a.png", "a.json")
+    files = [tmp_path / "new" / name for name in names]
+    assert free_outputs(tmp_path / "new", names, overwrite=False) == files
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "new").mkdir()
+    assert free_outputs(tmp_path / "new", names, overwrite=False) == files
+    files[1].write_text("old")
+    with pytest.raises(UserError, match=r"a.json' exists: .* give --overwrite"):
+        free_outputs(tmp_path / "new", names, overwrite=False)
+    assert free_outputs(tmp_path / "new", names, overwrite=True) == files
+
+
+def test_what_stands_in_the_way_of_outputs_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file' is not a folder"):
+        free_outputs(tmp_path / "file", ["a.png"], overwrite=True)
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(UserError, match=r"a.png' is a folder"):
+        free_outputs(tmp_path, ["a.png"], overwrite=True)
+
+
+# --- What can be made again ---
+
+
+def test_a_cache_is_filled_once_for_what_it_is_made_of(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path))
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        (folder / "text").write_text(f"{len(made)}")
+
+    first = cached("texts", [1, "a"], make)
+    assert cached("texts", [1, "a"], make) == first and len(made) == 1
+    assert first.parent == tmp_path / "texts" and first != made[0]
+    other = cached("texts", [2, "a"], make)
+    assert [(folder / "text").read_text() for folder in (first, other)] == ["1", "2"]
+
+
+def test_a_cache_that_could_not_be_filled_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path))
+
+    def fail(folder):
+        (folder / "text").write_text("half")
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        cached("texts", [1], fail)
+    assert list((tmp_path / "texts").iterdir()) == []
+
+
+def test_the_state_of_files_changes_with_each_of_them(tmp_path):
+    files = [tmp_path / name for name in ("a.txt", "b.txt")]
+    for file in files:
+        file.write_text("text")
+    before = state_of(files, tmp_path)
+    assert state_of(files, tmp_path) == before
+    files[1].write_text("texts")
+    after = state_of(files, tmp_path)
+    assert after[0] == before[0] and after[1] != before[1]
+    files[1].unlink()
+    with pytest.raises(UserError, match=r"b.txt' cannot be read \(No such file"):
+        state_of(files, tmp_path)
+
+
+def test_files_below_a_folder_by_their_endings(tmp_path):
+    for name in ("b/2.TXT", "a.txt", "b/.hidden.txt", ".b/3.txt", "c.md", "b/1.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [file.relative_to(tmp_path).as_posix() for file in files_below(tmp_path, {".txt"})]
+    assert found == ["a.txt", "b/1.txt", "b/2.TXT"]
+    with pytest.raises(UserError, match="missing' does not exist"):
+        files_below(tmp_path / "missing", {".txt"})

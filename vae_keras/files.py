@@ -1,9 +1,12 @@
-"""Files and folders that are written whole or not at all."""
+"""Files and folders: found, kept, and written whole or not at all."""
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -63,25 +66,78 @@ def cache_folder() -> Path:
     return Path(os.environ.get("VAE_KERAS_CACHE_DIR") or platformdirs.user_cache_dir("vae_keras"))
 
 
-def refuse_to_replace(path, overwrite: bool):
-    """Raise UserError if something is at `path` that `overwrite` does not allow to be replaced."""
-    if Path(path).exists() and not overwrite:
-        raise UserError(f"{str(path)!r} exists: choose another --output or give --overwrite")
+def cached(name: str, made_of: list, make: Callable[[Path], None]) -> Path:
+    """The folder of the cache `name` that holds what is made of `made_of`.
+
+    If there is none yet, `make` fills it. `made_of` is all that its content depends on, as JSON:
+    the version of the code that makes it, options, the state of files that are read.
+    """
+    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:24]
+    folder = cache_folder() / name / key
+    if not folder.is_dir():
+        with whole_folder(folder) as temporary:
+            make(temporary)
+    return folder
+
+
+def files_below(folder: Path, endings: Collection[str]) -> list[Path]:
+    """The files below `folder` with one of `endings` (lower case), sorted, without hidden ones.
+
+    Raises UserError if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"folder {str(folder)!r} does not exist")
+    found = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return sorted(
+        file
+        for file in found
+        if file.suffix.lower() in endings
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
+def state_of(files: list[Path], folder: Path) -> list:
+    """What changes when one of the `files` below `folder` does: for `made_of` of `cached`.
+
+    Raises UserError for a file that is not there.
+    """
+    state = []
+    for file in files:
+        try:
+            stat = file.stat()
+        except OSError as error:  # a link to nothing
+            reason = error.strerror or error
+            raise UserError(f"{str(file)!r} cannot be read ({reason}): remove it") from error
+        state.append([str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns])
+    return state
 
 
 def free_output(path: Path, overwrite: bool, endings=(), folder=False) -> Path:
-    """The path, if a file (or folder) may be written there, of one of `endings` if there are any.
+    """The path, if a file (or folder) may be written there.
 
-    Raises UserError.
+    Raises UserError if its ending is none of `endings`, if there are any; if its folder does not
+    exist; if something is there that `overwrite` does not allow to be replaced; or if a folder
+    stands where a file is to be, or a file where a folder is.
     """
     if endings and path.suffix.lower() not in endings:
         raise UserError(f"--output {str(path)!r} must end in one of {', '.join(endings)}")
     if not folder and not path.parent.is_dir():
         raise UserError(f"--output {str(path)!r}: folder {str(path.parent)!r} does not exist")
-    refuse_to_replace(path, overwrite)
+    if path.exists() and not overwrite:
+        raise UserError(f"{str(path)!r} exists: choose another --output or give --overwrite")
     if path.exists() and path.is_dir() != folder:
         raise UserError(f"--output {str(path)!r} is {'not ' if folder else ''}a folder")
     return path
+
+
+def free_outputs(folder, names, overwrite: bool) -> list[Path]:
+    """The paths of the files `names` in `folder`, which need not exist yet.
+
+    Raises UserError as `free_output` does.
+    """
+    folder = free_output(Path(folder), overwrite=True, folder=True)
+    files = [folder / name for name in names]
+    return [free_output(file, overwrite) for file in files] if folder.exists() else files
 
 
 @contextlib.contextmanager

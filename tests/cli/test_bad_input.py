@@ -82,7 +82,7 @@ def place(tmp_path, tmp_path_factory, monkeypatch):
         ("train --dataset nothing.txt", "nothing.txt: not an IDX file"),
         ("train --dataset mnist --data-dir missing", "'missing'"),
         ("train --binarize dynamc", "'dynamc': did you mean 'dynamic'"),
-        ("train --binarize static", "'static': did you mean 'static:FILE'"),
+        ("train --binarize statics", "'statics': did you mean 'static'"),
         ("train --binarize static:missing.npz", "'missing.npz' does not exist"),
         ("train --binarize static:cut.npz", "cut.npz: not a readable .npz file"),
         ("train --binarize static:few.npz", "few: 9 training examples"),

@@ -178,7 +178,12 @@ def test_run_of_sentences_leaves_texts_and_figures(talk, talker):
 
 def test_commands_know_a_model_of_sentences(talk, capsys):
     with working_in(talk[0]):
-        for options in ("--n 5", "--n 5 --temperature 0 --output cold.txt"):
+        for options in (
+            "--n 5",
+            "--n 5 --temperature 0 --output cold.txt",
+            "--n 5 --top-p 0.5 --output nucleus.txt",
+            "--n 5 --beams 3 --output found.txt",
+        ):
             assert command(["generate", "talk_sequence", *options.split()]) == 0
         shared = ["--n", 5, "--output"]
         assert command(["generate", "talk_sequence", *shared, "again.txt", "--seed", 0]) == 0
@@ -186,11 +191,12 @@ def test_commands_know_a_model_of_sentences(talk, capsys):
         assert capsys.readouterr().out.split()[0] == "talk_sequence_samples.txt"
         texts = {
             name: Path(f"{name}.txt").read_text()
-            for name in ("talk_sequence_samples", "again", "other", "cold")
+            for name in ("talk_sequence_samples", "again", "other", "cold", "nucleus", "found")
         }
     assert {text.count("\n") for text in texts.values()} == {5}
     assert texts["talk_sequence_samples"] == texts["again"]
-    assert len(set(texts.values())) == 3
+    del texts["again"], texts["found"]  # of so young a model the likeliest is nothing, as in cold
+    assert len(set(texts.values())) == 4
 
 
 def test_evaluation_is_of_the_same_model(talk, tmp_path, capsys):
@@ -295,10 +301,33 @@ def test_usage_example_of_the_model_card_runs(talk, talker):
     assert "--dataset text:talk.txt --model sequence" in card
 
 
-@pytest.mark.parametrize("temperature", [-0.1, 101, np.nan, np.inf])
-def test_temperature_has_bounds(talker, temperature):
-    with pytest.raises(UserError, match="must be a number from 0 to 100"):
-        talker.generate(3, temperature=temperature)
+def test_export_draws_from_the_nucleus_and_searches_as_the_model_does(talker, model):
+    drawn = talker.generate(20, 3, temperature=0.8, top_p=0.5)
+    np.testing.assert_array_equal(drawn, model.generate(20, (3, 3), temperature=0.8, top_p=0.5))
+    assert np.any(drawn != talker.generate(20, 3, temperature=0.8))
+    np.testing.assert_array_equal(talker.generate(20, 3, top_p=1), talker.generate(20, 3))
+    z = model.prior.sample(20, (3, 3))
+    np.testing.assert_array_equal(talker.generate(20, 3, beams=4), model.search(z, 4))
+    np.testing.assert_array_equal(talker.generate(20, 3, beams=1), model.decode(z))
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        *({"temperature": value} for value in (-0.1, 101, np.nan, np.inf)),
+        *({"top_p": value} for value in (0, -1, 1.1, np.nan)),
+        *({"beams": value} for value in (0, -1, 101)),
+    ],
+    ids=str,
+)
+def test_choices_of_tokens_have_bounds(talker, choice):
+    with pytest.raises(UserError, match=r"must be a number from [\d.]+ to \d+"):
+        talker.generate(3, **choice)
+
+
+def test_a_search_draws_nothing(talker):
+    with pytest.raises(UserError, match="leave out temperature and top_p"):
+        talker.generate(3, beams=4, temperature=0.5)
 
 
 def test_model_of_sequences_takes_no_label(talker):
@@ -308,8 +337,8 @@ def test_model_of_sequences_takes_no_label(talker):
 
 def test_model_of_images_takes_no_temperature(digits_run):
     exported = load_exported(digits_run.folder.exported)
-    with pytest.raises(UserError, match="takes no temperature"):
-        exported.generate(3, temperature=0.5)
+    with pytest.raises(UserError, match="takes no temperature or beams"):
+        exported.generate(3, temperature=0.5, beams=2)
 
 
 def test_a_single_test_sequence_is_enough(model, tmp_path):

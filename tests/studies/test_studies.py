@@ -116,5 +116,3 @@ def test_existing_files_are_replaced_only_by_wish(tmp_path):
     (tmp_path / "losses.json").write_text("old")
     with pytest.raises(UserError, match=r"losses.json' exists: .* give --overwrite"):
         study.run("losses", output=tmp_path)
-    files = study.free_files(tmp_path, "losses", overwrite=True)
-    assert [file.name for file in files] == ["losses.png", "losses.json"]

@@ -291,7 +291,7 @@ def test_overwriting_leaves_nothing_old(config, tmp_path, digits):
 
 @pytest.fixture
 def not_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.plugins", None)
     monkeypatch.delitem(sys.modules, "vae_keras.training.tensorboard")
     return monkeypatch
 

@@ -13,9 +13,11 @@ import click
     "--label", type=int, help="class to draw, for a conditional model; default: each in turn"
 )
 @click.option("--temperature", type=float, help="of tokens; default: 1; 0: the likeliest")
+@click.option("--top-p", type=float, help="draw from the likeliest tokens of so much probability")
+@click.option("--beams", type=int, help="search for the likeliest tokens, with so many beams")
 @click.option("--output", type=Path, help="to write; default: MODEL_samples")
 @click.option("--overwrite", is_flag=True, help="replace the file if it exists")
-def generate_command(model, n, seed, label, temperature, output, overwrite):
+def generate_command(model, n, seed, label, temperature, top_p, beams, output, overwrite):
     """Draw new examples from MODEL, an export such as saved_models/digits_vae, or its name.
 
     Images become a picture, melodies a .mid file, a .wav file or a picture, sentences a .txt file.
@@ -27,7 +29,7 @@ def generate_command(model, n, seed, label, temperature, output, overwrite):
     name, kind = exported.path.resolve().name, exported.kind
     output = output or Path(f"{name}_samples{kind.endings[0]}")
     output = free_output(output, overwrite, kind.endings)
-    examples = exported.generate(n, seed, label, temperature)
+    examples = exported.generate(n, seed, label, temperature, top_p, beams)
     kind.save(examples, output, f"{name}, {n} samples")
     print(output)
 

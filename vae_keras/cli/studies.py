@@ -52,11 +52,11 @@ for _name in STUDIES:
 @click.option("--overwrite", is_flag=True, help="replace the files if they exist")
 def edits_command(models, attribute, output, overwrite):
     """What feature vectors of MODELS, runs or exports of faces, do to faces with known truth."""
-    from vae_keras.studies.edits import PICTURES, edits_table, study_edits
+    from vae_keras.studies.edits import OUTPUTS, edits_table, study_edits
 
     print(edits_table(study_edits(models, attribute, output=output, overwrite=overwrite)))
-    for name in PICTURES:
-        print(output / f"{name}.png")
+    for name in OUTPUTS[1:]:
+        print(output / name)
 
 
 @click.command(name="sweep")

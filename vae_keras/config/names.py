@@ -11,7 +11,7 @@ NETWORKS = {  # the examples that each network takes
 }
 ACTIVATIONS = ("gelu", "relu", "tanh", "silu", "elu", "leaky_relu")
 COLOR_MODES = ("auto", "grayscale", "rgb")
-BINARISATIONS = ("none", "dynamic", "threshold", "static:FILE")
+BINARISATIONS = ("none", "dynamic", "threshold", "static", "static:FILE")
 DATASETS = (
     "digits",
     "mnist",

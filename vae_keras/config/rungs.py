@@ -83,7 +83,7 @@ class DenoisingOptions(AutoencoderOptions):
         super().__post_init__()
         if self.corruption != "gaussian" and self.corruption_level > 1:
             name = flag("corruption_level")
-            raise UserError(f"{name} {self.corruption_level} is a share and must be at most 1")
+            raise UserError(f"{name} {self.corruption_level} is a share: at most 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ class BoundOptions(RungOptions):
         super().__post_init__()
         if self.beta_cycles > 1 and not self.beta_warmup:
             raise UserError(
-                f"{flag('beta_cycles')} {self.beta_cycles} repeats a warm-up, but there is none: "
+                f"{flag('beta_cycles')} {self.beta_cycles} repeats a warm-up that there is not: "
                 f"give its epochs with {flag('beta_warmup')}"
             )
 

@@ -48,8 +48,8 @@ class TrainConfig(Generic[OptionsT]):
     )
     binarize: str = option(
         "none",
-        "turn grey values into 0 and 1: none, dynamic (drawn at every step), threshold or "
-        "static:FILE",
+        "turn grey values into 0 and 1: none, dynamic (drawn at every step), static (drawn once), "
+        "static:FILE or threshold",
     )
     model: str = option("vae", "rung of the ladder: " + ", ".join(RUNGS))
     network: str | None = option(None, "kind of encoder and decoder: " + ", ".join(NETWORKS))

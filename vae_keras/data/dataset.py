@@ -4,7 +4,7 @@ TensorFlow is imported only when a pipeline is asked for, so that errors in a fi
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -224,6 +224,10 @@ class Dataset:
         if self.train.binarisation != "none":
             return self.train.binarisation
         return self.kind.data_kind(self.example_shape)
+
+    def attributes_of(self, examples: Examples, names: Sequence[str]) -> np.ndarray:
+        """The attributes `names` of some of its examples: float32 [n, names]."""
+        return examples.own_attributes[:, [self.attribute_names.index(name) for name in names]]
 
     def mean_example(self, most=10_000) -> np.ndarray:
         """The mean of the training examples, float32 [*example_shape].

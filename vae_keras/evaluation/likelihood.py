@@ -10,15 +10,14 @@ from vae_keras.latent.codes import posterior
 from vae_keras.models import noise
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.protocol import VariationalModel
+from vae_keras.progress import progress
 
 DRAWS = 50  # for one example at a time, so that memory does not grow with the number of samples
 ROWS = 1_000  # examples × draws in one pass of the decoder
 MOST_ERROR = 0.5  # nats: above it one draw outweighs the others; it is 1 if only one draw counts
 
 
-def likelihood_figures(
-    model: VariationalModel, examples, samples: int, progress=None
-) -> dict[str, np.ndarray]:
+def likelihood_figures(model: VariationalModel, examples, samples: int) -> dict[str, np.ndarray]:
     """The negative ELBO and the importance-weighted estimate of −log p(x), for each example.
 
     All are [n] in nats, from `samples` draws of q(z|x). `negative_elbo` is `reconstruction_loss` +
@@ -27,18 +26,15 @@ def likelihood_figures(
     `nll_error` is the standard error of its sampling, NaN for a single sample.
 
     The draws depend only on the model's seed and the example. They are summed up as they come, so
-    memory does not grow with their number. `progress(done, all)` is called after each batch. Raises
-    UserError if `samples` is below 1.
+    memory does not grow with their number. `samples` is at least 1.
     """
-    found = _streamed(_estimator(model, examples), examples, samples, progress)
+    found = _streamed(_estimator(model, examples), examples, samples, "importance weighting")
     kl = model.prior.kl(posterior(model, examples)).numpy()
     elbo = found["reconstruction_loss"] + kl
     return {"negative_elbo": elbo, "kl_loss": kl, **found}
 
 
-def convergence(
-    model: VariationalModel, examples, samples: int, naive_samples: int, progress=None
-) -> list[dict]:
+def convergence(model: VariationalModel, examples, samples: int, naive_samples: int) -> list[dict]:
     """Three estimates of −log p(x), averaged over `examples`, for 1, 10, 100 … samples.
 
     `importance_weighted` draws from q(z|x). It hardly ever finds a second place that x may come
@@ -60,7 +56,8 @@ def convergence(
     rows = {}
     for name, (estimator, most) in estimates.items():
         for count in [*(10**k for k in range(len(str(most))) if 10**k < most), most]:
-            found = _streamed(estimator, examples, count, progress if count == most else None)
+            what = f"{name.replace('_', ' ')}, {count:,} samples"
+            found = _streamed(estimator, examples, count, what)
             error = math.sqrt(np.sum(found["nll_error"] ** 2)) / len(examples)
             if count == 1 or np.median(found["nll_error"]) > MOST_ERROR:
                 error = None  # a single draw does not say how much others would differ
@@ -103,15 +100,14 @@ def _estimator(model, examples, proposal=noise.IMPORTANCE):
     return accumulated
 
 
-def _streamed(estimator, examples, samples: int, progress) -> dict[str, np.ndarray]:
+def _streamed(estimator, examples, samples: int, what: str) -> dict[str, np.ndarray]:
     if samples < 1:
         raise UserError(f"{samples} samples cannot estimate a likelihood: at least 1 is needed")
-    found, done = [], 0
-    for data in examples.batches(ROWS // DRAWS):
-        found.append({k: values.numpy() for k, values in estimator(data, samples).items()})
-        done += len(found[-1]["nll"])
-        if progress is not None:
-            progress(done, len(examples))
+    batches = examples.batches(ROWS // DRAWS)
+    found = [
+        {name: values.numpy() for name, values in estimator(data, samples).items()}
+        for data in progress(batches, what, len(batches))
+    ]
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 

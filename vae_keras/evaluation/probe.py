@@ -51,10 +51,10 @@ def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
 def probe_accuracy(model, dataset: Dataset, labels=10_000, seed=0) -> float:
     """The test accuracy of a linear classifier on the codes of `labels` training images.
 
-    Raises UserError if the model is conditional, or if there are no labels of at least two classes.
+    A conditional model is given the label of each image that it encodes. Raises UserError if there
+    are no labels of at least two classes.
     """
     dataset.require_labels()
-    check_unconditional(model)
     train = stratified(dataset.train, seed).take(slice(labels))
     return _accuracy(encode(model, train), encode(model, dataset.test), train, dataset.test)
 

@@ -83,7 +83,9 @@ class Zone:
 
         async def read(event):
             content = await event.file.read()
-            self.upload.reset()  # so that the same file may come again
+            await self.upload.run_method(
+                "reset", timeout=60
+            )  # so that the same file may come again
             try:
                 image = await run.io_bound(read_image, content, self.example_shape)
             except UserError as error:

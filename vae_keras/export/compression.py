@@ -1,9 +1,7 @@
 """Compresses folders of images to files of codes, and restores them."""
 
-import contextlib
 import math
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -39,19 +37,14 @@ def compress(model, folder, output) -> dict[str, float]:
     """
     exported, folder = load_for_images(model, "encode", "decode"), Path(folder)
     files = image_files(folder)
-    names, sums = relative_names(files, folder), np.zeros(2)
-    with (
-        whole_file(output) as temporary,
-        _code_file(temporary, names, exported.latent_dim) as member,
-    ):
-        for pixels in read_batches(files, exported.example_shape):
-            images = to_floats(pixels)
-            codes = _stored(exported.encode(images))
-            member.write(codes.tobytes())
-            restored = to_floats(to_pixels(exported.decode(codes)))
-            sums += len(images) * np.array(
-                [np.mean((images - restored) ** 2), psnr(images, restored)]
-            )
+    names, codes, sums = relative_names(files, folder), [], np.zeros(2)
+    for pixels in read_batches(files, exported.example_shape):
+        images = to_floats(pixels)
+        codes.append(_stored(exported.encode(images)))
+        restored = to_floats(to_pixels(exported.decode(codes[-1])))
+        sums += len(images) * np.array([np.mean((images - restored) ** 2), psnr(images, restored)])
+    with whole_file(output) as temporary, open(temporary, "wb") as file:  # as it is named
+        np.savez_compressed(file, names=np.array(names), codes=np.concatenate(codes))
     error, ratio = sums / len(files)
     return {
         "images": len(files),
@@ -72,23 +65,18 @@ def restore(model, file, output) -> int:
     the model's, or if a name leads out of `output`.
     """
     exported = load_for_images(model, "decode")
-    names = _stored_names(file, exported.latent_dim)
-    batches = map(exported.decode, _stored_codes(file))
-    write_images(output, names, batches)
+    names, codes = _read(file)
+    for name in names:
+        if not _stays_inside(name):
+            raise UserError(f"{file}: the name {name!r} leaves the output folder: not restored")
+    if codes.shape[1] != exported.latent_dim:
+        raise UserError(
+            f"{file}: codes are of size {codes.shape[1]}, but those of the model of size "
+            f"{exported.latent_dim}: give the model that compressed them"
+        )
+    batches = (codes[first : first + BATCH] for first in range(0, len(codes), BATCH))
+    write_images(output, names, map(exported.decode, batches))
     return len(names)
-
-
-@contextlib.contextmanager
-def _code_file(path, names, latent_dim):
-    """Write a new .npz file with `names`, and yield its open member for their codes."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("names.npy", "w", force_zip64=True) as member:
-            np.lib.format.write_array(member, np.array(names), allow_pickle=False)
-        with archive.open("codes.npy", "w", force_zip64=True) as member:
-            shape = (len(names), latent_dim)
-            header = {"descr": CODE.str, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(member, header)
-            yield member
 
 
 def _stored(codes) -> np.ndarray:
@@ -99,58 +87,22 @@ def _stored(codes) -> np.ndarray:
     return stored
 
 
-def _stored_names(file, latent_dim) -> list[str]:
-    """The names in a file of codes, each safe to write below a folder.
+def _read(file) -> tuple[list[str], np.ndarray]:
+    """The names and codes (float16 [n, latent_dim]) in `file`.
 
-    Raises UserError if the file is damaged, its codes are of another size, or a name is not safe.
+    Raises UserError if the file is damaged, or if its content is of another type or shape.
     """
-    with _reading(file) as archive:
-        with archive.open("names.npy") as member:
-            names = np.lib.format.read_array(member, allow_pickle=False)
-        with archive.open("codes.npy") as member:
-            count, size = _codes_shape(member)
-        if names.dtype.kind != "U" or names.shape != (count,):
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            names, codes = archive["names"], archive["codes"]
+        if names.dtype.kind != "U" or codes.dtype != CODE or codes.ndim != 2:
+            raise ValueError("not names and float16 codes")
+        if names.shape != (len(codes),):
             raise ValueError("names and codes do not go together")
         list(map(os.fsencode, names.tolist()))  # fails for what no file can be called
-    for name in names.tolist():
-        if not _stays_inside(name):
-            raise UserError(f"{file}: the name {name!r} leaves the output folder: not restored")
-    if size != latent_dim:
-        raise UserError(
-            f"{file}: codes are of size {size}, but those of the model of size {latent_dim}: "
-            "give the model that compressed them"
-        )
-    return names.tolist()
-
-
-def _stored_codes(file):
-    """Yield the codes in `file` in batches: float16 [batch, latent_dim]."""
-    with _reading(file) as archive, archive.open("codes.npy") as member:
-        count, size = _codes_shape(member)
-        for first in range(0, count, BATCH):
-            shape = (min(BATCH, count - first), size)
-            content = member.read(shape[0] * size * CODE.itemsize)
-            yield np.frombuffer(content, CODE).reshape(shape)
-
-
-def _codes_shape(member) -> tuple[int, int]:
-    version = np.lib.format.read_magic(member)
-    shape, is_fortran, kind = np.lib.format.read_array_header_1_0(member)
-    if version != (1, 0) or is_fortran or kind != CODE or len(shape) != 2:
-        raise ValueError("codes are not float16 [n, size]")
-    return shape
-
-
-@contextlib.contextmanager
-def _reading(file):
-    """Open the zip archive `file`; any error while it is read becomes a UserError."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            yield archive
-    except UserError:
-        raise
     except Exception as error:  # damaged archives raise errors of many kinds
         raise UserError(f"{file}: not a readable file of codes ({error})") from error
+    return names.tolist(), codes
 
 
 def _stays_inside(name: str) -> bool:

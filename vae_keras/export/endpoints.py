@@ -11,6 +11,8 @@ from vae_keras.objectives.likelihoods import Likelihood
 N = tf.TensorSpec((), tf.int32, "n")
 SEED = tf.TensorSpec((2,), tf.int32, "seed")
 TEMPERATURE = tf.TensorSpec((), tf.float32, "temperature")
+TOP_P = tf.TensorSpec((), tf.float32, "top_p")
+BEAMS = tf.TensorSpec((), tf.int32, "beams")
 
 
 @functools.singledispatch
@@ -72,6 +74,9 @@ def _(model: SequenceVAE) -> dict:
     def generate(n, seed, temperature):
         return {"x": model.generate(n, seed, temperature=temperature)}
 
+    def nucleus(n, seed, temperature, top_p):
+        return {"x": model.generate(n, seed, temperature=temperature, top_p=top_p)}
+
     def log_prob(x, z):
         return {"log_prob": model.log_likelihood(model.prepare(checked(x)), z)}
 
@@ -80,5 +85,7 @@ def _(model: SequenceVAE) -> dict:
         "encode": (encode, [x]),
         "decode": (lambda z: {"x": model.decode(z)}, [z]),
         "generate": (generate, [N, SEED, TEMPERATURE]),
+        "nucleus": (nucleus, [N, SEED, TEMPERATURE, TOP_P]),
+        "search": (lambda z, beams: {"x": model.search(z, beams)}, [z, BEAMS]),
         "log_prob": (log_prob, [x, z]),
     }

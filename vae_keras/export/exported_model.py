@@ -11,7 +11,11 @@ from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import StandardNormal
 
-HOTTEST = 100  # the temperature at which all tokens are about equally likely
+LIMITS = {  # the smallest and the largest value of each choice of `generate`
+    "temperature": (0, 100),  # at 0 the likeliest token is taken; at 100 all are about as likely
+    "top_p": (0.001, 1),
+    "beams": (1, 100),
+}
 
 
 class ExportedModel:
@@ -89,18 +93,33 @@ class ExportedModel:
         """The mean reconstruction at codes `z` [batch, latent_dim]: [batch, *example_shape]."""
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
-    def generate(self, count: int, seed=0, label=None, temperature=None):
+    def generate(
+        self, count: int, seed=0, label=None, temperature=None, top_p=None, beams=None
+    ) -> np.ndarray:
         """Generate examples [count, *example_shape], the same ones for the same `seed`.
 
         `seed` is a number or a pair. A conditional model draws its classes in turn unless `label`
-        is given. `temperature`, from 0 (the likeliest tokens) to HOTTEST, is for models of tokens,
-        and 1 unless it is given. Raises UserError if it is out of range, or given to a model of
-        images.
+        is given. The other choices are for models of tokens. Logits are divided by `temperature`,
+        which is 1 unless it is given; at 0 the likeliest token is taken. With `top_p`, tokens come
+        only from the smallest set of likeliest ones whose probabilities sum to `top_p` or more.
+        With `beams`, each sequence is the likeliest that a beam search finds for its code.
+
+        Raises UserError if a choice is out of range, given to a model of images, or not in this
+        export, or if `beams` is given together with another choice.
         """
-        if label is None:
-            label = self.labels_in_turn(count)
-        more = {**self._labels(label, count), **self._temperature(temperature)}
-        return self.call("generate", n=count, seed=np.broadcast_to(seed, 2), **more)["x"]
+        seed = np.broadcast_to(seed, 2)
+        label = self._labels(self.labels_in_turn(count) if label is None else label, count)
+        given = {"temperature": temperature, "top_p": top_p, "beams": beams}
+        given = {name: value for name, value in given.items() if value is not None}
+        endpoint = "search" if "beams" in given else "nucleus" if "top_p" in given else "generate"
+        self._check_choices(endpoint, given)
+        if endpoint == "search":
+            z = self.prior.sample(count, tuple(seed))
+            return self.call("search", z=z, beams=beams)["x"]
+        if "temperature" in self._inputs(endpoint):
+            given.setdefault("temperature", 1.0)
+        inputs = {"n": count, "seed": seed, **label, **given}
+        return self.call(endpoint, **inputs)["x"]
 
     def labels_in_turn(self, n: int) -> np.ndarray | None:
         """Labels for `n` examples, class after class: int [n], or None if the model takes none."""
@@ -159,19 +178,21 @@ class ExportedModel:
             )
         return {"label": np.broadcast_to(label, count)}
 
-    def _temperature(self, temperature) -> dict:
-        """The input `temperature` of an endpoint.
-
-        Raises UserError if it is out of range, or given to a model of images.
-        """
-        if "temperature" not in self._inputs("generate"):
-            if temperature is not None:
-                raise UserError(f"{self.path.name!r} takes no temperature: it is of images")
-            return {}
-        temperature = 1.0 if temperature is None else temperature
-        if not 0 <= temperature <= HOTTEST:
-            raise UserError(f"temperature {temperature} must be a number from 0 to {HOTTEST}")
-        return {"temperature": temperature}
+    def _check_choices(self, endpoint: str, given: dict):
+        """Raise UserError if the model or its endpoint does not take the choices of `generate`."""
+        name = self.path.name
+        if given and not self.vocabulary:
+            raise UserError(f"{name!r} takes no {' or '.join(given)}: it is of images")
+        if endpoint not in self.endpoints and endpoint != "generate":
+            raise UserError(f"{name!r} has no endpoint {endpoint!r}: export its run again")
+        if "beams" in given and len(given) > 1:
+            raise UserError(
+                "beams search for the likeliest tokens: leave out temperature and top_p"
+            )
+        for choice, value in given.items():
+            least, most = LIMITS[choice]
+            if not least <= value <= most:
+                raise UserError(f"{choice} {value} must be a number from {least} to {most}")
 
 
 def _conditioned(batch: Batch) -> dict:

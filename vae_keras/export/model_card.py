@@ -58,6 +58,8 @@ OUTPUTS = {
     "decode": "`x`",
     "generate": "`x` [n, …], the same for the same seed",
     "log_prob": "`log_prob` [batch], nats",
+    "nucleus": "`x` as `generate`, of the likeliest tokens with probability `top_p` together",
+    "search": "`x`, the likeliest sequence that so many beams find",
 }
 
 

@@ -5,14 +5,14 @@ import tensorflow as tf
 from vae_keras.networks.recurrent import NEVER, PADDING, START
 
 
-def sampled(decoder, z, uniform, temperature, top_p=1.0, end=None):
+def sampled(decoder, z, uniform, temperature, top_p=None, end=None):
     """Draw a sequence of tokens for each code `z` [batch, latent_dim]: int32 [batch, steps].
 
     Each token is drawn from the decoder's distribution, given the tokens before it. `uniform`
     [batch, steps] are the random numbers in [0, 1) that decide the draws. Logits are divided by
-    `temperature`; at 0 the likeliest token is taken. With `top_p` (above 0) below 1, tokens come
-    only from the smallest set of likeliest ones whose probabilities sum to `top_p` or more (nucleus
-    sampling, Holtzman et al. 2020). After the token `end`, unless that is None, comes padding.
+    `temperature`; at 0 the likeliest token is taken. With `top_p` (above 0), tokens come only from
+    the smallest set of likeliest ones whose probabilities sum to `top_p` or more (nucleus sampling,
+    Holtzman et al. 2020). After the token `end`, unless that is None, comes padding.
     """
     batch = tf.shape(z)[0]
     tokens = tf.TensorArray(tf.int32, decoder.steps, element_shape=(None,))
@@ -28,13 +28,13 @@ def sampled(decoder, z, uniform, temperature, top_p=1.0, end=None):
     return tf.transpose(tokens.stack())
 
 
-def chosen(logits, uniform, temperature, top_p=1.0):
+def chosen(logits, uniform, temperature, top_p=None):
     """Choose one token for each row of `logits` [batch, vocabulary]: int32 [batch].
 
     `uniform` [batch] decides the draw; `temperature` and `top_p` are those of `sampled`.
     """
     p = tf.nn.softmax(logits / tf.maximum(temperature, 1e-6))
-    if top_p < 1:  # sorting takes longer than the decoder itself, so it is left out where it can be
+    if top_p is not None:  # sorting takes longer than the decoder itself
         p = _nucleus(p, top_p)
     cumulative = tf.cumsum(p, axis=-1)
     level = uniform[:, None] * cumulative[:, -1:]
@@ -50,16 +50,18 @@ def _nucleus(p, top_p: float):
     return tf.where(p < least, 0.0, p)
 
 
-def beam_search(decoder, z, beams: int, end=None):
+def beam_search(decoder, z, beams, end=None):
     """The likeliest sequence that a beam search finds for each code: int32 [batch, steps].
 
-    `z` is [batch, latent_dim]; `beams` sequences are kept at every step. After the token `end`,
-    unless that is None, comes padding.
+    `z` is [batch, latent_dim]. The search keeps the `beams` likeliest sequences (1 or more) at
+    every step; with one it is greedy decoding. After the token `end`, unless that is None, comes
+    padding.
     """
     batch, vocabulary = tf.shape(z)[0], decoder.vocabulary
     z = tf.repeat(z, beams, axis=0)
     sequences = tf.zeros((batch, beams, decoder.steps), tf.int32)
-    scores = tf.tile([[0.0] + (beams - 1) * [NEVER]], (batch, 1))  # all beams begin as one
+    scores = tf.where(tf.range(beams) == 0, 0.0, NEVER)[None]  # all beams begin as one
+    scores = tf.tile(scores, (batch, 1))
     only_padding = tf.one_hot(PADDING, vocabulary, 0.0, NEVER)
 
     def step(t, before, ended, state, scores, sequences):

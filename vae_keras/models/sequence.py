@@ -122,13 +122,13 @@ class SequenceVAE(VAE):
 
     # From codes to tokens
 
-    def decode(self, z, label=None, temperature=0.0, top_p=1.0, seed=(0, 0)):
+    def decode(self, z, label=None, temperature=0.0, top_p=None, seed=(0, 0)):
         """Decode codes `z` [batch, latent_dim] to tokens int32 [batch, steps].
 
         At `temperature` 0 each token is the likeliest one; above 0 tokens are drawn, with logits
-        divided by `temperature`. With `top_p` below 1 they come only from the smallest set of
-        likeliest tokens whose probabilities sum to `top_p` or more. The same `seed` (int32 [2])
-        gives the same tokens. `label` is not used.
+        divided by `temperature`. With `top_p` they come only from the smallest set of likeliest
+        tokens whose probabilities sum to `top_p` or more. The same `seed` (int32 [2]) gives the
+        same tokens. `label` is not used.
         """
         uniform = tf.random.stateless_uniform((tf.shape(z)[0], *self.example_shape), seed)
         return decoding.sampled(self.decoder, z, uniform, temperature, top_p, self.end)
@@ -144,7 +144,7 @@ class SequenceVAE(VAE):
         """The likeliest tokens, step by step, at the code without noise: int32 [batch, steps]."""
         return self.decode(self.code(self.prepare(x)))
 
-    def generate(self, count, seed, label=None, temperature=1.0, top_p=1.0):
+    def generate(self, count, seed, label=None, temperature=1.0, top_p=None):
         """Draw sequences from p(x|z) at codes of the prior: int32 [count, steps].
 
         The same `seed` (a number, or int32 [2]) gives the same sequences. `temperature` and `top_p`

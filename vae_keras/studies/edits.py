@@ -6,13 +6,9 @@ says what it sees in the decoded faces. And the very face that should come out c
 """
 
 import json
-import math
 from dataclasses import dataclass
-from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers, ops
 
 from vae_keras import figures
 from vae_keras.data import Dataset
@@ -20,73 +16,19 @@ from vae_keras.data.dataset import Examples
 from vae_keras.data.drawn.face_factors import BINARY, flipped, other_details, sample
 from vae_keras.data.drawn.faces import SEED, draw
 from vae_keras.errors import UserError, unknown
-from vae_keras.files import free_output, refuse_to_replace, write_text
+from vae_keras.evaluation.classifier import trained_classifier
+from vae_keras.files import free_outputs, write_text
 from vae_keras.latent import morphing
 from vae_keras.latent.codes import decode, encode
 from vae_keras.latent.features import feature_vectors
 from vae_keras.training.stored import open_stored
 
 NAMES = tuple(BINARY)
-CLASSIFIER_EPOCHS, CLASSIFIER_BATCH = 6, 64
 KINDS = 24  # draws of the details that are seen only with an attribute
 PAIRS = 300  # pairs of faces to morph between
 STEPS = 11  # images on the way from one face to the other
 SHOWN_FACES = 10  # faces in a picture
 SMALLEST = 1e-12  # bounds a mean step in a denominator
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """A classifier of the attributes NAMES; `accuracy` [attributes] is that on real test faces."""
-
-    network: keras.Model
-    accuracy: np.ndarray
-
-    def probabilities(self, images) -> np.ndarray:
-        """The probability of each attribute in images [n, *example_shape]: [n, attributes]."""
-        return self.network.predict(np.clip(images, 0, 1), batch_size=200, verbose=0)
-
-    def sees(self, images) -> np.ndarray:
-        """Which attributes it sees: bool [n, attributes]."""
-        return self.probabilities(images) > 0.5
-
-
-def trained_classifier(dataset: Dataset, seed=0) -> Classifier:
-    """Train a convolutional classifier on the training faces, and measure it on the test faces."""
-    keras.utils.set_random_seed(seed)
-    network = keras.Sequential(
-        [
-            keras.Input(dataset.example_shape),
-            layers.Conv2D(16, 4, 4, activation="relu"),
-            layers.Conv2D(64, 3, 2, padding="same", activation="relu"),
-            layers.Conv2D(128, 3, 2, padding="same", activation="relu"),
-            layers.Flatten(),
-            layers.Dropout(0.3),
-            layers.Dense(128, activation="relu"),
-            layers.Dense(len(NAMES), activation="sigmoid"),
-        ]
-    )
-    steps = math.ceil(len(dataset.train) / CLASSIFIER_BATCH)
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, CLASSIFIER_EPOCHS * steps)
-    network.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
-    targets = ops.convert_to_tensor(_attributes(dataset, dataset.train))
-    batches = dataset.train.shuffled_batches(CLASSIFIER_BATCH, seed, 0, CLASSIFIER_EPOCHS)
-    network.fit(
-        batches.map(lambda batch: (batch["x"], ops.take(targets, batch["index"], axis=0))),
-        epochs=CLASSIFIER_EPOCHS,
-        steps_per_epoch=steps,
-        shuffle=False,
-        verbose=0,
-    )
-    images, truth = dataset.test.arrays()[0], _attributes(dataset, dataset.test)
-    accuracy = (Classifier(network, truth[0]).sees(images) == truth).mean(axis=0)
-    return Classifier(network, accuracy)
-
-
-def _attributes(dataset: Dataset, examples: Examples) -> np.ndarray:
-    """The attributes NAMES of a split: 0 or 1, float32 [n, attributes]."""
-    columns = [dataset.attribute_names.index(name) for name in NAMES]
-    return examples.own_attributes[:, columns]
 
 
 @dataclass(frozen=True)
@@ -105,7 +47,9 @@ class Edited:
 
 def edited(model, dataset: Dataset, vector, attribute: str) -> Edited:
     """Add `attribute` to the codes of all test faces that lack it, with the feature `vector`."""
-    lacking = dataset.test.take(_attributes(dataset, dataset.test)[:, NAMES.index(attribute)] == 0)
+    lacking = dataset.test.take(
+        dataset.attributes_of(dataset.test, NAMES)[:, NAMES.index(attribute)] == 0
+    )
     codes = encode(model, lacking)
     return Edited(
         lacking.arrays()[0],
@@ -171,7 +115,7 @@ def leakage(model, dataset: Dataset, vectors: dict, classifier) -> np.ndarray:
     one that is seen to change. Edits are compared with reconstructions, so that what the model
     cannot rebuild does not count.
     """
-    codes, has = encode(model, dataset.test), _attributes(dataset, dataset.test)
+    codes, has = encode(model, dataset.test), dataset.attributes_of(dataset.test, NAMES)
     before = classifier.sees(decode(model, codes))
     shares = []
     for name, own in zip(NAMES, has.T, strict=True):
@@ -220,7 +164,7 @@ def blends(faces: Examples) -> np.ndarray:
     return np.stack([(1 - alpha) * start + alpha * end for start, end in zip(starts, ends)])
 
 
-PICTURES = ("edits", "leakage", "morphing")
+OUTPUTS = ("edits.json", "edits.png", "leakage.png", "morphing.png")
 
 
 def study_edits(
@@ -235,15 +179,11 @@ def study_edits(
     """
     if attribute not in NAMES:
         raise unknown("attribute", attribute, NAMES)
-    free_output(Path(output), overwrite=True, folder=True)
-    files = [Path(output) / f"{name}.png" for name in PICTURES]
-    numbers = Path(output) / "edits.json"
-    for file in (numbers, *files):
-        refuse_to_replace(file, overwrite)
+    numbers, *files = free_outputs(output, OUTPUTS, overwrite)
     models = {name: open_stored(name) for name in names}
     dataset = _common_dataset(models)
     print("training the classifier, less than a minute …", flush=True)
-    classifier = trained_classifier(dataset)
+    classifier = trained_classifier(dataset, NAMES)
     found = {
         "attribute": attribute,
         "method": method,
@@ -290,7 +230,7 @@ def study_edits(
 def _rebuilt(model, dataset, classifier) -> list[float]:
     """The share of faces whose reconstruction shows each attribute as the face does."""
     seen = classifier.sees(decode(model, encode(model, dataset.test)))
-    return (seen == _attributes(dataset, dataset.test)).mean(axis=0).tolist()
+    return (seen == dataset.attributes_of(dataset.test, NAMES)).mean(axis=0).tolist()
 
 
 def _common_dataset(models: dict) -> Dataset:

@@ -4,18 +4,15 @@ import math
 
 import numpy as np
 import scipy.special
-from sklearn.decomposition import PCA
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
 
 from vae_keras import figures
+from vae_keras.evaluation.classifier import trained_classifier
 from vae_keras.latent.codes import decode, encode
 from vae_keras.models.vae import StandardNormal
-from vae_keras.studies.thinning import evenly, flat, thinned
+from vae_keras.studies.thinning import thinned
 from vae_keras.training.fitting import trained
 
 SAMPLES = 10_000  # samples of the prior that the figures are computed from
-MOST_FOR_CLASSIFIER = 20_000  # training images
 SHOWN_SAMPLES = 36  # decoded samples in a picture
 
 
@@ -36,7 +33,7 @@ def generation(configured, dataset):
         "VAE, N(0, I)": (vae, standard),
     }
     print("training the classifier …", flush=True)
-    classifier = fitted_classifier(dataset)
+    classifier = trained_classifier(dataset)
     found, panels = {}, {}
     for name, (model, prior) in compared.items():
         z = np.asarray(prior.sample(SAMPLES, (model.seed, 0)))
@@ -48,9 +45,10 @@ def generation(configured, dataset):
             **confidence(classifier, images),
         }
         panels[name] = {"codes": thinned(codes), "samples": z, "images": images[:SHOWN_SAMPLES]}
-    images, labels = dataset.test.arrays()
-    accuracy = float(classifier.score(flat(images), labels))
-    found["test images"] = {**confidence(classifier, images), "classifier_accuracy": accuracy}
+    found["test images"] = {
+        **confidence(classifier, dataset.test.arrays()[0]),
+        "classifier_accuracy": float(classifier.accuracy),
+    }
     shown = thinned(dataset.train.own_labels)
     return found, figures.codes_and_samples(panels, shown, dataset.class_names)
 
@@ -89,14 +87,7 @@ def class_areas(samples, codes, labels) -> dict[str, float]:
     }
 
 
-def fitted_classifier(dataset):
-    """A classifier of images, fitted to at most MOST_FOR_CLASSIFIER real training images."""
-    images, labels = dataset.train.take(evenly(len(dataset.train), MOST_FOR_CLASSIFIER)).arrays()
-    network = MLPClassifier((256,), alpha=0.01, tol=1e-3, n_iter_no_change=3, random_state=0)
-    return make_pipeline(PCA(0.9), network).fit(flat(images), labels)
-
-
 def confidence(classifier, images) -> dict[str, float]:
     """The mean of the largest class probability of an image, and the share of images above 0.9."""
-    largest = classifier.predict_proba(flat(images)).max(axis=1)
+    largest = classifier.probabilities(images).max(axis=1)
     return {"confidence": float(largest.mean()), "confident_share": float((largest > 0.9).mean())}

@@ -14,13 +14,11 @@ from vae_keras.evaluation.code_use import code_figures, mutual_information
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.probe import probe_accuracy
-from vae_keras.files import refuse_to_replace, write_text
+from vae_keras.files import free_output, write_text
 from vae_keras.models import Autoencoder
-from vae_keras.training.callbacks import duration
 from vae_keras.training.run_folder import EVALUATION
 from vae_keras.training.stored import open_stored
 
-PERCENT_STEP = 20  # between two lines of progress
 SEQUENCE_FIGURES = {
     "nats_per_token": "negative ELBO per token, in nats",
     "perplexity": "perplexity by that",
@@ -32,23 +30,33 @@ NOT_A_LIKELIHOOD = (
 )
 
 
-def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50, **files):
+def report(
+    name,
+    data_dir=None,
+    samples=100,
+    naive_samples=None,
+    naive_images=50,
+    output=None,
+    overwrite=False,
+) -> dict:
     """Evaluate the run or export `name` on its test set; write evaluation.json and evaluation.png.
 
     `samples` is the number of draws for importance weighting. On the first `naive_images` it is
     compared with naive Monte Carlo of `naive_samples` draws; these are 10,000 unless they are
-    given, or 1,000 for sequences, which take longer. `files` are the options of `free_files`. It
-    returns what evaluation.json holds.
+    given, or 1,000 for sequences, which take longer. The files go to the folder `output`, or beside
+    the model. It returns what evaluation.json holds.
 
     Raises UserError if there is no such model, its data cannot be loaded, a number is below 1, the
-    files exist, or the export has no likelihood.
+    files exist and `overwrite` is False, or the export has no likelihood.
     """
     trained = open_stored(name)
     model, config, folder = trained.model, trained.config, trained.folder
     counts = [n for n in (samples, naive_samples, naive_images) if n is not None]
     if model.is_variational and min(counts) < 1:
         raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
-    numbers, picture = free_files(folder, **files)
+    numbers, picture = (
+        free_output(Path(output or folder) / file, overwrite) for file in EVALUATION
+    )
     dataset = trained.dataset(data_dir)
     if naive_samples is None:
         naive_samples = dataset.kind.naive_samples
@@ -63,11 +71,11 @@ def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50
     if model.is_variational:
         compared = dataset.test.take(slice(naive_images))
         found |= {"likelihood": config.options.likelihood, "samples": samples}
-        found |= averages(likelihood_figures(model, dataset.test, samples, Progress("images")))
+        found |= averages(likelihood_figures(model, dataset.test, samples))
         found |= code_figures(model, dataset.test)
         found["mutual_information"] = mutual_information(model, dataset.test)
         found |= figures_of(model, dataset)
-        rows = convergence(model, compared, samples, naive_samples, Progress("naive Monte Carlo"))
+        rows = convergence(model, compared, samples, naive_samples)
         found |= {"naive_images": len(compared), "convergence": rows}
     elif isinstance(model, Autoencoder):
         found |= {"unit": model.reconstruction.unit, **evaluate(model, dataset)}
@@ -76,46 +84,12 @@ def report(name, data_dir=None, samples=100, naive_samples=None, naive_images=50
     if dataset.has_several_labels() and not model.takes_labels:
         found["probe_accuracy"] = probe_accuracy(model, dataset)
     found["seconds"] = round(time.perf_counter() - start, 1)
+    numbers.parent.mkdir(parents=True, exist_ok=True)
     if model.is_variational:
         figure = figures.evaluation(found["convergence"], found["kl_per_dimension"])
         figures.save(figure, picture)
     write_text(numbers, json.dumps(found, indent=2) + "\n")
     return found
-
-
-def free_files(folder: Path, output=None, overwrite=False) -> list[Path]:
-    """The paths of numbers and picture, in `output` or else in `folder`.
-
-    Raises UserError if the folder does not exist, or if a file exists and `overwrite` is False.
-    """
-    files = [Path(output or folder) / name for name in EVALUATION]
-    for file in files:
-        if not file.parent.is_dir():
-            raise UserError(f"folder {str(file.parent)!r} does not exist: correct --output")
-        refuse_to_replace(file, overwrite)
-    return files
-
-
-class Progress:
-    """Prints the progress of long work, called `what`, and how long it will yet take.
-
-    It prints nothing if the work takes only seconds.
-    """
-
-    def __init__(self, what: str):
-        self.what, self.start, self.said = what, None, -PERCENT_STEP
-
-    def __call__(self, done: int, of: int):
-        now = time.perf_counter()
-        if self.start is None or done == self.first:
-            # Time counts from the first batch on: the tracing of the graph is not repeated.
-            self.start, self.first = now, done
-            return
-        left = (now - self.start) / (done - self.first) * (of - done)
-        percent = 100 * done // of
-        if now - self.start > 2 and left > 2 and percent >= self.said + PERCENT_STEP:
-            self.said = percent
-            print(f"  {self.what}: {percent} %, {duration(left)} to go", flush=True)
 
 
 def report_table(found: dict) -> str:

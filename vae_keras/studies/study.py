@@ -7,11 +7,10 @@ and of the data set. It returns {column: {figure: number}} and the picture.
 
 import functools
 import json
-from pathlib import Path
 
 from vae_keras import data, figures
 from vae_keras.config import TrainConfig
-from vae_keras.files import refuse_to_replace, write_text
+from vae_keras.files import free_outputs, write_text
 from vae_keras.studies.generation import generation
 from vae_keras.studies.losses import losses
 from vae_keras.studies.sizes import sizes
@@ -19,16 +18,21 @@ from vae_keras.studies.terms import terms
 
 
 def run(
-    study: str, dataset="digits", data_dir=None, epochs=None, seed=0, output="studies", **options
+    study: str,
+    dataset="digits",
+    data_dir=None,
+    epochs=None,
+    seed=0,
+    output="studies",
+    overwrite=False,
 ) -> dict:
     """Train, measure and draw one of STUDIES; write `output`/STUDY.png and STUDY.json.
 
-    If `epochs` is None, they are those of the recipe. The option `overwrite` replaces files that
-    exist. It returns what the JSON file holds: the options and `figures`, {column: {figure:
-    number}}. Raises UserError if a file exists, or if the data cannot be loaded or do not fit the
-    models.
+    If `epochs` is None, they are those of the recipe. It returns what the JSON file holds: the
+    options and `figures`, {column: {figure: number}}. Raises UserError if a file exists and
+    `overwrite` is False, or if the data cannot be loaded or do not fit the models.
     """
-    picture, numbers = free_files(Path(output), study, **options)
+    picture, numbers = free_outputs(output, (f"{study}.png", f"{study}.json"), overwrite)
     common = dict(dataset=dataset, data_dir=data_dir, epochs=epochs, seed=seed)
     configured = functools.partial(TrainConfig, **common)
     found, figure = STUDIES[study](configured, data.load(configured()))
@@ -37,17 +41,6 @@ def run(
     figures.save(figure, picture)
     write_text(numbers, json.dumps(found, indent=2) + "\n")
     return found
-
-
-def free_files(folder: Path, study: str, overwrite=False) -> list[Path]:
-    """The paths of the picture and of the numbers of a study.
-
-    Raises UserError if one of them exists and `overwrite` is False.
-    """
-    files = [folder / f"{study}.png", folder / f"{study}.json"]
-    for file in files:
-        refuse_to_replace(file, overwrite)
-    return files
 
 
 STUDIES = {"generation": generation, "terms": terms, "losses": losses, "sizes": sizes}

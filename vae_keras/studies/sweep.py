@@ -8,7 +8,7 @@ from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
 from vae_keras.evaluation.code_use import code_figures
 from vae_keras.evaluation.losses import evaluate
-from vae_keras.files import refuse_to_replace, write_text
+from vae_keras.files import free_output, write_text
 from vae_keras.training.fitting import trained
 
 BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -24,9 +24,8 @@ def sweep(output, betas=BETAS, overwrite=False, **options) -> list[dict]:
     another sweep or cannot be written, or if options and data do not fit.
     """
     numbers, picture = (Path(output).with_suffix(ending) for ending in (".json", ".png"))
-    if numbers.is_dir() or not numbers.parent.is_dir():
-        raise UserError(f"--output {str(output)!r} must be a file name in a folder that exists")
-    refuse_to_replace(picture, overwrite)
+    free_output(picture, overwrite)
+    free_output(numbers, overwrite=True)  # a sweep that was stopped goes on
     dataset = data.load(TrainConfig(**options))
     configs = [TrainConfig(**options, beta=beta).resolved(dataset) for beta in betas]
     asked = json.loads(configs[0].replace(beta=1.0).to_json())

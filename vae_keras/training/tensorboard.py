@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from vae_keras import figures
@@ -15,15 +16,13 @@ from vae_keras.files import remove_folder, whole_folder
 from vae_keras.latent.codes import encode
 
 try:
-    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-    from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins import projector
     from tensorboard.plugins.projector.metadata import PLUGIN_ASSETS_NAME, PROJECTOR_FILENAME
-    from tensorboard.summary.writer.record_writer import RecordWriter
 except ImportError as error:
     raise UserError(
         f"--tensorboard needs TensorBoard ({error}): pip install 'tensorboard>=2.21,<3'"
     ) from error
+Event, SessionLog, Summary = tf.compat.v1.Event, tf.compat.v1.SessionLog, tf.compat.v1.Summary
 RUNS = {  # runs of TensorBoard: the prefix of their logged figures, and the tag of their picture
     "train": ("", "latent_space"),
     "validation": ("val_", "reconstructions"),
@@ -56,12 +55,13 @@ class TensorBoard(keras.callbacks.Callback):
 
     def begin(self, dataset, rows):
         """Write the `rows` of the history so far, and remove what was there before."""
-        self.dataset, self.files, now = dataset, {}, time.time()
+        self.dataset, self.writers, now = dataset, {}, time.time()
         for run in RUNS:
             if (self.folder / run).is_dir():
                 remove_folder(self.folder / run)
             (self.folder / run).mkdir(parents=True)
-            self.files[run] = self.folder / run / f"events.out.tfevents.{now:.6f}"
+            file = self.folder / run / f"events.out.tfevents.{now:.6f}"
+            self.writers[run] = tf.io.TFRecordWriter(str(file))
             self._append(run, now, file_version="brain.Event:2")
             # With this mark, a TensorBoard that is open forgets what it has read of this run.
             self._append(run, now, session_log=SessionLog(status=SessionLog.START))
@@ -98,8 +98,8 @@ class TensorBoard(keras.callbacks.Callback):
 
     def _append(self, run, seconds, **what):
         event = Event(wall_time=seconds, **what)
-        with open(self.files[run], "ab") as file:
-            RecordWriter(file).write(event.SerializeToString())
+        self.writers[run].write(event.SerializeToString())
+        self.writers[run].flush()
 
     def write_projector(self, model):
         """Write the codes of validation examples for the projector, with labels and images."""

@@ -166,6 +166,20 @@ def drawn(images):
     return rng.integers(0, 2, images.shape, np.uint8)
 
 
+def test_static_images_are_drawn_once_as_a_dynamic_evaluation_draws_them(toy):
+    found, dynamic = binarised(toy, "static"), binarised(toy, "dynamic")
+    for split in ("train", "validation", "test"):
+        once, evaluated = getattr(found, split), getattr(dynamic, split)
+        assert once.binarisation == "static" and once.labels is getattr(toy, split).labels
+        np.testing.assert_array_equal(once.arrays()[0], evaluated.arrays()[0])
+        assert set(np.unique(once.values)) <= {0, 255}
+        first, second = (once.read(slice(3), key=(0, step)) for step in (0, 1))
+        np.testing.assert_array_equal(first, second)  # in training as well
+    assert found.data_kind == "static"
+    if toy.train.values is toy.validation.values:
+        assert found.train.values is found.validation.values
+
+
 def static_npz(path, dataset):
     """A draw of the data set in its order; returns the file and its images as floats."""
     train, test = drawn(dataset.train.values), drawn(dataset.test.values)
@@ -306,8 +320,8 @@ def test_images_in_a_folder_are_drawn_too(tmp_path, monkeypatch):
         ("dynamc", "unknown binarisation 'dynamc': did you mean 'dynamic'"),
         ("treshold", "did you mean 'threshold'"),
         ("dynamic:file.npz", "unknown binarisation 'dynamic:file.npz'"),
-        ("static", "did you mean 'static:FILE'"),
-        ("static:", "did you mean 'static:FILE'"),
+        ("static:", "did you mean 'static'"),
+        ("statik", "did you mean 'static'"),
         ("", "unknown binarisation ''"),
         ("static:missing.npz", "'missing.npz' does not exist"),
         ("static:missing_train.amat", "'missing_train.amat' does not exist"),

@@ -9,7 +9,6 @@ to paint it again: `flipped` gives the very image that a model should make of th
     before, after = draw(bare, 64), draw(flipped(bare, "hat"), 64)
 """
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,8 @@ from vae_keras.data.dataset import Dataset, Examples, split_dataset
 from vae_keras.data.drawn.face_drawing import CHUNK, check_size, draw
 from vae_keras.data.drawn.face_factors import attributes, flipped, sample
 from vae_keras.errors import UserError
-from vae_keras.files import cache_folder, new_pixels, whole_file
+from vae_keras.files import cached, new_pixels
+from vae_keras.progress import progress
 
 __all__ = ["attributes", "draw", "faces", "faces_dataset", "flipped", "sample"]
 
@@ -27,7 +27,6 @@ COUNT = 20_000  # faces, unless another number is asked for
 FEWEST, MOST = 10, 10_000_000
 SEED = 0  # the data are the same for every run, whatever its seed
 LABEL = "glasses"
-NOTICED = 2.0  # seconds of drawing from which on the user is told how long it will take
 
 
 def faces_dataset(count: int, image_size: tuple[int, int]) -> Dataset:
@@ -53,21 +52,11 @@ def faces(image_size: int, count: int = COUNT, seed: int = SEED) -> tuple[np.nda
     """
     check_size(image_size)
     factors = sample(count, seed)
-    cache = cache_folder() / "faces" / f"{VERSION}-{image_size}-{count}-{seed}.npy"
-    if not cache.is_file():
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(cache) as temporary:
-            _fill(temporary, factors, image_size)
-    return np.load(cache, mmap_mode="r"), factors
 
+    def draw_all(folder: Path):
+        with new_pixels(folder / "images.npy", (count, image_size, image_size, 3)) as file:
+            for first in progress(range(0, count, CHUNK), f"drawing {count:,} faces, once"):
+                file.write(draw(factors[first : first + CHUNK], image_size).tobytes())
 
-def _fill(target: Path, factors, size):
-    """Draw the faces into the .npy file `target`; print how long it will take if it takes long."""
-    start = time.perf_counter()
-    with new_pixels(target, (len(factors), size, size, 3)) as file:
-        for first in range(0, len(factors), CHUNK):
-            file.write(draw(factors[first : first + CHUNK], size).tobytes())
-            seconds = (time.perf_counter() - start) * len(factors) / CHUNK
-            if first == 0 and seconds > NOTICED:
-                about = f"about {seconds:.0f} s"
-                print(f"drawing {len(factors):,} faces of {size}×{size}, once: {about}", flush=True)
+    folder = cached("faces", [VERSION, image_size, count, seed], draw_all)
+    return np.load(folder / "images.npy", mmap_mode="r"), factors

@@ -16,10 +16,10 @@ SPLITS = ("train", "validation", "test")
 def binarised(dataset: Dataset, choice: str) -> Dataset:
     """The data set with grey values turned into 0 or 1, as `choice` says; "none" changes nothing.
 
-    "dynamic" draws each pixel with its grey value as probability, anew at every training step.
-    "threshold" cuts at one half. "static:FILE" takes images that were drawn once from a file.
-    Raises UserError if the images are not grey, if there is no such choice, or if the file does not
-    fit the data set.
+    "dynamic" draws each pixel with its grey value as probability, anew at every training step;
+    "static" draws it once. "static:FILE" takes images that were drawn once from a file. "threshold"
+    cuts at one half. Raises UserError if the images are not grey, if there is no such choice, or if
+    the file does not fit the data set.
     """
     method, _, file = choice.partition(":")
     if choice == "none":
@@ -34,10 +34,26 @@ def binarised(dataset: Dataset, choice: str) -> Dataset:
         )
     if method == "static" and file:
         return _static(dataset, Path(file))
-    if choice not in BINARISATIONS or method == "static":
+    if choice == "static":
+        return _drawn_once(dataset)
+    if choice not in BINARISATIONS:
         raise unknown("binarisation", choice, BINARISATIONS)
     changed = {s: dataclasses.replace(getattr(dataset, s), binarisation=choice) for s in SPLITS}
     return dataclasses.replace(dataset, **changed)
+
+
+def _drawn_once(dataset) -> Dataset:
+    """The images, each drawn as "dynamic" draws those of an evaluation: a function of its row."""
+    drawn: dict[int, np.ndarray] = {}  # by the array that several splits may share
+
+    def once(examples):
+        values = examples.values
+        if id(values) not in drawn:
+            everything = dataclasses.replace(examples, rows=None, binarisation="dynamic")
+            drawn[id(values)] = everything.read(slice(None))
+        return dataclasses.replace(examples, values=drawn[id(values)], binarisation="static")
+
+    return dataclasses.replace(dataset, **{s: once(getattr(dataset, s)) for s in SPLITS})
 
 
 def _static(dataset, file: Path) -> Dataset:

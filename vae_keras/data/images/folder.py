@@ -1,10 +1,7 @@
 """Folders of images of any size and any format of Pillow, streamed from a resized cache."""
 
 import concurrent.futures
-import hashlib
-import json
 import os
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +11,13 @@ from PIL import Image, ImageOps
 from vae_keras.data.dataset import Dataset, Examples, split_dataset
 from vae_keras.data.images.attributes import column_names, next_cells, table_rows, values_by_image
 from vae_keras.errors import UserError
-from vae_keras.files import cache_folder, new_pixels, whole_folder, write_text
+from vae_keras.files import cached, files_below, new_pixels, state_of, write_text
+from vae_keras.progress import progress
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 CHANNEL_MODES = {1: "grayscale", 3: "rgb"}  # the colour mode by the number of channels
 STUBS = ("BUFR", "GRIB", "HDF5", "MPEG")  # Pillow knows these formats but cannot decode them
-CHUNK = 2_000  # images between two lines of progress
+CHUNK = 100  # images that are resized side by side
 CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
 ATTRIBUTES = "attributes.csv"
 WORDS = {"true": 1.0, "false": 0.0}
@@ -68,25 +66,13 @@ def image_files(path: Path) -> list[Path]:
 
     Raises UserError if the folder does not exist or has no such file.
     """
-    if not path.is_dir():
-        raise UserError(f"folder {str(path)!r} does not exist")
     formats = Image.registered_extensions()
     endings = {e for e, name in formats.items() if name in Image.OPEN and name not in STUBS}
-    files = sorted(
-        Path(parent, name)
-        for parent, _, names in os.walk(path)
-        for name in names
-        if Path(name).suffix.lower() in endings
-    )
-    files = [file for file in files if not _is_hidden(file.relative_to(path))]
+    files = files_below(path, endings)
     if not files:
         content = "has no images that Pillow can read" if any(path.iterdir()) else "is empty"
         raise UserError(f"folder {str(path)!r} {content}: give a folder of .png, .jpg, … files")
     return files
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _all_grey(files) -> bool:
@@ -105,41 +91,28 @@ def resized(
     It lies in the cache. Raises UserError if an image cannot be read or, with `crop`, has another
     size.
     """
-    state = [_state(file, path) for file in files]
-    made_of = [CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state]
-    key = json.dumps(made_of if crop is None else [*made_of, crop])
-    cache = cache_folder() / "folders" / hashlib.sha256(key.encode()).hexdigest()[:24]
-    if not cache.is_dir():
-        if color_mode == "auto":
-            color_mode = "grayscale" if _all_grey(files) else "rgb"
-        with whole_folder(cache) as temporary:
-            _fill(temporary / "images.npy", files, image_size, color_mode, crop)
-            write_text(temporary / "source.txt", f"{path.resolve()}\n")
-    return np.load(cache / "images.npy", mmap_mode="r")
 
+    def resize_all(folder: Path):
+        mode = color_mode
+        if mode == "auto":
+            mode = "grayscale" if _all_grey(files) else "rgb"
+        _fill(folder / "images.npy", files, image_size, mode, crop)
+        write_text(folder / "source.txt", f"{path.resolve()}\n")
 
-def _state(file: Path, folder: Path) -> list:
-    """What tells a changed file from the old one: its path, its size, and when it was written."""
-    try:
-        stat = file.stat()
-    except OSError as error:
-        raise _unreadable(file, error) from error
-    return [str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns]
+    made_of = [CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state_of(files, path)]
+    made_of = made_of if crop is None else [*made_of, crop]
+    return np.load(cached("folders", made_of, resize_all) / "images.npy", mmap_mode="r")
 
 
 def _fill(target: Path, files, image_size, color_mode, crop):
-    """Write all files, resized, into the .npy file `target`, and print the progress."""
+    """Write every file, resized, to the .npy file `target`."""
     shape = (len(files), *image_size, 1 if color_mode == "grayscale" else 3)
-    print(f"resizing {len(files):,} images to {'×'.join(map(str, shape[1:]))}, once:", flush=True)
-    start = time.perf_counter()
     workers = os.cpu_count() or 1  # Pillow decodes and resizes without holding Python's lock
     with new_pixels(target, shape) as file, concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for first in range(0, len(files), CHUNK):
+        for first in progress(range(0, len(files), CHUNK), f"resizing {len(files):,} images, once"):
             chunk = files[first : first + CHUNK]
             for pixels in pool.map(lambda f: read_pixels(f, image_size, color_mode, crop), chunk):
                 file.write(pixels.tobytes())
-            seconds = time.perf_counter() - start
-            print(f"  {first + len(chunk):,} of {len(files):,}, {seconds:.0f} s", flush=True)
 
 
 def read_pixels(file: Path, image_size, color_mode, crop: Crop | None = None) -> np.ndarray:

@@ -11,12 +11,8 @@ A file is read by these rules:
   the metre changes is in no window.
 """
 
-import hashlib
 import itertools
-import json
 import math
-import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +24,8 @@ from vae_keras.data.music.melody_set import VERSION, LeftOut, Melodies, gathered
 from vae_keras.data.music.melody_tokens import STEPS, Note, to_notes, to_tokens
 from vae_keras.data.music.melody_windows import Bar, Tune, bar_length
 from vae_keras.errors import UserError
-from vae_keras.files import cache_folder, whole_file
+from vae_keras.files import cached, files_below, state_of, whole_file
+from vae_keras.progress import progress
 
 ENDINGS = (".mid", ".midi")
 DRUMS = 9  # channel 10, counted from 0
@@ -37,7 +34,6 @@ LONGEST = 10_000  # beats: more than an hour at 120 a minute
 MOST_EVENTS = 100_000
 LARGEST = 500_000  # bytes: MOST_EVENTS mostly take less, and to read more takes long
 NEAR, NEAR_SHARE = 0.25, 0.8
-NOTICED = 2.0  # seconds of reading from which on the user is told how long it will take
 TICKS_PER_BEAT = 480  # in the files that are written
 VELOCITY = 90
 
@@ -62,16 +58,15 @@ def midi_folder(path: Path) -> Melodies:
     files, or if too few of its tunes are usable.
     """
     files = midi_files(path)
-    state = [[str(f.relative_to(path)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-    key = json.dumps([VERSION, str(path.resolve()), state])
-    name = hashlib.sha256(key.encode()).hexdigest()[:24]
-    cache = cache_folder() / "melodies" / f"midi-{name}.npz"
-    if not cache.is_file():
+
+    def read_all(folder: Path):
         left_out = LeftOut()
         tunes = _tunes(path, files, left_out)
-        gathered(f"midi:{path}", tunes, _file, left_out).save(cache)
+        gathered(f"midi:{path}", tunes, _file, left_out).save(folder / "melodies.npz")
         print(f"left out of {len(files):,} MIDI files in {path}: {left_out}", flush=True)
-    return Melodies.load(cache)
+
+    made_of = [VERSION, str(path.resolve()), state_of(files, path)]
+    return Melodies.load(cached("melodies", made_of, read_all) / "melodies.npz")
 
 
 def midi_files(path: Path) -> list[Path]:
@@ -79,30 +74,15 @@ def midi_files(path: Path) -> list[Path]:
 
     Raises UserError if the folder does not exist or has no such file.
     """
-    if not path.is_dir():
-        raise UserError(f"folder {str(path)!r} does not exist")
-    found = (Path(parent, name) for parent, _, names in os.walk(path) for name in names)
-    files = sorted(
-        file
-        for file in found
-        if file.suffix.lower() in ENDINGS
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
+    files = files_below(path, ENDINGS)
     if not files:
         raise UserError(f"folder {str(path)!r} has no MIDI files: give one with .mid files")
     return files
 
 
 def _tunes(path, files, left_out) -> Iterator[Tune]:
-    """Yield the melodies of all usable files; print how long it will take if it takes long."""
-    start, is_told = time.perf_counter(), False
-    for done, file in enumerate(files):
-        seconds = time.perf_counter() - start
-        if done and seconds > NOTICED and not is_told:
-            about = f"about {seconds * len(files) / done:.0f} s"
-            print(f"reading {len(files):,} MIDI files, once: {about}", flush=True)
-            is_told = True
+    """Yield the melodies of all usable files."""
+    for file in progress(files, f"reading {len(files):,} MIDI files, once"):
         name = str(file.relative_to(path))
         try:
             piece = read_piece(file)

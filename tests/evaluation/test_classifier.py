@@ -1,0 +1,57 @@
+"""The classifier that judges images: of classes, and of attributes."""
+
+import numpy as np
+import pytest
+
+from vae_keras import TrainConfig, data
+from vae_keras.data.drawn.face_factors import BINARY
+from vae_keras.data.drawn.faces import faces_dataset
+from vae_keras.evaluation.classifier import trained_classifier
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load(TrainConfig(dataset="digits"))
+
+
+@pytest.fixture(scope="module")
+def reader(digits):
+    return trained_classifier(digits)
+
+
+def test_it_reads_digits(digits, reader):
+    images, labels = digits.test.arrays()
+    right = np.mean(
+        [row.argmax() == label for row, label in zip(reader.probabilities(images), labels)]
+    )
+    assert reader.accuracy == pytest.approx(right) and right > 0.95
+    np.testing.assert_array_equal(
+        reader.classes(images), reader.probabilities(images).argmax(axis=1)
+    )
+
+
+def test_it_is_unsure_of_what_is_no_digit(digits, reader):
+    images, _ = digits.test.arrays()
+    halves = (images[:-1] + images[1:]) / 2
+    assert reader.probabilities(halves).max(axis=1).mean() < 0.9
+    assert reader.probabilities(images).max(axis=1).mean() > 0.95
+
+
+def test_the_same_seed_gives_the_same_classifier(digits, reader):
+    images, _ = digits.test.take(slice(20)).arrays()
+    again = trained_classifier(digits, seed=0).probabilities(images)
+    np.testing.assert_allclose(again, reader.probabilities(images), atol=1e-5)
+
+
+def test_it_sees_attributes_of_faces(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path))
+    faces, names = faces_dataset(1_500, (16, 16)), tuple(BINARY)
+    judge = trained_classifier(faces, names)
+    images, truth = faces.test.arrays()[0], faces.attributes_of(faces.test, names)
+    p = judge.probabilities(images)
+    right = ((p > 0.5) == truth).mean(axis=0)
+    np.testing.assert_array_equal(judge.sees(images), p > 0.5)
+    np.testing.assert_allclose(judge.accuracy, right)
+    assert right[names.index("long_hair")] > 0.8  # half of the faces have it
+    outside = np.where(images == 1, 9, images)  # as a model may decode
+    np.testing.assert_allclose(judge.probabilities(outside), p, atol=1e-6)

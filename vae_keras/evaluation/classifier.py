@@ -1,0 +1,86 @@
+"""A classifier of real images that judges those of a model, with which it has nothing to do."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from vae_keras.data.dataset import Dataset, Examples
+
+STEPS, BATCH = 1_500, 64  # of its training, in whole epochs
+LARGE = 32  # pixels: larger images are first taken in squares
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Tells classes or attributes; `accuracy` is that on the real test images.
+
+    Of classes it is one number; of attributes, [attributes].
+    """
+
+    network: keras.Model
+    accuracy: np.ndarray
+
+    def probabilities(self, images) -> np.ndarray:
+        """The probability of each class or attribute in images [n, *example_shape]: [n, k]."""
+        return self.network.predict(np.clip(images, 0, 1), batch_size=200, verbose=0)
+
+    def classes(self, images) -> np.ndarray:
+        """The likeliest class of each image: int [n]."""
+        return self.probabilities(images).argmax(axis=-1)
+
+    def sees(self, images) -> np.ndarray:
+        """Which attributes are likelier there than not: bool [n, attributes]."""
+        return self.probabilities(images) > 0.5
+
+
+def trained_classifier(dataset: Dataset, attributes: Sequence[str] = (), seed=0) -> Classifier:
+    """A small convolutional network, trained on the training images and tried on the test images.
+
+    It tells the named `attributes` or, without names, the classes.
+    """
+    keras.utils.set_random_seed(seed)
+    network = _network(dataset, len(attributes))
+    epoch = math.ceil(len(dataset.train) / BATCH)
+    epochs = math.ceil(STEPS / epoch)
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * epoch)
+    loss = "binary_crossentropy" if attributes else "sparse_categorical_crossentropy"
+    network.compile(keras.optimizers.Adam(rate), loss)
+    targets = ops.convert_to_tensor(_truth(dataset, dataset.train, attributes))
+    batches = dataset.train.shuffled_batches(BATCH, seed, 0, epochs)
+    network.fit(
+        batches.map(lambda batch: (batch["x"], ops.take(targets, batch["index"], axis=0))),
+        epochs=epochs,
+        steps_per_epoch=epoch,
+        shuffle=False,
+        verbose=0,
+    )
+    images, truth = dataset.test.arrays()[0], _truth(dataset, dataset.test, attributes)
+    judge = Classifier(network, np.zeros(len(attributes)))
+    found = judge.sees(images) if attributes else judge.classes(images)
+    return Classifier(network, (found == truth).mean(axis=0))
+
+
+def _network(dataset: Dataset, attributes: int) -> keras.Model:
+    outputs = attributes or dataset.class_count
+    stride = 4 if min(dataset.example_shape[:2]) > LARGE else 1
+    return keras.Sequential(
+        [
+            keras.Input(dataset.example_shape),
+            layers.Conv2D(16, 4, stride, activation="relu"),
+            layers.Conv2D(64, 3, 2, padding="same", activation="relu"),
+            layers.Conv2D(128, 3, 2, padding="same", activation="relu"),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(128, activation="relu"),
+            layers.Dense(outputs, activation="sigmoid" if attributes else "softmax"),
+        ]
+    )
+
+
+def _truth(dataset: Dataset, examples: Examples, attributes: Sequence[str]) -> np.ndarray:
+    """What the classifier is to say of a split: attributes float32 [n, k], or classes int [n]."""
+    return dataset.attributes_of(examples, attributes) if attributes else examples.own_labels
