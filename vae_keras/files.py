@@ -112,6 +112,11 @@ def state_of(files: list[Path], folder: Path) -> list:
     return state
 
 
+def printable(text: str) -> str:
+    """The text with escapes for what UTF-8 cannot hold: stray bytes of a file name."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def free_output(path: Path, overwrite: bool, endings=(), folder=False) -> Path:
     """The path, if a file (or folder) may be written there.
 
@@ -152,7 +157,7 @@ def new_pixels(path, shape):
 def write_text(path, text: str):
     """Write `text` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(printable(text), encoding="utf-8")
 
 
 def _to_disk(path):

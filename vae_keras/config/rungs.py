@@ -9,11 +9,14 @@ import dataclasses
 import importlib
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from vae_keras.config.names import LIKELIHOODS, LOSSES
 from vae_keras.config.options import check_fields, flag, option
 from vae_keras.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from vae_keras.models import Autoencoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +187,7 @@ class Rung(NamedTuple):
     where: str  # module:class; imported only when there is a model to build, as it needs TensorFlow
     takes: str = "images"
 
-    def model(self) -> type:
+    def model(self) -> "type[Autoencoder]":
         """The class of the rung's model, a subclass of Autoencoder."""
         module, _, name = self.where.partition(":")
         return getattr(importlib.import_module(f"vae_keras.models.{module}"), name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, DATASETS, NETWORKS
 from vae_keras.config.options import check_fields, flag, option
 from vae_keras.config.recipes import MIN_EPOCHS, recipe_of
-from vae_keras.config.rungs import RUNGS, RungOptions, VAEOptions, rung_named
+from vae_keras.config.rungs import RUNGS, RungOptions, SequenceOptions, VAEOptions, rung_named
 from vae_keras.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -89,7 +89,14 @@ class TrainConfig(Generic[OptionsT]):
 
     @overload
     def __init__(
-        self: "TrainConfig[VAEOptions]", *, model: Literal["vae"] = ..., **values: Any
+        self: "TrainConfig[VAEOptions]",
+        *,
+        model: Literal["vae", "conditional"] = ...,
+        **values: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "TrainConfig[SequenceOptions]", *, model: Literal["sequence"], **values: Any
     ) -> None: ...
     @overload
     def __init__(self: "TrainConfig[RungOptions]", *, model: str, **values: Any) -> None: ...
@@ -156,7 +163,7 @@ class TrainConfig(Generic[OptionsT]):
         options = {"activation": self.activation, "units": units}
         return {name: value for name, value in options.items() if value is not None}
 
-    def resolved(self, dataset: "Dataset") -> "TrainConfig":
+    def resolved(self, dataset: "Dataset") -> "TrainConfig[OptionsT]":
         """A copy in which every open choice is filled in for `dataset`, from its recipe.
 
         Raises UserError if configuration and data set do not fit: the batch is larger than the

@@ -12,6 +12,7 @@ import numpy as np
 
 from vae_keras.data.kinds import IMAGES, Kind
 from vae_keras.errors import UserError
+from vae_keras.files import printable
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,7 +39,7 @@ class Examples:
 
     values: np.ndarray
     labels: np.ndarray | None = None
-    rows: np.ndarray = field(default=None)  # type: ignore[assignment]  # set in __post_init__
+    rows: np.ndarray = field(default=None)  # type: ignore[arg-type]  # set in __post_init__
     binarisation: str = "none"
     attributes: np.ndarray | None = None
     augmentation: Callable | None = None
@@ -132,7 +133,7 @@ class Examples:
         """
         import tensorflow as tf
 
-        dtype = tf.as_dtype(self.read(slice(1)).dtype)
+        dtype, labels = tf.as_dtype(self.read(slice(1)).dtype), self.own_labels
 
         def read(step, index):
             return self.read(index, None if seed is None else (seed, step))
@@ -143,8 +144,8 @@ class Examples:
             if dtype == tf.uint8:
                 values = tf.cast(values, tf.float32) / 255.0
             batch = {"x": values, "index": index}
-            if self.labels is not None:
-                batch["label"] = tf.gather(self.own_labels.astype(np.int32), index)
+            if labels is not None:
+                batch["label"] = tf.gather(labels.astype(np.int32), index)
             return batch
 
         parallel = dict(num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -174,7 +175,8 @@ class Dataset:
 
     Validation is cut from the training data. The test split is used once, at the end, and decides
     nothing. `kind` knows how such examples are read, written and shown. `source` is the name by
-    which `TrainConfig.dataset` calls the data set, or None if it was made in Python.
+    which `TrainConfig.dataset` calls the data set, or None if it was made in Python. Names that
+    come from files may hold bytes that are not UTF-8; these become escapes.
     """
 
     name: str
@@ -185,6 +187,10 @@ class Dataset:
     attribute_names: tuple[str, ...] = ()
     kind: Kind = IMAGES
     source: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "class_names", tuple(map(printable, self.class_names)))
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -199,12 +205,13 @@ class Dataset:
     def require_labels(self):
         """Raise UserError unless training and test examples have labels of two classes or more."""
         for split, examples in (("training", self.train), ("test", self.test)):
-            if examples.labels is None:
+            labels = examples.own_labels
+            if labels is None:
                 raise UserError(
                     f"data set {self.name!r} has no {split} labels, which this needs: use "
                     "sub-folders as labels, or an archive with y_train and y_test"
                 )
-            if len(np.unique(examples.own_labels)) < 2:
+            if len(np.unique(labels)) < 2:
                 raise UserError(f"data set {self.name!r} has a single {split} label: need two")
 
     def has_several_labels(self) -> bool:

@@ -40,8 +40,11 @@ class Classifier:
 def trained_classifier(dataset: Dataset, attributes: Sequence[str] = (), seed=0) -> Classifier:
     """A small convolutional network, trained on the training images and tried on the test images.
 
-    It tells the named `attributes` or, without names, the classes.
+    It tells the named `attributes` or, without names, the classes. Raises UserError if the images
+    have none of these.
     """
+    if not attributes:
+        dataset.require_labels()
     keras.utils.set_random_seed(seed)
     network = _network(dataset, len(attributes))
     epoch = math.ceil(len(dataset.train) / BATCH)
@@ -83,4 +86,6 @@ def _network(dataset: Dataset, attributes: int) -> keras.Model:
 
 def _truth(dataset: Dataset, examples: Examples, attributes: Sequence[str]) -> np.ndarray:
     """What the classifier is to say of a split: attributes float32 [n, k], or classes int [n]."""
-    return dataset.attributes_of(examples, attributes) if attributes else examples.own_labels
+    truth = dataset.attributes_of(examples, attributes) if attributes else examples.own_labels
+    assert truth is not None
+    return truth

@@ -53,12 +53,12 @@ def convergence(model: VariationalModel, examples, samples: int, naive_samples: 
         "naive": (_estimator(model, examples, noise.PRIOR), naive_samples),
         "defensive": (_estimator(model, examples, noise.DEFENSIVE), naive_samples),
     }
-    rows = {}
+    rows: dict[int, dict] = {}
     for name, (estimator, most) in estimates.items():
         for count in [*(10**k for k in range(len(str(most))) if 10**k < most), most]:
             what = f"{name.replace('_', ' ')}, {count:,} samples"
             found = _streamed(estimator, examples, count, what)
-            error = math.sqrt(np.sum(found["nll_error"] ** 2)) / len(examples)
+            error: float | None = math.sqrt(np.sum(found["nll_error"] ** 2)) / len(examples)
             if count == 1 or np.median(found["nll_error"]) > MOST_ERROR:
                 error = None  # a single draw does not say how much others would differ
             row = rows.setdefault(count, {"samples": count})
@@ -75,12 +75,12 @@ def _estimator(model, examples, proposal=noise.IMPORTANCE):
     @tf.function(input_signature=[examples.batches().element_spec, tf.TensorSpec((), tf.int32)])
     def accumulated(data, samples):
         batch = model.prepare(data)
-        heads = [head[:, None] for head in model.posterior(batch)]
+        z_mean, z_log_var = (head[:, None] for head in model.posterior(batch))
         repeated = Batch(*(None if p is None else tf.repeat(p, DRAWS, axis=0) for p in batch))
         nothing = tf.zeros(tf.shape(batch.index))
         total, squares, reconstruction = nothing - math.inf, nothing - math.inf, nothing
         for part in tf.range(-(-samples // DRAWS)):
-            z, log_ratio = _codes(model, batch.index, *heads, part, proposal)
+            z, log_ratio = _codes(model, batch.index, z_mean, z_log_var, part, proposal)
             log_px = model.log_likelihood(repeated, tf.reshape(z, (-1, model.latent_dim)))
             log_px = tf.reshape(log_px, (-1, DRAWS))
             counts = part * DRAWS + tf.range(DRAWS) < samples

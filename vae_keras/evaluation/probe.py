@@ -43,7 +43,10 @@ def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
     rows = []
     for count in sorted({min(n, len(train)) for n in (*sizes, most, len(train))}):
         first = train.take(slice(count))
-        accuracies = {name: _accuracy(*both, first, test) for name, both in features.items()}
+        accuracies = {
+            name: _accuracy(*both, first, test) if count <= len(both[0]) else None
+            for name, both in features.items()
+        }
         rows.append({"labels": count, **accuracies})
     return rows
 
@@ -64,10 +67,8 @@ def most_in_memory(dataset: Dataset) -> int:
     return MOST_PROBED_VALUES // math.prod(dataset.example_shape)
 
 
-def _accuracy(features, test_features, train, test) -> float | None:
-    """The test accuracy of a logistic regression; None if there are too few `features`."""
-    if len(train) > len(features):
-        return None
+def _accuracy(features, test_features, train, test) -> float:
+    """The test accuracy of a logistic regression that was fitted to the first features."""
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=100))
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         # More steps than max_iter would change little, so the warning is ignored.
@@ -90,6 +91,7 @@ def stratified(examples: Examples, seed=0) -> Examples:
     twice.
     """
     labels, generator = examples.own_labels, np.random.default_rng(seed)
+    assert labels is not None  # as `require_labels` has made sure
     position = np.empty(len(labels))
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))

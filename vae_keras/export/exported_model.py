@@ -42,7 +42,7 @@ class ExportedModel:
             raise UserError(
                 f"{str(self.path)!r} has no endpoint or input {error}: it is not of this package"
             ) from error
-        self.class_names = ()
+        self.class_names: tuple[str, ...] = ()
         if (self.path / LABELS).is_file():
             self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
         self.kind = read_assets(self.path)

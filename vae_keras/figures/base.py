@@ -2,9 +2,11 @@
 
 import io
 import itertools
+import warnings
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from vae_keras.files import whole_file
 
@@ -25,10 +27,19 @@ DPI = 100
 
 
 class Picture(Figure):
-    """A figure that a notebook shows without pyplot."""
+    """A figure that a notebook shows without pyplot, and in which names stand as they are."""
 
     def __init__(self, width, height):
         super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+
+    def draw(self, renderer):
+        axes = [axis for axes in self.axes for axis in (axes.xaxis, axes.yaxis)]
+        powers = [axis.get_ticklabels(which="both") for axis in axes if axis.get_scale() == "log"]
+        for text in set(self.findobj(Text)).difference(*powers):
+            text.set_parse_math(False)  # a "$" in a name is no formula
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # it becomes a box
+            super().draw(renderer)
 
     def _repr_png_(self):
         content = io.BytesIO()
@@ -51,6 +62,11 @@ def panels(rows=1, columns=1, width=4.5, height=3.4):
     return figure, axes
 
 
+def legend_name(name: str) -> str:
+    """A name that a legend shows: Matplotlib leaves out those that begin with "_"."""
+    return f"\u200a{name}" if name.startswith("_") else name  # behind a hair space
+
+
 def single_panel(width, height):
     """A figure of `width` × `height` inches with a single panel: the figure and its axes."""
     figure = Picture(width, height)
@@ -61,7 +77,7 @@ def lines(curves: dict, x_name: str, y_name: str, title="", **limits):
     """Draw curves {name: (x, y)} in one panel; `limits` go to Matplotlib's `Axes.set`."""
     figure, axes = panels(width=6, height=3.8)
     for (name, (x, y)), style in zip(curves.items(), itertools.cycle(("-", "--", "-.", ":"))):
-        axes.plot(np.asarray(x), np.asarray(y), style, label=name)
+        axes.plot(np.asarray(x), np.asarray(y), style, label=legend_name(name))
     axes.set(xlabel=x_name, ylabel=y_name, title=title, **limits)
     if len(curves) > 1:
         axes.legend()

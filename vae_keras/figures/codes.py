@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from vae_keras.figures.base import PALETTE, Picture, single_panel
+from vae_keras.figures.base import PALETTE, Picture, legend_name, single_panel
 from vae_keras.figures.images import tiled
 
 
@@ -93,7 +93,7 @@ def scatter(axes, codes, labels=None, class_names=(), size=2.5):
         points = codes if one is None else codes[labels == one]
         style = dict(color=PALETTE[position % len(PALETTE)], markersize=size, alpha=0.6)
         name = "" if one is None else _class_name(one, class_names)
-        axes.plot(*points.T, "o", label=name, markeredgewidth=0, **style)
+        axes.plot(*points.T, "o", label=legend_name(name), markeredgewidth=0, **style)
     side = max(4, math.ceil(np.abs(codes).max()))
     axes.set(xlim=(-side, side), ylim=(-side, side), aspect="equal")
     axes.grid(alpha=0.25)

@@ -31,7 +31,7 @@ class SequenceVAE(VAE):
     """
 
     Options = SequenceOptions
-    options: SequenceOptions
+    options: SequenceOptions  # type: ignore[assignment]  # no likelihood to choose, unlike a VAE's
     default_network = "lstm"
 
     def __init__(self, steps: int, vocabulary, *args, end=None, **kwargs):

@@ -36,7 +36,7 @@ class SparseAutoencoder(Autoencoder):
         )
 
     @property
-    def code_activation(self):
+    def code_activation(self):  # type: ignore[override]
         """The activation of the code: relu for l1, sigmoid for kl."""
         return {"l1": "relu", "kl": "sigmoid"}[self.options.sparsity]
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.config.rungs import VAEOptions
+from vae_keras.config.rungs import BoundOptions, VAEOptions
 from vae_keras.models.autoencoder import Autoencoder, Batch
 from vae_keras.networks.offset import Offset
 from vae_keras.objectives.likelihoods import likelihood_named
@@ -109,7 +109,7 @@ class VAE(Autoencoder):
     Raises UserError if there is a warm-up and `steps_per_epoch` is missing, or `epochs` for cycles.
     """
 
-    Options = VAEOptions
+    Options: type[BoundOptions] = VAEOptions
     options: VAEOptions
     heads = ("z_mean", "z_log_var")
     prior_class = StandardNormal
@@ -122,7 +122,7 @@ class VAE(Autoencoder):
         self.warmup = Warmup(beta.beta_warmup, beta.beta_cycles, self.epochs, self.steps_per_epoch)
 
     @property
-    def terms(self):
+    def terms(self):  # type: ignore[override]
         """The names of the terms.
 
         With free bits, `free_bits_kl_loss` is minimised, and `kl_loss` is only reported.

@@ -65,10 +65,11 @@ class ConvNetwork(Network):
     def _conv(self, layer, filters):
         return layer(filters, 3, strides=2, padding="same", activation=self.activation)
 
-    def _widths(self, image_shape):
+    def _widths(self, image_shape) -> list[int]:
         """The filters of each halving: 28×28 -> [32, 64], that is 28 => 14 => 7."""
-        side, widths = min(image_shape[:2]), []
+        side = min(image_shape[:2])
         first = self.filters if side <= 32 else self.filters // 2
+        widths: list[int] = []
         while side > 7 or not widths:
             widths.append(min(first * 2 ** len(widths), self.max_filters))
             side = -(-side // 2)

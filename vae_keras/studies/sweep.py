@@ -31,14 +31,14 @@ def sweep(output, betas=BETAS, overwrite=False, **options) -> list[dict]:
     asked = json.loads(configs[0].replace(beta=1.0).to_json())
     rows = [] if picture.exists() else _rows_so_far(numbers, asked)
     for number, config in enumerate(configs, start=1):
-        if any(row["beta"] == config.beta for row in rows):
+        if any(row["beta"] == config.options.beta for row in rows):
             continue
-        print(f"β = {config.beta:g}, {number} of {len(configs)}: ", end="", flush=True)
+        print(f"β = {config.options.beta:g}, {number} of {len(configs)}: ", end="", flush=True)
         model = trained(config, dataset)
         found = evaluate(model, dataset)
         rows.append(
             {
-                "beta": config.beta,
+                "beta": config.options.beta,
                 "rate": found["kl_loss"],
                 "distortion": found["reconstruction_loss"],
                 "active_units": code_figures(model, dataset.test)["active_units"],

@@ -85,7 +85,7 @@ def trained(config: TrainConfig, dataset, variant=None):
     return model
 
 
-def recast(model, variant: type):
+def recast(model, variant: type[Autoencoder]):
     """`model` as the class `variant`, with the same weights and a new optimizer of its kind."""
     again = variant.from_config(model.get_config())
     again.set_weights(model.get_weights())

@@ -12,7 +12,7 @@ from PIL import Image
 from vae_keras import figures
 from vae_keras.errors import UserError
 from vae_keras.figures.pixels import to_image, to_pixels
-from vae_keras.files import remove_folder, whole_folder
+from vae_keras.files import remove_folder, whole_folder, write_text
 from vae_keras.latent.codes import encode
 
 try:
@@ -114,7 +114,7 @@ class TensorBoard(keras.callbacks.Callback):
             codes = np.pad(codes, ((0, 0), (0, zeros)))
             np.savetxt(temporary / points.tensor_path, codes, "%.9g", delimiter="\t")
             table = metadata(examples, self.dataset)
-            (temporary / points.metadata_path).write_text(table, encoding="utf-8")
+            write_text(temporary / points.metadata_path, table)
             if self.dataset.kind.is_pictured:
                 images, size = sprite(examples)
                 points.sprite.image_path = "sprite.png"

@@ -1,0 +1,77 @@
+"""Folders may be called anything that a file system allows: a run and its files take every name."""
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.commands import printed
+from vae_keras import figures, load_exported
+
+NAMES = {  # of folders: as they are shown
+    b"_b": "_b",
+    b"$x_{$": "$x_{$",
+    b"50%\\frac": "50%\\frac",
+    b"caf\xe9": "caf\\udce9",  # Latin-1
+    "日本 🙂".encode(): "日本 🙂",
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    place = tmp_path_factory.mktemp("names")
+    noise = np.random.default_rng(0)
+    for name in NAMES:
+        os.mkdir(os.fsencode(place) + b"/" + name)
+        for number in range(6):
+            image = Image.fromarray(noise.integers(0, 255, (8, 8), np.uint8))
+            with open(os.fsencode(place) + b"/" + name + b"/%d.png" % number, "wb") as file:
+                image.save(file, "PNG")
+    return place
+
+
+def test_a_run_takes_every_name_of_a_class(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = "--model conditional --image-size 8 --epochs 1 --units 8 --batch-size 4 --name odd"
+    with warnings.catch_warnings(action="error", category=UserWarning):
+        printed(capsys, "train", "--dataset", f"folder:{place}", "--tensorboard", *options.split())
+        printed(capsys, "evaluate", "odd", "--samples=2", "--naive-samples=2")
+    shown = load_exported(tmp_path / "saved_models/odd").class_names
+    assert sorted(shown) == sorted(NAMES.values())
+    assert (tmp_path / "runs/odd/plots/latent_0001.png").is_file()
+    (table,) = tmp_path.glob("runs/odd/**/metadata.tsv")
+    labels = {line.split("\t")[0] for line in table.read_text("utf-8").splitlines()[1:]}
+    assert labels <= {" ".join(name.split()) for name in NAMES.values()}
+
+
+def test_a_run_takes_every_name_of_the_data(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    os.symlink(place, b"M\xfcnchen $")
+    data = "folder:" + os.fsdecode(b"M\xfcnchen $")
+    options = "--image-size 8 --epochs 1 --units 8 --batch-size 4 --name city".split()
+    printed(capsys, "train", "--dataset", data, *options)
+    printed(capsys, "train", "--resume", "--name", "city", "--epochs", "2")
+    card = (tmp_path / "saved_models/city/model_card.md").read_text("utf-8")
+    assert "M\\udcfcnchen $" in card
+
+
+def test_figures_show_names_as_they_are():
+    labels, codes = np.arange(40) % 5, np.random.default_rng(0).normal(size=(40, 2))
+    names = list(NAMES.values())
+    figure = figures.latent_scatters({"$r$": {"t_{": codes, "u": codes}}, labels, names)
+    with warnings.catch_warnings(action="error", category=UserWarning):
+        figure._repr_png_()
+    (legend,) = figure.legends
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert [text.strip("\u200a") for text in shown] == names
+    assert not any(text.get_parse_math() for text in legend.get_texts())
+
+
+def test_powers_of_a_logarithmic_axis_stay_formulas():
+    figure = figures.lines({"_a": ([1, 10], [1, 2])}, "x", "y", title="$z_{$", xscale="log")
+    figure._repr_png_()
+    (axes,) = figure.axes
+    assert not axes.title.get_parse_math()
+    assert all(label.get_parse_math() for label in axes.get_xticklabels())
