@@ -63,7 +63,7 @@ class Explorer:
         return self.model.encode(image[None], label)[0]
 
     def with_features(self, z, alphas: dict[str, float]) -> np.ndarray:
-        """The code `z` [latent_dim] plus the feature vectors named in `alphas`, times its numbers."""
+        """The code `z` [latent_dim] plus alpha times each feature vector named in `alphas`."""
         for name, alpha in alphas.items():
             z = self.features[name].add(z, alpha)
         return np.asarray(z, np.float32)
@@ -87,7 +87,7 @@ class Explorer:
         return self._planes[label]
 
     def code_at(self, x, y) -> np.ndarray:
-        """The code [2] at a place of the plane: `x` from its left, `y` from its top, both 0 to 1."""
+        """The code [2] at a place of the plane: `x` from left, `y` from top, both from 0 to 1."""
         place = np.clip([x, 1 - y], 0, 1)
         return (self.low + (self.high - self.low) * place).astype(np.float32)
 
