@@ -124,7 +124,7 @@ def state_of(files: list[Path], folder: Path) -> list:
 
 
 def printable(text: str) -> str:
-    """The text with escapes for what UTF-8 cannot hold: stray bytes of a file name."""
+    """The text with escapes for what UTF-8 cannot encode, such as stray bytes of a file name."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

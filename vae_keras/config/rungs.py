@@ -108,7 +108,7 @@ class BoundOptions(RungOptions):
     Raises UserError, too, if there are cycles without a warm-up.
     """
 
-    beta: float = option(1.0, "weight of one of the two terms", at_least=0)
+    beta: float = option(1.0, "weight of the term that beta_on names", at_least=0)
     beta_on: str = option(
         "kl", "the term that beta weighs: kl, or reconstruction", choices=("kl", "reconstruction")
     )

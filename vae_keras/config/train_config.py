@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # These options may differ when a run resumes.
 NOT_OF_THE_RUN = ("data_dir", "output_dir", "tensorboard", "resume", "overwrite")
-GIVEN = "given:"  # stands before the name of a data set that `train` was given as an object
+GIVEN = "given:"  # prefix for the name of a data set that `train` was given as an object
 
 OptionsT = TypeVar("OptionsT", bound=RungOptions, covariant=True)
 
@@ -152,7 +152,7 @@ class TrainConfig(Generic[OptionsT]):
     def to_json(self, without=("resume", "overwrite")) -> str:
         """The text of config.json: all options but those in `without`.
 
-        Whether a run resumes or replaces another one is no part of it.
+        The options to resume a run or to replace another one do not belong to the run itself.
         """
         stored = {k: v for k, v in self.as_dict().items() if k not in without}
         return json.dumps(stored, indent=2) + "\n"

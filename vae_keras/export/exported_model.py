@@ -122,7 +122,7 @@ class ExportedModel:
         return self.call(endpoint, **inputs)["x"]
 
     def labels_in_turn(self, n: int) -> np.ndarray | None:
-        """Labels for `n` examples, class after class: int [n], or None if the model takes none."""
+        """Labels for `n` examples, the classes in turn: int [n]; None if the model takes none."""
         return np.arange(n) % len(self.class_names) if self.takes_labels else None
 
     def log_prob(self, x, z, label=None):

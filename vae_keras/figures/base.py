@@ -27,7 +27,7 @@ DPI = 100
 
 
 class Picture(Figure):
-    """A figure that a notebook shows without pyplot, and in which names stand as they are."""
+    """A figure that a notebook shows without pyplot, and that never reads a text as a formula."""
 
     def __init__(self, width, height):
         super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")

@@ -113,7 +113,7 @@ class Autoencoder(keras.Model):
         shape = (*space, channels * self.reconstruction.parameters_per_channel)
         return self.network.decoder(code_size or self.latent_dim, shape)
 
-    # What a rung says of itself
+    # What a rung defines
 
     def objective(self, batch: Batch, training: bool) -> dict:
         """The terms of the loss, by name: each per example, summed over features: {name: [batch]}.

@@ -12,7 +12,7 @@ from vae_keras.models.vae import VAE
 from vae_keras.networks.recurrent import PADDING, START
 from vae_keras.objectives.likelihoods import Categorical
 
-NOT_TOLD = -1  # stands for a token before that is kept from the decoder
+NOT_TOLD = -1  # stands for a previous token that the decoder is not told
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -119,8 +119,6 @@ class SequenceVAE(VAE):
         """Draw numbers for the current training step: [batch, steps]."""
         step, count = self.optimizer.iterations, tf.shape(batch.x)[0]
         return noise.of_step(draw, self.seed, step, count, self.example_shape, stream)
-
-    # From codes to tokens
 
     def decode(self, z, label=None, temperature=0.0, top_p=None, seed=(0, 0)):
         """Decode codes `z` [batch, latent_dim] to tokens int32 [batch, steps].

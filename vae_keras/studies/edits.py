@@ -158,7 +158,7 @@ def morphs(model, faces: Examples) -> np.ndarray:
 
 
 def blends(faces: Examples) -> np.ndarray:
-    """The same ways between the pixels themselves."""
+    """Blend the pixels of the pairs that `morphs` joins by codes, in the same shape."""
     starts, ends = np.split(faces.arrays()[0], 2)
     alpha = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None, None, None]
     return np.stack([(1 - alpha) * start + alpha * end for start, end in zip(starts, ends)])

@@ -95,9 +95,6 @@ def _lines(path: Path) -> Iterator[str]:
         raise UserError(f"{path}: is not UTF-8 ({reason}): save it as UTF-8 text") from error
 
 
-# --- From sentences to a data set ---
-
-
 def _data_set(name: str, lines: Iterable[str]) -> Sentences:
     """The data set of the sentences among `lines`. Raises UserError if they are too few.
 
@@ -200,9 +197,6 @@ def _check_enough(name: str, vocabulary: Vocabulary, splits, left_out):
             name, *counts, len(vocabulary) - len(SPECIAL), FEWEST, reasons
         )
     )
-
-
-# --- As examples ---
 
 
 def sentence_dataset(found: Sentences) -> Dataset:
