@@ -1,9 +1,9 @@
-"""What dynamic binarisation costs: epochs on grey and on binarised images in turn.
+"""Measures what dynamic binarisation costs: epochs on grey and on binarised images take turns.
 
     python benchmarks/binarisation.py --data-dir DIR
 
-Prints the median of the images per second of each, and their ratio, for the default network and
-for the smallest one of the README, where the draws weigh most.
+It prints the median number of images per second for both, and their ratio. It does so for the
+default network and for the smallest one of the README, for which the draws cost the largest share.
 """
 
 import statistics
@@ -23,7 +23,7 @@ NETWORKS = {"512-256-128, gelu": {}, "200-200, tanh": dict(units="200-200", acti
 @click.option("--data-dir")
 @click.option("--rounds", default=ROUNDS, show_default=True, help="epochs of each kind")
 def main(dataset, data_dir, rounds):
-    """Grey and dynamic in turn, in one process."""
+    """Measure grey and dynamically binarised images by turns, in one process."""
     for name, network in NETWORKS.items():
         speeds = {"none": [], "dynamic": []}
         trainings = {}

@@ -1,10 +1,10 @@
-"""Quadrant completion of binarised MNIST: a plain network against a conditional VAE.
+"""Completes quadrants of binarised MNIST with a plain network and with a conditional VAE.
 
     python benchmarks/completion.py --data-dir DIR
 
-Prints the negative conditional log-likelihood of the hidden quadrants in nats, for a CVAE by
-importance weighting, and draws completions. The images are binarised once, by our own draw:
-"static", but not the set of the literature.
+It prints the negative conditional log-likelihood of the hidden quadrants in nats, which for the
+CVAE is estimated by importance weighting, and draws completions. The images are binarised once
+("static"), by a draw of this package and not by the fixed one of the literature.
 """
 
 import time
@@ -22,7 +22,7 @@ from vae_keras.training import fitting
 
 
 def fitted(rung, visible, dataset, config, **options):
-    """A model of the class `rung` and the seconds that its training took."""
+    """Train a model of the class `rung`; return it with the seconds that its training took."""
     keras.utils.set_random_seed(config.seed)
     model = rung(dataset.example_shape, visible=visible, **options)
     model.compile(fitting.optimizer(config, fitting.steps_per_epoch(config, dataset)))
@@ -35,10 +35,10 @@ def fitted(rung, visible, dataset, config, **options):
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--data-dir")
 @click.option("--epochs", default=15, show_default=True)
-@click.option("--samples", default=100, show_default=True, help="of the importance weighting")
+@click.option("--samples", default=100, show_default=True, help="draws for importance weighting")
 @click.option("--picture", type=Path, default=Path("completion.png"), show_default=True)
 def main(dataset, data_dir, epochs, samples, picture):
-    """The table, and a picture of digits completed from one quadrant."""
+    """Print the table, and draw digits completed from one quadrant."""
     config = TrainConfig(
         dataset=dataset,
         data_dir=data_dir,

@@ -1,10 +1,10 @@
-"""Feature vectors on drawn faces: an autoencoder, a VAE and a β-VAE side by side.
+"""Compares feature vectors of an autoencoder, a VAE and a β-VAE on drawn faces.
 
-    python benchmarks/faces.py            # about half an hour: trains the three, then compares them
-    python benchmarks/faces.py --speed    # of the feature vectors of 100,000 faces, by faces_vae
+    python benchmarks/faces.py            # trains the three, then compares them: half an hour
+    python benchmarks/faces.py --speed    # times the feature vectors of 100,000 faces by faces_vae
 
-Runs go to runs/NAME and are taken up again if they were stopped; what comes of it to studies/, as
-from `python -m vae_keras study edits faces_vae faces_beta_vae faces_deep`.
+Runs go to runs/NAME; a run that was stopped is resumed. The results go to studies/, as those of
+`python -m vae_keras study edits faces_vae faces_beta_vae faces_deep`.
 """
 
 import time
@@ -27,7 +27,7 @@ ROUNDS = 3
 
 
 def speed():
-    """Time all feature vectors of 100,000 faces beside the encoder alone, in turn."""
+    """Time all feature vectors of 100,000 faces and the encoder alone, by turns."""
     model = existing_run("faces_vae").load_model()
     dataset = data.load(TrainConfig(dataset="faces:100000"))
     everything = dataset.train.take(slice(None))

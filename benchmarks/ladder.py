@@ -1,10 +1,10 @@
-"""The ladder in one table: every rung with its default recipe on one data set.
+"""Prints the ladder as one table: every rung with its default recipe on one data set.
 
     python benchmarks/ladder.py --dataset mnist --data-dir DIR
 
-The reconstruction is in one unit for all: squared error summed over pixels, averaged over test
-images. The probe is a logistic regression on the codes of 10,000 training
-images. For the conditional model a classifier of real images reads what it generates.
+The reconstruction has the same unit for all rungs: squared error, summed over pixels and averaged
+over test images. The probe is a logistic regression on the codes of 10,000 training images. A
+classifier of real images judges the images that the conditional model generates.
 """
 
 import tempfile
@@ -20,14 +20,14 @@ from vae_keras.models.contractive import squared_jacobian
 
 
 def squared_error(run) -> float:
-    """Σ (x − x̂)² of a test image, averaged."""
+    """The mean of Σ (x − x̂)² over test images."""
     test = run.dataset.test
     rebuilt = run.model.predict(test.batches(), verbose=0)
     return float(np.mean(np.sum((test.arrays()[0] - rebuilt) ** 2, axis=(1, 2, 3))))
 
 
 def label_accuracy(run, count=10_000) -> tuple[float, float]:
-    """How often a classifier reads the wanted class in generated images, and real test ones."""
+    """The accuracy of a classifier on `count` generated images and on real test images."""
     classifier = trained_classifier(run.dataset)
     wanted = np.arange(count) % run.model.classes
     made = np.asarray(run.model.generate(count, (run.config.seed, 2), wanted))
@@ -35,7 +35,7 @@ def label_accuracy(run, count=10_000) -> tuple[float, float]:
 
 
 def jacobian_norm(run) -> float:
-    """‖∂h/∂x‖²_F of a test image's code, averaged over a thousand of them."""
+    """The mean of ‖∂h/∂x‖²_F, the squared norm of the code's Jacobian, over 1,000 test images."""
     images, _ = run.dataset.test.take(slice(1_000)).arrays()
     norms = squared_jacobian(run.model, run.model.prepare(images))[1]
     return float(np.mean(norms))
@@ -47,7 +47,7 @@ def jacobian_norm(run) -> float:
 @click.option("--seed", default=0, show_default=True)
 @click.argument("models", nargs=-1)
 def main(dataset, data_dir, seed, models):
-    """One row for each of MODELS, or for every rung."""
+    """Print a row for each of the rungs MODELS, or for all rungs."""
     loaded = data.load(TrainConfig(dataset=dataset, data_dir=data_dir))
     print("| rung | code | parameters | test reconstruction | probe | seconds | and |")
     print("|---|---|---|---|---|---|---|")

@@ -1,10 +1,10 @@
-"""The table of likelihoods in the README: each model trained, and evaluated on the test set.
+"""Prints the table of likelihoods in the README: it trains each model and evaluates it.
 
     python benchmarks/likelihoods.py --data-dir DIR            # all, about two and a half hours
     python benchmarks/likelihoods.py --data-dir DIR mnist_vae_2d
 
-Runs go to runs/NAME and are taken up again if they were stopped. The figures are those of
-`python -m vae_keras evaluate --samples 5000`.
+Runs go to runs/NAME; a run that was stopped is resumed. The figures are those that
+`python -m vae_keras evaluate --samples 5000` computes on the test set.
 """
 
 import json
@@ -27,7 +27,7 @@ MODELS = {
 
 
 def evaluated(name: str, options: dict) -> tuple[dict, dict]:
-    """metrics.json and evaluation.json of a run, which is trained or finished first if need be."""
+    """The content of a run's metrics.json and evaluation.json; missing parts are computed first."""
     run = finished(name, **options)
     file = run.folder.evaluation[0]
     if not file.exists():
@@ -37,10 +37,10 @@ def evaluated(name: str, options: dict) -> tuple[dict, dict]:
 
 @click.command()
 @click.option("--data-dir", help="folder with mnist.npz or the IDX files")
-@click.option("--seeds", default=1, show_default=True, help="of each model: 0, 1, …")
+@click.option("--seeds", default=1, show_default=True, help="number of runs of each model")
 @click.argument("names", nargs=-1)
 def main(data_dir, seeds, names):
-    """One row for each of NAMES, or for all."""
+    """Print a row for each of the models NAMES, or for all models."""
     print("| model | data | −ELBO | NLL, K = 5,000 | active units | parameters | minutes | seeds |")
     print("|---|---|---|---|---|---|---|---|")
     for name in names or MODELS:

@@ -1,4 +1,4 @@
-"""What the benchmarks share."""
+"""Runs that several benchmarks train or resume."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ from vae_keras.training.run_folder import RunFolder
 
 
 def finished(name: str, **options) -> Run:
-    """The run `name`: trained, or taken up again if it was stopped."""
+    """Train the run `name`, or resume it if it was stopped. `options` are those of TrainConfig."""
     is_begun = RunFolder.below(Path(), name).config.exists()
     return train(TrainConfig(name=name, resume=is_begun, **options))

@@ -1,9 +1,9 @@
-"""Melodies and sentences: a VAE beside a language model of the same decoder without a code.
+"""Compares a VAE of melodies or sentences with a language model: its decoder without a code.
 
     python benchmarks/sequences.py melodies     # about an hour
     python benchmarks/sequences.py sentences    # about half an hour
 
-Runs go to runs/NAME and are taken up again if they were stopped. Writes studies/NAME.json.
+Runs go to runs/NAME; a run that was stopped is resumed. The figures go to studies/NAME.json.
 """
 
 import itertools
@@ -39,9 +39,9 @@ MODELS = {
     ),
 }
 EPOCHS = {"melodies": 6, "sentences": 10}  # of the language model, which learns sooner
-SAMPLES = 100  # of the importance weighting
-SHOWN = 1_000  # test examples, evenly spread, for what takes long
-PAIRS, STEPS = 200, 9  # of interpolations
+SAMPLES = 100  # draws for importance weighting
+SHOWN = 1_000  # test examples, at equal distances, for figures that are slow to compute
+PAIRS, STEPS = 200, 9  # pairs of test examples, and codes on the way between the two
 
 
 @keras.saving.register_keras_serializable("benchmarks")
@@ -61,7 +61,7 @@ class LanguageModel(SequenceVAE):
 
 
 def figures(model, dataset) -> dict:
-    """What there is to say of the VAE on the test set."""
+    """The figures of the VAE on the test set, by name."""
     test = dataset.test
     bound = likelihood_figures(model, shown(test), SAMPLES)
     use = code_figures(model, test)
@@ -80,11 +80,12 @@ def figures(model, dataset) -> dict:
 
 
 def shown(examples):
+    """About SHOWN of the examples of a split, at equal distances."""
     return examples.take(slice(0, None, max(1, len(examples) // SHOWN)))
 
 
 def greedy_seconds(model) -> float:
-    """How long it takes to decode SHOWN codes of the prior, once the graph is there."""
+    """The seconds that it takes to decode SHOWN codes of the prior, after the graph is traced."""
     decode, z = tf.function(model.decode), model.prior.sample(SHOWN, (0, 0))
     decode(z)
     start = time.perf_counter()
@@ -93,7 +94,10 @@ def greedy_seconds(model) -> float:
 
 
 def interpolations(model, test) -> dict:
-    """Mean edit distances on the way between test sequences, and of its ends."""
+    """Mean edit distances of neighbours and ends on ways between test sequences.
+
+    `valid_on_the_way` is the share of decoded sequences that can be melodies or sentences.
+    """
     codes = encode(model, shown(test), 2 * PAIRS)
     neighbours, ends, valid = [], [], []
     for pair in codes.reshape(PAIRS, 2, -1):
@@ -110,7 +114,11 @@ def interpolations(model, test) -> dict:
 
 
 def music(samples, test) -> dict:
-    """Samples [n, steps] beside test melodies: pitch classes, onsets by step, and failures."""
+    """Figures of samples [n, steps]: shares of failures, and distances from test melodies.
+
+    The distances are total variations between the distributions of pitch classes, and of onsets
+    over the steps.
+    """
     notes = (samples >= FIRST_PITCH).sum(axis=1)
     real = test.arrays()[0]
     distances = {
@@ -124,7 +132,7 @@ def music(samples, test) -> dict:
 
 
 def _pitch_classes(windows):
-    """Relative to the last note of each window, for melodies are in all keys."""
+    """The shares of pitch classes, counted from the last note of each window: keys differ."""
     last = windows.shape[1] - 1 - np.argmax(windows[:, ::-1] >= FIRST_PITCH, axis=1)
     relative = windows.astype(int) - windows[np.arange(len(windows)), last][:, None]
     return _shares(relative[windows >= FIRST_PITCH] % 12, 12)
@@ -140,7 +148,10 @@ def _shares(values, count):
 
 
 def edits(model, dataset) -> dict:
-    """How much of each attribute its own vector adds to test melodies, and of the others."""
+    """The mean change of every attribute in test melodies to which a feature vector was added.
+
+    It is {attribute of the vector: {attribute: change}}.
+    """
     vectors = feature_vectors(model, dataset.train, NAMES, NAMES, "regression")
     codes = encode(model, shown(dataset.test))
     before = attributes(np.asarray(model.decode(codes)))

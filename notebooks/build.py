@@ -1,9 +1,9 @@
-"""Build the notebooks: run every percent script and store it, with its outputs, as .ipynb.
+"""Builds the notebooks: it runs every percent script and stores it, with its outputs, as .ipynb.
 
-python notebooks/build.py [NAME ...]
+    python notebooks/build.py [NAME ...]
 
-A line of a script's parameters such as `EPOCHS = 60  # fast: 5` has another value in the tests.
-The picture of the cell with the tag "cover" goes to covers/.
+The tests take the other value of a parameter such as `EPOCHS = 60  # fast: 5`. The picture of the
+cell with the tag "cover" goes to covers/.
 """
 
 import base64
@@ -30,7 +30,10 @@ def scripts(names=()) -> list[Path]:
 
 
 def executed(script: Path, fast=False):
-    """The notebook of a script with the outputs of running it from top to bottom."""
+    """Run a script from top to bottom; return its notebook with outputs.
+
+    With `fast`, parameters have the values for the tests.
+    """
     notebook = jupytext.read(script)
     if fast:
         for cell in tagged(notebook, "parameters"):
@@ -39,12 +42,12 @@ def executed(script: Path, fast=False):
         notebook, timeout=600, resources={"metadata": {"path": FOLDER}}, record_timing=False
     )
     client.execute()
-    notebook.metadata.pop("language_info", None)  # names the Python version of this machine
+    notebook.metadata.pop("language_info", None)  # it names the Python version of this machine
     notebook.metadata.pop("widgets", None)  # the state of a kernel that has ended
     for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"  # random otherwise, and different in every build
+        cell.id = f"cell-{number}"  # otherwise it would be random, and differ in every build
         for output in cell.get("outputs", ()):
-            output.get("data", {}).pop(WIDGET, None)  # its picture stays
+            output.get("data", {}).pop(WIDGET, None)  # the picture in its place stays
     return notebook
 
 
@@ -54,13 +57,13 @@ def tagged(notebook, tag: str) -> list:
 
 
 def pictures(cells) -> list[bytes]:
-    """The PNG images among the outputs of cells."""
+    """The PNG images among the outputs of cells, as bytes."""
     data = [output.get("data", {}) for cell in cells for output in cell.outputs]
     return [base64.b64decode(one["image/png"]) for one in data if "image/png" in one]
 
 
 def build(script: Path):
-    """Run a chapter and store it, and its cover."""
+    """Run a chapter; store its notebook and its cover."""
     notebook = executed(script)
     jupytext.write(notebook, script.with_suffix(".ipynb"))
     for cover in pictures(tagged(notebook, "cover"))[:1]:

@@ -1,7 +1,7 @@
 """Variational autoencoders in Keras, from the linear autoencoder up: to learn and to use.
 
-What stands here is imported when it is asked for: TensorFlow takes seconds, and a question about
-the command line should not wait for it.
+Its names are imported when they are used: TensorFlow takes seconds, and the help of the command
+line should not wait for it.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Files and folders: found, kept, and written whole or not at all."""
+"""Finds, caches and writes files and folders. They are written whole or not at all."""
 
 import contextlib
 import hashlib
@@ -17,7 +17,10 @@ from vae_keras.errors import UserError
 
 @contextlib.contextmanager
 def whole_file(path):
-    """Yield a temporary path beside `path`; what is there when the block ends becomes `path`."""
+    """Yield a temporary path beside `path`; when the block ends, that file replaces `path`.
+
+    If the block fails, `path` stays as it was.
+    """
     path = Path(path)
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=path.name, dir=path.parent)
     os.close(handle)
@@ -33,7 +36,10 @@ def whole_file(path):
 
 @contextlib.contextmanager
 def whole_folder(path):
-    """Yield a temporary folder beside `path`; when the block ends it takes the place of `path`."""
+    """Yield a temporary folder beside `path`; when the block ends, it replaces `path`.
+
+    If the block fails, `path` stays as it was.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
@@ -52,25 +58,29 @@ def whole_folder(path):
 
 
 def remove_folder(path):
-    """Remove a folder so that it is never seen half empty, whatever happens meanwhile."""
+    """Remove a folder, which is renamed first, so that nobody sees it half empty.
+
+    Raises NotADirectoryError if there is no such folder.
+    """
     path = Path(path)
     if not path.is_dir():
         raise NotADirectoryError(20, "not a folder", str(path))
     grave = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    os.replace(path, grave)  # takes the place of an empty folder
+    os.replace(path, grave)  # this may replace an empty folder
     shutil.rmtree(grave)
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: VAE_KERAS_CACHE_DIR, or the system's place for it."""
+    """The folder for data that can be made again: VAE_KERAS_CACHE_DIR, or the system's cache."""
     return Path(os.environ.get("VAE_KERAS_CACHE_DIR") or platformdirs.user_cache_dir("vae_keras"))
 
 
 def cached(name: str, made_of: list, make: Callable[[Path], None]) -> Path:
-    """The folder of the cache `name` that holds what is made of `made_of`.
+    """The folder in the cache `name` with what `make` has made of `made_of`.
 
-    If there is none yet, `make` fills it. `made_of` is all that its content depends on, as JSON:
-    the version of the code that makes it, options, the state of files that are read.
+    If there is none yet, `make` is called with a new folder to fill. `made_of` lists all that the
+    content depends on, as values for JSON: the version of the code that makes it, options, and the
+    state of files that it reads.
     """
     key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:24]
     folder = cache_folder() / name / key
@@ -81,9 +91,10 @@ def cached(name: str, made_of: list, make: Callable[[Path], None]) -> Path:
 
 
 def files_below(folder: Path, endings: Collection[str]) -> list[Path]:
-    """The files below `folder` with one of `endings` (lower case), sorted, without hidden ones.
+    """The files below `folder` with one of `endings` (in lower case), sorted by path.
 
-    Raises UserError if there is no such folder.
+    Hidden files and files in hidden folders are left out. Raises UserError if there is no such
+    folder.
     """
     if not folder.is_dir():
         raise UserError(f"folder {str(folder)!r} does not exist")
@@ -97,9 +108,9 @@ def files_below(folder: Path, endings: Collection[str]) -> list[Path]:
 
 
 def state_of(files: list[Path], folder: Path) -> list:
-    """What changes when one of the `files` below `folder` does: for `made_of` of `cached`.
+    """Relative path, size and time of each of `files` below `folder`, for `cached`.
 
-    Raises UserError for a file that is not there.
+    It changes when one of the files does. Raises UserError if a file is not there.
     """
     state = []
     for file in files:
@@ -113,16 +124,16 @@ def state_of(files: list[Path], folder: Path) -> list:
 
 
 def printable(text: str) -> str:
-    """The text with escapes for what UTF-8 cannot hold: stray bytes of a file name."""
+    """The text with escapes for what UTF-8 cannot encode, such as stray bytes of a file name."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def free_output(path: Path, overwrite: bool, endings=(), folder=False) -> Path:
-    """The path, if a file (or folder) may be written there.
+    """Return `path` if a file, or with `folder` a folder, may be written there.
 
-    Raises UserError if its ending is none of `endings`, if there are any; if its folder does not
-    exist; if something is there that `overwrite` does not allow to be replaced; or if a folder
-    stands where a file is to be, or a file where a folder is.
+    Raises UserError if `endings` are given and `path` has none of them, if the folder of a file
+    does not exist, if something is there and `overwrite` is False, or if it is a folder where a
+    file is wanted, or the reverse.
     """
     if endings and path.suffix.lower() not in endings:
         raise UserError(f"--output {str(path)!r} must end in one of {', '.join(endings)}")
@@ -136,9 +147,10 @@ def free_output(path: Path, overwrite: bool, endings=(), folder=False) -> Path:
 
 
 def free_outputs(folder, names, overwrite: bool) -> list[Path]:
-    """The paths of the files `names` in `folder`, which need not exist yet.
+    """The paths of the files `names` in `folder`, if they may be written.
 
-    Raises UserError as `free_output` does.
+    The folder need not exist yet. Raises UserError if it is a file, or if one of the files exists
+    and `overwrite` is False.
     """
     folder = free_output(Path(folder), overwrite=True, folder=True)
     files = [folder / name for name in names]
@@ -147,7 +159,7 @@ def free_outputs(folder, names, overwrite: bool) -> list[Path]:
 
 @contextlib.contextmanager
 def new_pixels(path, shape):
-    """Yield a new .npy file of uint8 `shape`, open behind its header: the bytes are to follow."""
+    """Yield a new .npy file for uint8 `shape`, open after its header: write the bytes to it."""
     with open(path, "wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)

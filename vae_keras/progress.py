@@ -1,4 +1,4 @@
-"""A bar for whatever takes long: how far it has come, and how long it will yet take."""
+"""A progress bar for work that takes long."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -8,10 +8,10 @@ Item = TypeVar("Item")
 
 
 def progress(items: Iterable[Item], what: str, count: int | None = None) -> Iterator[Item]:
-    """Yield the `items` of a long work, with a bar on standard error that names it.
+    """Yield `items`, with a bar on standard error that names the work `what` and the time left.
 
-    `count` is their number, for items without a length. The bar is there in a terminal alone, and
-    goes when the work is done.
+    `count` is the number of items, needed if they have no length. The bar is shown only in a
+    terminal, and disappears when the work is done.
     """
     from rich.console import Console
     from rich.progress import track

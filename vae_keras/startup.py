@@ -1,6 +1,6 @@
-"""What happens when TensorFlow and Keras are imported, by whom ever, once this package is.
+"""Prepares the imports of TensorFlow and Keras, whoever makes them.
 
-TensorFlow writes log lines while it is imported, which are held back; and Keras gets to know the
+The log lines that TensorFlow writes while it is imported are held back. Keras gets to know the
 models of the package, so that it can load them from files.
 """
 
@@ -18,7 +18,10 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def prepare():
-    """Do what the imports of TensorFlow and Keras ask for, now or when they come."""
+    """Prepare the imports of TensorFlow and Keras, or adapt Keras if it is imported already.
+
+    Raises UserError, here or when Keras is imported, if its backend is not TensorFlow.
+    """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if "tensorflow" not in sys.modules or "keras" not in sys.modules:
         sys.meta_path.insert(0, _Imports())
@@ -28,7 +31,10 @@ def prepare():
 
 
 def attributes_of(package: str, places: dict[str, tuple[str, ...]]):
-    """A `__getattr__` for a package that imports {module: names} when a name is asked for."""
+    """A `__getattr__` for `package`, which imports each name only when it is used.
+
+    `places` is {module: names}.
+    """
 
     def __getattr__(name: str):
         for module, names in places.items():
@@ -40,7 +46,7 @@ def attributes_of(package: str, places: dict[str, tuple[str, ...]]):
 
 
 class _Imports(importlib.abc.MetaPathFinder):
-    """Stands in front of the usual finder, for two modules."""
+    """Finds TensorFlow and Keras as usual, but runs their imports by functions of this module."""
 
     def find_spec(self, fullname, path, target=None):
         around = {"tensorflow": _import_tensorflow, "keras": _import_keras}.get(fullname)
@@ -54,24 +60,24 @@ class _Imports(importlib.abc.MetaPathFinder):
 
 def _import_tensorflow(execute, module):
     level = os.environ.get(LEVEL)
-    if level == "0":  # the user wants to see all of it
+    if level == "0":  # the user wants to see all log lines
         return execute(module)
-    os.environ[LEVEL] = "3"  # read once; what fails raises an exception anyway
+    os.environ[LEVEL] = "3"  # TensorFlow reads it once; errors raise exceptions anyway
     try:
         with _standard_error_held_back():
             execute(module)
-            module.config.list_physical_devices()  # says whether it finds a GPU driver
+            module.config.list_physical_devices()  # logs whether there is a GPU driver
     finally:
-        del os.environ[LEVEL]  # or child processes would take it for the user's wish
+        del os.environ[LEVEL]  # otherwise child processes would inherit it
         if level is not None:
             os.environ[LEVEL] = level
 
 
 def _import_keras(execute, module):
-    _check_backend(os.environ["KERAS_BACKEND"])  # before Keras looks for another package
+    _check_backend(os.environ["KERAS_BACKEND"])  # before Keras imports another one
     execute(module)
     if not any(f"vae_keras.{room}" in sys.modules for room in ("networks", "objectives")):
-        importlib.import_module("vae_keras.models")  # these two do so when they are complete
+        importlib.import_module("vae_keras.models")  # these two import it at their end
 
 
 def _check_backend(name: str):

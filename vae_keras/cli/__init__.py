@@ -1,4 +1,4 @@
-"""The command line. What a command needs is imported when it is called, so that help comes at once.
+"""The command line. Commands import what they need when they are called, so help comes at once.
 
 Run it as `python train.py`, `python -m vae_keras COMMAND` or `vae-keras COMMAND`.
 """
@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def commands():
-    """Train, judge and use variational autoencoders."""
+    """Train, evaluate and use variational autoencoders."""
 
 
 for room in (train, evaluate, generate, export, images, uses, latent, studies, explore):
@@ -26,8 +26,8 @@ for room in (train, evaluate, generate, export, images, uses, latent, studies, e
 
 def main(arguments=None):
     """Run a command. Bad input gives one line on standard error and exit status 2."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal that has no "β" gets a "?" in its place
-        if hasattr(stream, "reconfigure"):  # not every replacement of them can
+    for stream in (sys.stdout, sys.stderr):  # a terminal without "β" shows a "?" instead
+        if hasattr(stream, "reconfigure"):  # what replaces a stream may not have it
             stream.reconfigure(errors="replace")
     try:
         sys.exit(commands.main(arguments, prog_name="vae-keras", standalone_mode=False) or 0)
@@ -40,7 +40,7 @@ def main(arguments=None):
         _fail(error.format_message())
     except UserError as error:
         _fail(str(error))
-    except OSError as error:  # a full disk, a folder that may not be written
+    except OSError as error:  # such as a full disk, or a folder without write permission
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
     except (KeyboardInterrupt, click.Abort):
         print("\nstopped (a training run goes on with --resume)", file=sys.stderr)

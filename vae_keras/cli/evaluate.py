@@ -1,4 +1,4 @@
-"""evaluate: how good a model is."""
+"""The command evaluate: how good a model is."""
 
 from pathlib import Path
 
@@ -8,15 +8,17 @@ import click
 @click.command(name="evaluate")
 @click.argument("model")
 @click.option("--data-dir", help="folder with the archive of the model's data set")
-@click.option("--samples", default=100, show_default=True, help="of the importance weighting")
+@click.option("--samples", default=100, show_default=True, help="draws for importance weighting")
 @click.option(
-    "--naive-samples", type=int, help="of naive Monte Carlo; default: 10,000; of sequences 1,000"
+    "--naive-samples",
+    type=int,
+    help="draws for naive Monte Carlo; default: 10,000; sequences: 1,000",
 )
-@click.option("--naive-images", default=50, show_default=True, help="on which the two are compared")
+@click.option("--naive-images", default=50, show_default=True, help="images to compare them on")
 @click.option("--output", type=Path, help="folder to write to; default: that of the model")
 @click.option("--overwrite", is_flag=True, help="replace evaluation.json and its picture")
 def evaluate_command(model, **options):
-    """The figures of MODEL, a run or an export such as runs/digits_vae, on its test set."""
+    """Evaluate MODEL, a run or an export such as runs/digits_vae, on its test set."""
     from vae_keras.studies.report import report, report_table
 
     print(report_table(report(model, **options)))

@@ -1,4 +1,4 @@
-"""export: a run as a SavedModel."""
+"""The command export: it writes a run as a SavedModel."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""generate: new examples from an exported model."""
+"""The command generate: new examples from an exported model."""
 
 from pathlib import Path
 
@@ -7,15 +7,23 @@ import click
 
 @click.command(name="generate")
 @click.argument("model")
-@click.option("--n", type=click.IntRange(1, 10_000), default=64, show_default=True, help="examples")
+@click.option(
+    "--n", type=click.IntRange(1, 10_000), default=64, show_default=True, help="number of examples"
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
-    "--label", type=int, help="class to draw, for a conditional model; default: each in turn"
+    "--label", type=int, help="class to draw, for a conditional model; default: all in turn"
 )
-@click.option("--temperature", type=float, help="of tokens; default: 1; 0: the likeliest")
-@click.option("--top-p", type=float, help="draw from the likeliest tokens of so much probability")
-@click.option("--beams", type=int, help="search for the likeliest tokens, with so many beams")
-@click.option("--output", type=Path, help="to write; default: MODEL_samples")
+@click.option(
+    "--temperature", type=float, help="randomness of drawn tokens; default: 1; 0: the likeliest"
+)
+@click.option(
+    "--top-p",
+    type=float,
+    help="draw only from the likeliest tokens whose probabilities sum to this",
+)
+@click.option("--beams", type=int, help="search for the likeliest tokens with this number of beams")
+@click.option("--output", type=Path, help="file to write; default: MODEL_samples")
 @click.option("--overwrite", is_flag=True, help="replace the file if it exists")
 def generate_command(model, n, seed, label, temperature, top_p, beams, output, overwrite):
     """Draw new examples from MODEL, an export such as saved_models/digits_vae, or its name.

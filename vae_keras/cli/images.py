@@ -1,4 +1,4 @@
-"""compress, restore, denoise: image files through an exported model."""
+"""The commands compress, restore and denoise: they pass image files through an exported model."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def compress_command(model, folder, output, overwrite):
 
 
 def _into_folder(command):
-    """The options of a command that writes PNG files."""
+    """Add the options of a command that writes PNG files."""
     output = click.option("--output", type=Path, required=True, help="folder to write PNG files to")
     overwrite = click.option(
         "--overwrite", is_flag=True, help="write to a folder that exists, over its files"
@@ -55,7 +55,7 @@ def restore_command(model, file, output, overwrite):
 @click.argument("folder", type=Path)
 @_into_folder
 def denoise_command(model, folder, output, overwrite):
-    """Reconstruct the images in FOLDER by MODEL, best the export of a denoising model."""
+    """Reconstruct the images in FOLDER by MODEL, which is best the export of a denoising model."""
     from vae_keras.export.image_files import denoise
     from vae_keras.files import free_output
 

@@ -1,4 +1,4 @@
-"""morph, traverse, feature: the latent space of an exported model."""
+"""The commands morph, traverse and feature: they use the latent space of an exported model."""
 
 import itertools
 from pathlib import Path
@@ -8,17 +8,17 @@ import click
 from vae_keras.errors import UserError
 from vae_keras.latent import features, morphing
 
-ALPHAS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # of a feature vector in its picture
-SQUARE = 10  # images in a row between four corners
+ALPHAS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # multiples of a feature vector
+SQUARE = 10  # images on each side of a square between four corners
 
 
 def _to_a_picture(ending: str):
-    """The options of a command that writes MODEL_ending."""
+    """Add the options of a command that writes a picture, by default MODEL_`ending`."""
 
     def add(command):
         for option in (
             click.option("--overwrite", is_flag=True, help="replace the picture if it exists"),
-            click.option("--output", type=Path, help=f"to write; default: MODEL_{ending}"),
+            click.option("--output", type=Path, help=f"file to write; default: MODEL_{ending}"),
             click.option("--label", type=int, help="class of the images, for a conditional model"),
             click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
         ):
@@ -33,13 +33,13 @@ def _to_a_picture(ending: str):
 @click.argument("ends", nargs=-1)
 @click.option("--method", type=click.Choice(list(morphing.METHODS)), default="linear")
 @click.option("--steps", type=click.IntRange(2, 100), default=10, show_default=True)
-@click.option("--square", is_flag=True, help="between four corners, 10 × 10 images")
+@click.option("--square", is_flag=True, help="10 × 10 images between four corners")
 @_to_a_picture("morph")
 def morph(model, ends, method, steps, square, seed, label, output, overwrite):
-    """Go from one to another through the latent space of MODEL, an export or its name.
+    """Go from one example to another through the latent space of MODEL, an export or its name.
 
-    ENDS are two image files or more, .mid files or sentences, as the model is for; without any it
-    draws its own. Images become a picture, or a film if OUTPUT is a .gif.
+    ENDS are two or more image files, .mid files or sentences, whichever the model takes. Without
+    them, the model generates the examples. Images become a picture, or a film if OUTPUT is a .gif.
     """
     import numpy as np
 
@@ -70,7 +70,7 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
     if square:
         between, steps = morphing.between_corners(codes, SQUARE, method), SQUARE
     elif in_rows:
-        legs = itertools.pairwise(codes)  # a row for each, with both its ends
+        legs = itertools.pairwise(codes)  # each is a row, with both its ends
         between = np.concatenate([morphing.path(leg, steps, method) for leg in legs])
     else:
         between = morphing.path(codes, steps, method)
@@ -92,7 +92,7 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
 @click.option("--steps", type=click.IntRange(2, 100), default=9, show_default=True)
 @_to_a_picture("traversal.png")
 def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
-    """Move along each dimension of the code of MODEL, those that it uses most first."""
+    """Draw what each dimension of the code of MODEL changes, starting with the most used ones."""
     import numpy as np
 
     from vae_keras import figures
@@ -127,15 +127,15 @@ def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
     show_default=True,
     help="stop when no batch moves a vector by more than this share of its length",
 )
-@click.option("--pair", nargs=2, type=Path, help="images without and with the one attribute")
+@click.option("--pair", nargs=2, type=Path, help="two images, without and with the attribute")
 @click.option("--data-dir", help="folder with the model's data set")
 @click.option("--overwrite", is_flag=True, help="replace vectors of the same names")
 def feature(model, attributes, method, tolerance, pair, data_dir, overwrite):
     """Find the directions that add ATTRIBUTES to images of MODEL, an export or its name.
 
-    Without ATTRIBUTES, all that its data say yes or no to, of enough images. They are added to
-    MODEL/features.json, which the page of `explore` shows as sliders, and drawn in
-    MODEL/features.png.
+    Without ATTRIBUTES, it takes all yes-or-no attributes that enough images have and lack. The
+    directions are added to MODEL/features.json, which the page of `explore` shows as sliders, and
+    drawn in MODEL/features.png.
     """
     from vae_keras.export.image_files import load_for_images, read_images
     from vae_keras.export.places import FEATURES
@@ -175,7 +175,7 @@ def _refuse_known(names, known, file):
 
 
 def _draw_features(exported, vectors, image):
-    """Draw what the multiples of each feature vector make of an image."""
+    """Draw an image with multiples of each feature vector added to its code."""
     import numpy as np
 
     from vae_keras import figures

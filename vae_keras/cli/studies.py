@@ -1,4 +1,4 @@
-"""study, sweep: what trains and compares models."""
+"""The commands study and sweep: they train and compare models."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from vae_keras.data.drawn.face_factors import BINARY
 from vae_keras.errors import UserError
 
 STUDIES = {
-    "generation": "Sample an autoencoder and a VAE of the same network, and judge the images.",
+    "generation": "Sample an autoencoder and a VAE with the same network, and compare the images.",
     "terms": "Train a VAE with the reconstruction loss alone, the KL term alone, and both.",
     "losses": "Train the deep autoencoder with each loss, and measure each by all of them.",
     "sizes": "Train VAEs with codes of 2, 5, 10 and 20 dimensions, and draw samples of each.",
@@ -17,7 +17,7 @@ STUDIES = {
 
 @click.group(name="study")
 def study():
-    """Compare models on one question: a picture and the figures behind it."""
+    """Compare models on one question, and write a picture and the figures behind it."""
 
 
 def _command(name: str) -> click.Command:
@@ -31,7 +31,7 @@ def _command(name: str) -> click.Command:
 
     seeds = click.IntRange(0, 2**31 - 1)
     options = [
-        click.Option(["--dataset"], default="digits", show_default=True, help="as of train"),
+        click.Option(["--dataset"], default="digits", show_default=True, help="as in train"),
         click.Option(["--data-dir"], help="folder with the archive of the data set"),
         click.Option(["--epochs"], type=click.IntRange(1), help="passes over the training data"),
         click.Option(["--seed"], type=seeds, default=0, show_default=True),
@@ -51,7 +51,7 @@ for _name in STUDIES:
 @click.option("--output", type=Path, default=Path("studies"), show_default=True)
 @click.option("--overwrite", is_flag=True, help="replace the files if they exist")
 def edits_command(models, attribute, output, overwrite):
-    """What feature vectors of MODELS, runs or exports of faces, do to faces with known truth."""
+    """Measure how well feature vectors of MODELS, runs or exports, edit faces with known truth."""
     from vae_keras.studies.edits import OUTPUTS, edits_table, study_edits
 
     print(edits_table(study_edits(models, attribute, output=output, overwrite=overwrite)))
@@ -60,17 +60,17 @@ def edits_command(models, attribute, output, overwrite):
 
 
 @click.command(name="sweep")
-@click.option("--dataset", default="digits", show_default=True, help="as of train")
+@click.option("--dataset", default="digits", show_default=True, help="as in train")
 @click.option("--data-dir", help="folder with the archive of the data set")
-@click.option("--binarize", default="none", show_default=True, help="as of train")
+@click.option("--binarize", default="none", show_default=True, help="as in train")
 @click.option("--latent-dim", default=10, show_default=True, help="size of the code")
 @click.option("--betas", default="0.1,0.25,0.5,1,2,4,8,16", show_default=True)
-@click.option("--epochs", type=int, help="passes over the training data, for each")
-@click.option("--seed", default=0, show_default=True, help="as of train")
+@click.option("--epochs", type=int, help="passes over the training data for each β")
+@click.option("--seed", default=0, show_default=True, help="as in train")
 @click.option("--output", type=Path, default=Path("rate_distortion"), show_default=True)
 @click.option("--overwrite", is_flag=True, help="replace the files if they exist")
 def sweep_command(betas, output, overwrite, **options):
-    """Rate against distortion of VAEs with several β: writes OUTPUT.png and OUTPUT.json."""
+    """Compare rate and distortion of VAEs with several β; write OUTPUT.png and OUTPUT.json."""
     try:
         values = [float(beta) for beta in betas.split(",")]
     except ValueError as error:

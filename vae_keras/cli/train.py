@@ -1,4 +1,4 @@
-"""train: its options are those of a run."""
+"""The command train, whose options are those of a run."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from vae_keras.config.options import flag, types_of
 
 
 class TrainCommand(click.Command):
-    """Its options are the fields of TrainConfig and those of the model that --model names."""
+    """A command with the fields of TrainConfig as options, and those of the model of --model."""
 
     def parse_args(self, context, arguments):
         peek = click.Command("peek", params=[click.Option(["--model"])], add_help_option=False)
@@ -28,7 +28,7 @@ def _as_option(field: dataclasses.Field, cls: type) -> click.Option:
     types = types_of(cls, field.name)
     if bool in types:
         return click.Option([flag(field.name)], is_flag=True, help=field.metadata["help"])
-    # a number or a word is a string here: the configuration converts it
+    # An option that takes a number or a word is a string here, which TrainConfig converts.
     return click.Option(
         [flag(field.name)],
         type=str if str in types else types[0],
@@ -41,7 +41,7 @@ def _as_option(field: dataclasses.Field, cls: type) -> click.Option:
 @click.command(cls=TrainCommand, name="train")
 @click.pass_context
 def train_command(context, **options):
-    """Train a model: draws, evaluates and exports it. Needs no option.
+    """Train a model, draw its figures, evaluate it and export it. No option is needed.
 
     Options without a default are chosen for the data set and the model, and shown at the start.
     """
@@ -54,7 +54,7 @@ def train_command(context, **options):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     }
     config = TrainConfig(**given)
-    if config.resume:  # what is not given now is as it was
+    if config.resume:  # options that are not given keep their old values
         stored = run_to_resume(config).read_config().as_dict()
         places = {"data_dir": config.data_dir, "output_dir": config.output_dir}
         config = TrainConfig(**{**stored, **places, **given})

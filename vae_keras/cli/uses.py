@@ -1,4 +1,4 @@
-"""probe, anomaly: what codes and losses are good for."""
+"""The commands probe and anomaly: they show what codes and losses are good for."""
 
 import click
 
@@ -9,7 +9,7 @@ from vae_keras.config import TrainConfig
 @click.argument("run")
 @click.option("--data-dir", help="folder with the archive of the run's data set")
 def probe_command(run, data_dir):
-    """Accuracy of a linear classifier on the codes of RUN, beside pixels and PCA."""
+    """Compare a linear classifier on the codes of RUN with one on pixels and one on PCA."""
     from vae_keras import data
     from vae_keras.training.run_folder import existing_run
 
@@ -32,15 +32,15 @@ def probe_command(run, data_dir):
 
 
 @click.command(name="anomaly")
-@click.option("--dataset", default="digits", show_default=True, help="as of train, with labels")
+@click.option("--dataset", default="digits", show_default=True, help="as in train, but with labels")
 @click.option("--data-dir", help="folder with the archive of the data set")
-@click.option("--model", default="vae", show_default=True, help="as of train")
+@click.option("--model", default="vae", show_default=True, help="as in train")
 @click.option("--held-out", required=True, help="label, by name or number, that is not trained on")
 @click.option("--latent-dim", type=int, help="size of the code")
 @click.option("--epochs", type=int, help="passes over the training data")
-@click.option("--seed", type=int, help="as of train")
+@click.option("--seed", type=int, help="as in train")
 def anomaly_command(held_out, **options):
-    """How well the loss of a model tells a label that it never saw (AUROC). Leaves no files."""
+    """Measure how well a model's loss detects a label left out of its training. Leaves no files."""
     from vae_keras.studies.anomaly import held_out_auroc
 
     config = TrainConfig(**{name: value for name, value in options.items() if value is not None})

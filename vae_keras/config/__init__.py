@@ -1,4 +1,4 @@
-"""What a run is: its options, those of every rung, and recipes. Nothing here needs TensorFlow."""
+"""What a run is: its options, the options of every rung, and recipes. It needs no TensorFlow."""
 
 from vae_keras.config.rungs import RUNGS, RungOptions, rung_named
 from vae_keras.config.train_config import GIVEN, NOT_OF_THE_RUN, TrainConfig, is_plain_name

@@ -1,8 +1,8 @@
-"""The words that options take. What each of them stands for is built elsewhere."""
+"""The words that options take; other modules build what each word stands for."""
 
 LOSSES = ("mse", "rmse", "bce")
 LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic")
-NETWORKS = {  # what each takes
+NETWORKS = {  # the examples that each network takes
     "dense": "images",
     "conv": "images",
     "resnet": "images",

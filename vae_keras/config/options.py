@@ -1,4 +1,4 @@
-"""How an option is declared, and how its value is checked: once, in a field of a dataclass."""
+"""Options: fields of a dataclass that state a help text, and the bounds or choices of a value."""
 
 import contextlib
 import dataclasses
@@ -16,20 +16,20 @@ from vae_keras.errors import UserError, unknown
 def option(
     default, help: str, *, at_least=None, above=None, at_most=None, below=None, choices=None
 ) -> Any:
-    """A dataclass field with its help text, and the bounds or choices of its value."""
+    """A field of a dataclass with its help text, and the bounds or the choices of its value."""
     bounds = dict(at_least=at_least, above=above, at_most=at_most, below=below, choices=choices)
     return dataclasses.field(default=default, metadata={"help": help, **bounds})
 
 
 def flag(name: str) -> str:
-    """An option as the command line calls it: beta_warmup is --beta-warmup."""
+    """The name of an option on the command line: beta_warmup becomes --beta-warmup."""
     return "--" + name.replace("_", "-")
 
 
 def check_fields(options) -> None:
-    """Bring the fields of a frozen dataclass to their types, in place.
+    """Convert the fields of a frozen dataclass to their types, in place.
 
-    Raises UserError for a value that is of another type, or outside the bounds of its option.
+    Raises UserError if a value has another type, or is outside the bounds or choices of its option.
     """
     for field in dataclasses.fields(options):
         if "help" in field.metadata:
@@ -40,7 +40,7 @@ def check_fields(options) -> None:
 
 
 def types_of(cls: type, field: str) -> tuple[type, ...]:
-    """The types that a field accepts: `int | None` gives (int, NoneType)."""
+    """The types that a field of a dataclass accepts: `int | None` gives (int, NoneType)."""
     hint = _hints(cls)[field]
     return get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
 
@@ -72,7 +72,7 @@ def _checked(field: dataclasses.Field, accepted: tuple[type, ...], value):
 
 
 def _converted(value, accepted: tuple[type, ...]):
-    """A path as text, any integer as int, and what is a number as float where one is accepted."""
+    """Convert a path to text, integers to int and numbers to float, if the type is accepted."""
     if isinstance(value, Path) and str in accepted:
         return str(value)
     if int in accepted and isinstance(value, numbers.Integral) and not isinstance(value, bool):
@@ -84,6 +84,9 @@ def _converted(value, accepted: tuple[type, ...]):
 
 
 def check_accepted(kind: str, name: str, factory, given):
-    """Raise UserError for an option in `given` that `factory`, the `kind` called `name`, lacks."""
+    """Raise UserError if `factory` has no parameter for one of the options `given`.
+
+    `factory` makes the thing that `kind` and `name` call, such as the network "dense".
+    """
     for lacking in given - inspect.signature(factory).parameters.keys():
         raise UserError(f"{kind} {name!r} has no {lacking}: leave {flag(lacking)} out")

@@ -1,13 +1,14 @@
-"""Recipes: what a run does where its options leave a choice open."""
+"""Recipes: the values of the options that a run leaves open."""
 
 import functools
 from typing import Any
 
 MIN_EPOCHS = 10
-WIDE = 4  # dimensions of a code: beyond, slower steps pay
+WIDE = 4  # dimensions: a larger code is trained better with more and smaller steps
 SENTENCES = dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3)
 RECIPES: dict[str, dict[str, Any]] = {
-    # Each entry adds to the one before. "steps" are weight updates, whatever the size of the data.
+    # `recipe_of` goes through the entries that fit; a later one replaces values of an earlier one.
+    # "steps" are weight updates, whatever the size of the data.
     "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
     "wide vae": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
     "wide conditional": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
@@ -31,9 +32,11 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 def recipe_of(dataset: str, model: str, data_kind: str, latent_dim: int) -> dict[str, Any]:
-    """The default choices for a data set, the kind of its values, a model and the size of its code.
+    """The options that a recipe decides: network, batch size, steps, learning rate and others.
 
-    A code of more than WIDE dimensions has the entry "wide MODEL".
+    They depend on the name of the data set, the rung, the data's kind, such as "grey" or "colour",
+    and the size of the code: above WIDE dimensions the entry "wide MODEL" counts, too. "steps" are
+    weight updates; `TrainConfig.resolved` turns them into epochs.
     """
     wide = f"wide {model}" if latent_dim > WIDE else ""
     name = dataset.partition(":")[0]

@@ -1,7 +1,8 @@
-"""The rungs of the ladder: the options of each, and its line in the registry.
+"""The rungs of the ladder: the options of each, and the registry of all.
 
-Help texts and bounds are written here and nowhere else: the command line shows them, TrainConfig
-checks them, and a model takes the same names as keywords and keeps them as `model.options`.
+Help texts and bounds of the options are written only here. The command line shows them,
+`TrainConfig` checks them, and a model takes the options as keywords and keeps them as
+`model.options`.
 """
 
 import dataclasses
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RungOptions:
-    """The options that every rung has. Raises UserError for a value that cannot be."""
+    """The options that every rung has.
+
+    Raises UserError if a value has the wrong type or is outside the bounds of its option.
+    """
 
     latent_dim: int = option(2, "size of the code", at_least=1, at_most=65_536)
 
@@ -28,25 +32,31 @@ class RungOptions:
         check_fields(self)
 
     def check_epochs(self, epochs: int):
-        """Raise UserError if the options need a longer training than so many epochs."""
+        """Raise UserError if the options need a longer training than `epochs`."""
 
     def as_dict(self) -> dict[str, Any]:
-        """{option: value}, as `type(options)(**values)` takes them."""
+        """The options as {name: value}; `type(options)(**values)` makes them again."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderOptions(RungOptions):
-    loss: str = option("mse", "of the reconstruction: mse (summed), rmse or bce", choices=LOSSES)
+    """The options of the rung deep: an autoencoder with a plain reconstruction loss."""
+
+    loss: str = option("mse", "reconstruction loss: mse (summed), rmse or bce", choices=LOSSES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearOptions(AutoencoderOptions):
+    """The options of the rung linear."""
+
     tied: bool = option(False, "use the transposed weights of the encoder in the decoder")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparseOptions(AutoencoderOptions):
+    """The options of the rung sparse."""
+
     latent_dim: int = option(128, "size of the code", at_least=1, at_most=65_536)
     sparsity: str = option(
         "l1", "penalty: l1 (of a ReLU code) or kl (to a target activity)", choices=("l1", "kl")
@@ -57,14 +67,19 @@ class SparseOptions(AutoencoderOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class DenoisingOptions(AutoencoderOptions):
+    """The options of the rung denoising.
+
+    Raises UserError, too, if the corruption is a share of pixels and its level above 1.
+    """
+
     latent_dim: int = option(32, "size of the code", at_least=1, at_most=65_536)
     corruption: str = option(
         "salt_and_pepper",
-        "of the input: gaussian, salt_and_pepper or masking",
+        "noise in the input: gaussian, salt_and_pepper or masking",
         choices=("gaussian", "salt_and_pepper", "masking"),
     )
     corruption_level: float = option(
-        0.3, "share of pixels; for gaussian the standard deviation", at_least=0
+        0.3, "share of corrupted pixels; for gaussian, the standard deviation", at_least=0
     )
 
     def __post_init__(self):
@@ -76,26 +91,31 @@ class DenoisingOptions(AutoencoderOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ContractiveOptions(AutoencoderOptions):
+    """The options of the rung contractive."""
+
     contraction: float = option(0.1, "weight of the squared Jacobian norm", at_least=0)
     jacobian: str = option(
         "projection",
-        "exact, or projection: an unbiased estimate for the price of one more pass",
+        "exact, or projection: an unbiased estimate that takes one more pass",
         choices=("exact", "projection"),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoundOptions(RungOptions):
-    """How the two terms of the bound are weighed."""
+    """The options of every rung that minimises the bound: how its two terms are weighed.
 
-    beta: float = option(1.0, "weight of one of the two terms", at_least=0)
+    Raises UserError, too, if there are cycles without a warm-up.
+    """
+
+    beta: float = option(1.0, "weight of the term that beta_on names", at_least=0)
     beta_on: str = option(
         "kl", "the term that beta weighs: kl, or reconstruction", choices=("kl", "reconstruction")
     )
     beta_warmup: int = option(0, "epochs over which the KL weight rises from 0", at_least=0)
     beta_cycles: int = option(1, "times that the KL weight rises, evenly over the run", at_least=1)
     free_bits: float = option(
-        0.0, "nats of KL that each code dimension may use without paying", at_least=0
+        0.0, "nats of KL that each code dimension may use at no cost", at_least=0
     )
 
     def __post_init__(self):
@@ -107,6 +127,7 @@ class BoundOptions(RungOptions):
             )
 
     def check_epochs(self, epochs: int):
+        """Raise UserError if all warm-ups together take more than `epochs`."""
         taken = self.beta_warmup * self.beta_cycles
         if taken > epochs:
             raise UserError(
@@ -123,40 +144,47 @@ class BoundOptions(RungOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class VAEOptions(BoundOptions):
+    """The options of the rung vae."""
+
     likelihood: str | None = option(
         None,
         "p(x|z): " + ", ".join(LIKELIHOODS) + " (default: bernoulli for grey, gaussian for colour)",
         choices=LIKELIHOODS,
     )
     sigma: float | str | None = option(
-        None, "of the gaussian likelihood: a number, 'learned' (its default) or 'optimal'"
+        None,
+        "standard deviation of the gaussian likelihood: a number, 'learned' (default) or 'optimal'",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionalOptions(VAEOptions):
+    """The options of the rung conditional."""
+
     latent_dim: int = option(10, "size of the code", at_least=1, at_most=65_536)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceOptions(BoundOptions):
-    likelihood: ClassVar[str] = "categorical"  # of tokens: there is no other, so it is no option
+    """The options of the rung sequence."""
+
+    likelihood: ClassVar[str] = "categorical"  # the only one of tokens, so it is no option
     word_dropout: float = option(
-        0.0, "share of the tokens before that the decoder is not told", at_least=0, at_most=1
+        0.0, "share of previous tokens that the decoder is not told", at_least=0, at_most=1
     )
     scheduled_sampling: float = option(
         0.0,
-        "share of these that are the model's own, at the end of training",
+        "share of previous tokens that are the model's own at the end of training",
         at_least=0,
         at_most=1,
     )
 
 
 class Rung(NamedTuple):
-    """A rung: its options, where its class is, and whether that takes images or tokens."""
+    """A rung: its options, where its class is, and what it takes: "images" or "tokens"."""
 
     options: type[RungOptions]
-    where: str  # module:class, imported when there is a model to build
+    where: str  # module:class; imported only when there is a model to build, as it needs TensorFlow
     takes: str = "images"
 
     def model(self) -> "type[Autoencoder]":
@@ -178,7 +206,7 @@ RUNGS = {
 
 
 def rung_named(name: str) -> Rung:
-    """The rung called `name`. Raises UserError for a name that is not in the registry."""
+    """The rung called `name`. Raises UserError if there is none."""
     if not isinstance(name, str) or name not in RUNGS:
         raise unknown("model", name, RUNGS)
     return RUNGS[name]

@@ -16,21 +16,24 @@ from vae_keras.errors import UserError, unknown
 if TYPE_CHECKING:
     from vae_keras.data import Dataset
 
-# may differ when it resumes
+# These options may differ when a run resumes.
 NOT_OF_THE_RUN = ("data_dir", "output_dir", "tensorboard", "resume", "overwrite")
-GIVEN = "given:"  # in front of the name of a data set that `train` was given as an object
+GIVEN = "given:"  # prefix for the name of a data set that `train` was given as an object
 
 OptionsT = TypeVar("OptionsT", bound=RungOptions, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True, init=False)
 class TrainConfig(Generic[OptionsT]):
-    """What a run is: its data, its model and how that is trained.
+    """The configuration of a run: its data, its model and how the model is trained.
 
-    `options` are those of the rung that `model` names. They are given beside the others, and can be
-    read so: `TrainConfig(model="vae", beta=4.0).beta`. Values that are None are filled in from the
-    recipe of (data set, model). Raises UserError for an option that there is not, or a value that
-    its option does not take.
+        TrainConfig(dataset="mnist", model="vae", beta=4.0).beta
+
+    `model` names the rung. The rung's own options are given and read beside the others, and kept as
+    `options`. Where a value is None, `resolved` takes it from the recipe of (data set, model). A
+    configuration cannot be changed: `replace` gives another one.
+
+    Raises UserError if there is no such option or rung, or if an option does not take its value.
     """
 
     dataset: str = option("digits", ", ".join(DATASETS))
@@ -38,37 +41,45 @@ class TrainConfig(Generic[OptionsT]):
         None, "folder searched for archives before a download (or VAE_KERAS_DATA_DIR)"
     )
     image_size: str | None = option(
-        None, "of folder:DIR, celeba:DIR and faces: one number (64), or HEIGHTxWIDTH"
+        None, "size of folder:DIR, celeba:DIR or faces: one number (64), or HEIGHTxWIDTH"
     )
-    color_mode: str = option("auto", "of folder:DIR: auto, grayscale, rgb", choices=COLOR_MODES)
+    color_mode: str = option(
+        "auto", "channels of folder:DIR: auto, grayscale or rgb", choices=COLOR_MODES
+    )
     binarize: str = option(
         "none",
-        "grey values to 0 and 1: none, dynamic (drawn at every step), static (drawn once), "
-        "static:FILE, threshold",
+        "turn grey values into 0 and 1: none, dynamic (drawn at every step), static (drawn once), "
+        "static:FILE or threshold",
     )
     model: str = option("vae", "rung of the ladder: " + ", ".join(RUNGS))
-    network: str | None = option(None, "of encoder and decoder: " + ", ".join(NETWORKS))
+    network: str | None = option(None, "kind of encoder and decoder: " + ", ".join(NETWORKS))
     units: str | None = option(
-        None, "hidden units, such as 512-256-128; of lstm those of encoder and decoder"
+        None, "hidden units, such as 512-256-128; for lstm, those of encoder and decoder"
     )
     activation: str | None = option(
-        None, "of the hidden layers: " + ", ".join(ACTIVATIONS), choices=ACTIVATIONS
+        None, "activation of the hidden layers: " + ", ".join(ACTIVATIONS), choices=ACTIVATIONS
     )
     epochs: int | None = option(
         None, "passes over the training data", at_least=1, at_most=1_000_000
     )
     batch_size: int | None = option(None, "examples per step", at_least=1)
-    learning_rate: float | None = option(None, "Adam's, at the start", above=0)
+    learning_rate: float | None = option(None, "learning rate of Adam at the start", above=0)
     schedule: str = option(
-        "cosine", "of the learning rate: cosine (to 0), constant", choices=("cosine", "constant")
+        "cosine",
+        "learning rate over the run: cosine (to 0), constant",
+        choices=("cosine", "constant"),
     )
-    clip_norm: float | None = option(None, "largest norm of the gradient, if any", above=0)
+    clip_norm: float | None = option(None, "largest norm of the gradient", above=0)
     ema: float | None = option(
         None, "momentum of a moving average that replaces the weights at the end", above=0, below=1
     )
-    seed: int = option(0, "of weights, noise and order of the data", at_least=0, at_most=2**31 - 1)
-    name: str | None = option(None, "of the run; default: data set and model, numbered if taken")
-    output_dir: str = option(".", "folder of runs/ and saved_models/")
+    seed: int = option(
+        0, "seed of weights, noise and order of the data", at_least=0, at_most=2**31 - 1
+    )
+    name: str | None = option(
+        None, "name of the run; default: data set and model, numbered if taken"
+    )
+    output_dir: str = option(".", "folder in which runs/ and saved_models/ lie")
     tensorboard: bool = option(
         False, "also write runs/NAME/tensorboard/ (needs the extra tensorboard)"
     )
@@ -97,7 +108,7 @@ class TrainConfig(Generic[OptionsT]):
         for name in values:
             if name not in known:
                 raise unknown(f"option of model {model!r}", name, known)
-        set_field = object.__setattr__  # as the dataclass is frozen
+        set_field = object.__setattr__  # the dataclass is frozen
         for field in common:
             set_field(self, field.name, values.get(field.name, field.default))
         set_field(self, "model", model)
@@ -120,7 +131,7 @@ class TrainConfig(Generic[OptionsT]):
         if self.resume and self.overwrite:
             raise UserError("--resume and --overwrite contradict each other: give one of them")
 
-    if not TYPE_CHECKING:  # a type checker knows them as those of `options`
+    if not TYPE_CHECKING:  # with this method, a type checker would accept every name
 
         def __getattr__(self, name):
             options = self.__dict__.get("options")
@@ -129,31 +140,35 @@ class TrainConfig(Generic[OptionsT]):
             return getattr(options, name)
 
     def replace(self, **changes) -> "TrainConfig":
-        """The same configuration with some values changed. Raises UserError as the class does."""
+        """A copy with some values changed. Raises UserError if `TrainConfig` does not take them."""
         return TrainConfig(**{**self.as_dict(), **changes})
 
     def as_dict(self) -> dict[str, Any]:
-        """{option: value}, those of the rung among the others."""
+        """All options as {name: value}, those of the rung among them."""
         common = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del common["options"]
         return {**common, **self.options.as_dict()}
 
     def to_json(self, without=("resume", "overwrite")) -> str:
-        """What config.json holds: everything but how to deal with what is there already."""
+        """The text of config.json: all options but those in `without`.
+
+        The options to resume a run or to replace another one do not belong to the run itself.
+        """
         stored = {k: v for k, v in self.as_dict().items() if k not in without}
         return json.dumps(stored, indent=2) + "\n"
 
     def network_options(self) -> dict[str, Any]:
-        """The options of the network that are given, such as {"units": [512, 256]}."""
+        """The network's options that are not left open, such as {"units": [512, 256]}."""
         units = None if self.units is None else [int(width) for width in self.units.split("-")]
         options = {"activation": self.activation, "units": units}
         return {name: value for name, value in options.items() if value is not None}
 
     def resolved(self, dataset: "Dataset") -> "TrainConfig[OptionsT]":
-        """The configuration with every open choice filled in for `dataset`.
+        """A copy in which every open choice is filled in for `dataset`, from its recipe.
 
-        Raises UserError if they do not fit: a batch larger than the training data, a model or a
-        network for other examples than the data set has, a warm-up longer than the run.
+        Raises UserError if configuration and data set do not fit: the batch is larger than the
+        training data, the model or the network takes other examples, or the warm-up is longer than
+        the run.
         """
         if self.batch_size is not None and self.batch_size > len(dataset.train):
             raise UserError(
@@ -171,7 +186,7 @@ class TrainConfig(Generic[OptionsT]):
         return resolved
 
     def _check_takes(self, dataset: "Dataset"):
-        """Raise UserError unless model and network take the examples that there are."""
+        """Raise UserError unless model and network take the examples of the data set."""
         takes = {"model": {name: rung.takes for name, rung in RUNGS.items()}, "network": NETWORKS}
         for choice, known in takes.items():
             name = getattr(self, choice)
@@ -184,5 +199,5 @@ class TrainConfig(Generic[OptionsT]):
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether `name` can be that of a folder: no separators, no leading dot, not empty."""
+    """True if a folder can be called `name`: no separators, no leading dot, and not empty."""
     return name != "" and not name.startswith(".") and not set(name) & set("/\\\0")

@@ -1,4 +1,4 @@
-"""Where examples come from: one function and one name for each data set."""
+"""The data sets: `load` finds each by its name, one function for each."""
 
 import dataclasses
 import os
@@ -28,8 +28,8 @@ NAMED = {
     "melodies": lambda config: melody_dataset("melodies", melodies()),
     "sentences": lambda config: sentence_dataset(sentences()),
 }
-SIZED = ("folder", "celeba", "faces")  # what --image-size is for
-WITH_REST = {  # NAME:REST, and what the rest is
+SIZED = ("folder", "celeba", "faces")  # those that take --image-size
+WITH_REST = {  # NAME:REST -> what REST is, and the function of it
     "celeba": ("DIR", lambda rest, config: celeba(Path(rest), _image_size(config))),
     "folder": (
         "DIR",
@@ -42,9 +42,11 @@ WITH_REST = {  # NAME:REST, and what the rest is
 
 
 def load(config) -> Dataset:
-    """The data set that `config.dataset` names. Raises UserError if it cannot be had.
+    """Load the data set that `config.dataset` names.
 
-    `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode` and `binarize`.
+    `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode` and `binarize`,
+    such as a `TrainConfig`. Raises UserError if there is no such data set, if its files are missing
+    or damaged, or if one of the other options does not fit it.
     """
     found = dataclasses.replace(_named(config), source=config.dataset)
     return binarised(found, config.binarize)
@@ -91,7 +93,10 @@ def _count(text: str) -> int:
 
 
 def _image_size(config) -> tuple[int, int]:
-    """Height and width: None -> (64, 64), "32" -> (32, 32), "48x32" -> (48, 32)."""
+    """Height and width: None -> (64, 64), "32" -> (32, 32), "48x32" -> (48, 32).
+
+    Raises UserError if a side is not a number from 1 to LARGEST_SIDE.
+    """
     sides = (config.image_size or "64").lower().split("x")
     if len(sides) > 2 or not all(s.isdecimal() and 0 < int(s) <= LARGEST_SIDE for s in sides):
         raise UserError(

@@ -1,6 +1,6 @@
-"""What every data set is: three splits of examples that give `tf.data` pipelines.
+"""A data set: three splits of examples, which give `tf.data` pipelines.
 
-TensorFlow is imported when a pipeline is asked for: what is wrong with a file is said before.
+TensorFlow is imported only when a pipeline is asked for, so that errors in a file show at once.
 """
 
 import math
@@ -18,25 +18,28 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 SPLIT_SEED = 0  # splits are the same for every run, whatever its seed
-MOST_VALIDATION = 5_000
-MOST_BATCH_VALUES = 1_000_000  # in a batch of evaluation
+MOST_VALIDATION = 5_000  # examples
+MOST_BATCH_VALUES = 1_000_000  # pixels or tokens in a batch of evaluation
 
 
 @dataclass(frozen=True)
 class Examples:
-    """One split: the `rows` of `values` that belong to it, and their labels.
+    """One split of a data set: those `rows` of `values` that belong to it, with their labels.
 
     `values` are images [n, height, width, channels], uint8 (0 to 255) or float32 (0 to 1), or rows
-    of tokens int32 [n, steps]: an array, or a memory map that is read batch by batch. `labels` is
-    int [n] or None, `attributes` float32 [n, k] or None (1 and 0 for those that an example has or
-    has not). `binarisation` says how the values were made 0 or 1 ("static"), are made so when they
-    are read ("dynamic", "threshold"), or that they are as they are ("none"). `augmentation` changes
-    values when they are read for training: a function of (values, key), key as in `read`.
+    of tokens, int32 [n, steps]. They are an array in memory, or a memory map that is read batch by
+    batch. `labels` is int [n] or None. `attributes` is float32 [n, k] or None; a yes-or-no
+    attribute is 1 or 0. All three cover every split; `rows` selects this one, and is all of them
+    unless it is given.
+
+    `binarisation` is "none"; "static" if the values are 0 or 1 already; "dynamic" or "threshold" if
+    they become so when they are read. `augmentation` changes values that are read for training: it
+    is a function of (values, key), with the key of `read`.
     """
 
     values: np.ndarray
     labels: np.ndarray | None = None
-    rows: np.ndarray = field(default=None)  # type: ignore[arg-type]  # all, unless they are given
+    rows: np.ndarray = field(default=None)  # type: ignore[arg-type]  # set in __post_init__
     binarisation: str = "none"
     attributes: np.ndarray | None = None
     augmentation: Callable | None = None
@@ -50,30 +53,32 @@ class Examples:
 
     @property
     def example_shape(self) -> tuple[int, ...]:
+        """The shape of one example, such as (28, 28, 1)."""
         return self.values.shape[1:]
 
     @property
     def own_labels(self) -> np.ndarray | None:
-        """The labels of this split alone: int [n], or None."""
+        """The labels of this split: int [n], or None."""
         return None if self.labels is None else self.labels[self.rows]
 
     @property
     def own_attributes(self) -> np.ndarray | None:
-        """The attributes of this split alone: float32 [n, k], or None."""
+        """The attributes of this split: float32 [n, k], or None."""
         return None if self.attributes is None else self.attributes[self.rows]
 
     def take(self, selection) -> "Examples":
-        """The examples at the positions (or slice) `selection` of this split."""
+        """The examples at the positions, or in the slice, `selection` of this split."""
         return replace(self, rows=self.rows[selection])
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """All examples, images as float32 in [0, 1], and all labels. For small splits."""
+        """All values, images as float32 in [0, 1], and all labels or None; for small splits."""
         return _to_unit_range(self.read(slice(None))), self.own_labels
 
     def read(self, index, key=None) -> np.ndarray:
-        """The values at the positions `index`, as they are stored or binarised to 0 and 255.
+        """The values at the positions `index` of this split, as stored or binarised to 0 and 255.
 
-        What is drawn is a function of `key` (integers) if there is one, else of the example alone.
+        Random numbers are a function of `key` (integers) if it is given, and otherwise of the
+        example alone. Values are augmented only if there is a key.
         """
         rows = self.rows[index]
         values = np.asarray(self.values[rows])
@@ -88,10 +93,10 @@ class Examples:
         return np.stack([_drawn(value, (row,)) for value, row in zip(values, rows)])
 
     def batches(self, batch_size: int | None = None) -> "tf.data.Dataset":
-        """The examples in order, once: dictionaries of x, index and, where there are any, label.
+        """All examples once, in order: batches that are dictionaries of x, index and maybe label.
 
-        Without a size the batches are large for small examples, which is fast, and small for large
-        ones, which saves memory.
+        There is a label if the examples have labels. Unless `batch_size` is given, batches are
+        large for small examples, which is fast, and small for large examples, which saves memory.
         """
         import tensorflow as tf
 
@@ -102,10 +107,10 @@ class Examples:
     def shuffled_batches(
         self, batch_size: int, seed: int, first_epoch: int, epochs: int
     ) -> "tf.data.Dataset":
-        """The batches of the epochs `first_epoch` to `epochs` (excluded), one after another.
+        """The batches of the epochs from `first_epoch` to before `epochs`, one after another.
 
-        The order within an epoch is a function of (seed, epoch) alone, a dynamic binarisation one
-        of (seed, step).
+        The order within an epoch is a function of (seed, epoch) alone. A dynamic binarisation or an
+        augmentation is a function of (seed, step).
         """
         import tensorflow as tf
 
@@ -122,9 +127,9 @@ class Examples:
         )
 
     def _gather(self, order, seed=None, first_step=0) -> "tf.data.Dataset":
-        """The examples at the positions that `order` gives, batch by batch.
+        """The examples at the positions that the pipeline `order` gives, batch by batch.
 
-        With a `seed` they are binarised anew at every step.
+        With a `seed` they are augmented and binarised anew at every step.
         """
         import tensorflow as tf
 
@@ -148,9 +153,9 @@ class Examples:
 
 
 def _drawn(values, key):
-    """Each pixel white with its value as probability: exactly that, also for uint8."""
+    """Draw each pixel white with its value as probability, which is exact for uint8, too."""
     generator = np.random.Generator(np.random.SFC64(key))
-    if values.dtype == np.uint8:  # v of the 255 numbers 0 … 254 lie below v
+    if values.dtype == np.uint8:  # of the 255 numbers 0 … 254, v lie below v
         return _white(generator.integers(0, 255, values.shape, np.uint8) < values)
     return _white(generator.random(values.shape, np.float32) < values)
 
@@ -160,17 +165,18 @@ def _white(is_white):
 
 
 def _to_unit_range(values: np.ndarray) -> np.ndarray:
-    """uint8 0…255 becomes float32 0…1; other values stay as they are."""
+    """Turn uint8 from 0 to 255 into float32 from 0 to 1; other values stay as they are."""
     return values.astype(np.float32) / np.float32(255) if values.dtype == np.uint8 else values
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set. Validation is cut from training; test is touched once, at the end.
+    """A named data set of three splits.
 
-    `kind` knows how such examples are read, written and shown. `source` is what
-    `TrainConfig.dataset` calls the data set, if it was loaded by that. Names that come from files
-    may hold bytes that are no UTF-8: they become escapes.
+    Validation is cut from the training data. The test split is used once, at the end, and decides
+    nothing. `kind` knows how such examples are read, written and shown. `source` is the name by
+    which `TrainConfig.dataset` calls the data set, or None if it was made in Python. Names that
+    come from files may hold bytes that are not UTF-8; these become escapes.
     """
 
     name: str
@@ -188,15 +194,16 @@ class Dataset:
 
     @property
     def example_shape(self) -> tuple[int, ...]:
+        """The shape of one example, such as (28, 28, 1)."""
         return self.train.example_shape
 
     @property
     def class_count(self) -> int:
-        """How many classes the labels tell apart."""
+        """The number of classes."""
         return len(self.class_names)
 
     def require_labels(self):
-        """Raise UserError unless training and test examples are labelled, with several classes."""
+        """Raise UserError unless training and test examples have labels of two classes or more."""
         for split, examples in (("training", self.train), ("test", self.test)):
             labels = examples.own_labels
             if labels is None:
@@ -208,7 +215,7 @@ class Dataset:
                 raise UserError(f"data set {self.name!r} has a single {split} label: need two")
 
     def has_several_labels(self) -> bool:
-        """Whether training and test examples are labelled, with several classes."""
+        """True if training and test examples have labels of two classes or more."""
         try:
             self.require_labels()
         except UserError:
@@ -217,7 +224,10 @@ class Dataset:
 
     @property
     def data_kind(self) -> str:
-        """What its figures compare with: grey, colour, dynamic, static, threshold or tokens."""
+        """The kind of the data: grey, colour, dynamic, static, threshold or tokens.
+
+        Losses and likelihoods of different kinds cannot be compared.
+        """
         if self.train.binarisation != "none":
             return self.train.binarisation
         return self.kind.data_kind(self.example_shape)
@@ -227,13 +237,16 @@ class Dataset:
         return examples.own_attributes[:, [self.attribute_names.index(name) for name in names]]
 
     def mean_example(self, most=10_000) -> np.ndarray:
-        """The mean of at most so many training examples, all along the split."""
+        """The mean of the training examples, float32 [*example_shape].
+
+        Of larger splits it takes at most `most` examples, at equal distances.
+        """
         some = self.train.take(slice(None, None, math.ceil(len(self.train) / most)))
         total: Any = sum(b["x"].numpy().sum(axis=0, dtype=np.float64) for b in some.batches())
         return (total / len(some)).astype(np.float32)
 
     def value_range(self) -> tuple[float, float]:
-        """The smallest and largest value that an example can have."""
+        """The smallest and the largest value of the data; (0, 1) for uint8 and binarised images."""
         if self.train.values.dtype == np.uint8 or self.train.binarisation != "none":
             return 0.0, 1.0
         return float(np.min(self.train.values)), float(np.max(self.train.values))
@@ -247,10 +260,11 @@ def split_dataset(
     test_share=0.1,
     attribute_names=(),
 ) -> Dataset:
-    """The data set whose training and validation are cut from `examples`, and the test if need be.
+    """Make a data set: cut validation from `examples`, and the test split, too, if none is given.
 
-    Validation is a tenth of what is left after the test, at most 5,000 examples. Raises UserError
-    if there are fewer than ten examples.
+    The test split is `test_share` of the examples. Validation is a tenth of the others, at most
+    MOST_VALIDATION examples. Splits do not depend on the seed of a run. Classes without a name are
+    called by their number. Raises UserError if there are fewer than ten examples.
     """
     if len(examples) < 10:
         raise UserError(f"{name}: {len(examples)} training examples are too few, need at least 10")

@@ -1,7 +1,7 @@
-"""The kinds of examples: how images, melodies and sentences are read, written and called.
+"""The kinds of examples: how images, melodies and sentences are read, written and shown.
 
-A data set has one of them, and so has every model, by the words of its tokens. What differs between
-the kinds is asked of these objects, and of nothing else.
+Every data set has one of these objects, and `kind_of` gives that of a model. Only they know how the
+kinds differ.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,16 @@ from vae_keras.errors import UserError
 from vae_keras.files import write_text
 
 PICTURES = (".png", ".jpg", ".pdf", ".svg")
-MOST_SHOWN = 64  # melodies in a picture, or to hear
-VOCABULARY = "assets/vocabulary.txt"  # of an exported model: the words of the tokens 0, 1, …
+MOST_SHOWN = 64  # melodies in one picture, or in one sound
+VOCABULARY = "assets/vocabulary.txt"  # in an exported model: the words of the tokens 0, 1, …
 
 
 class Kind:
-    """What is known of one kind of examples.
+    """One kind of examples: how they are read, written and shown.
 
-    `family` is what models and networks tell apart: images, or tokens. `endings` are those of the
-    files that `save` can write, the usual one first, `kept` those that a run leaves of its samples.
+    `family` is what models and networks must know: "images" or "tokens". `plural` names the
+    examples in messages. `endings` are those of the files that `save` can write, the usual one
+    first; a run writes its samples with the endings `kept`.
     """
 
     family = "tokens"
@@ -29,34 +30,40 @@ class Kind:
     endings: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()  # the words of the tokens 0, 1, …
-    end: int | None = None  # the token after which a sequence has ended, if there is one
-    is_pictured = False  # whether an example is an image itself
-    naive_samples = 1_000  # of naive Monte Carlo, unless one asks for others
+    end: int | None = None  # the token that ends a sequence, if there is one
+    is_pictured = False  # True if an example is an image
+    naive_samples = 1_000  # the default number of draws of naive Monte Carlo
 
     def data_kind(self, example_shape) -> str:
-        """What the figures of such examples compare with."""
+        """The kind of the data, within which losses can be compared: here "tokens"."""
         return "tokens"
 
     def read(self, what: str, example_shape) -> np.ndarray:
-        """One example, as a user names it: a file, or a sentence. Raises UserError for others."""
+        """Read one example, array [*example_shape], from what a user names: a file, or a sentence.
+
+        Raises UserError if it cannot be read.
+        """
         raise NotImplementedError
 
     def save(self, examples, path: Path, title=""):
-        """Write examples [n, *example_shape] to a file, whole or not at all, by its ending."""
+        """Write examples [n, *example_shape] to a file, whole or not at all.
+
+        The ending of `path` decides the format.
+        """
         raise NotImplementedError
 
     def texts(self, examples) -> list[str] | None:
-        """Examples in words, where they have any: one line for each."""
+        """The examples as text, one line for each; None for a kind that has none."""
         return None
 
     def write_assets(self, folder: Path):
-        """Write to the folder of an export what its users need to read the examples."""
+        """Write the vocabulary into the `folder` of an export, whose users need it."""
         (folder / VOCABULARY).parent.mkdir(exist_ok=True)
         write_text(folder / VOCABULARY, "".join(f"{word}\n" for word in self.vocabulary))
 
 
 class ImageKind(Kind):
-    """Images [height, width, channels] in [0, 1]."""
+    """Images [height, width, channels] with values in [0, 1]."""
 
     family = plural = "images"
     endings = PICTURES
@@ -65,6 +72,7 @@ class ImageKind(Kind):
     naive_samples = 10_000
 
     def data_kind(self, example_shape) -> str:
+        """The kind of the data: "grey" for one channel, otherwise "colour"."""
         return "grey" if example_shape[-1] == 1 else "colour"
 
     def read(self, what: str, example_shape) -> np.ndarray:
@@ -82,24 +90,29 @@ class ImageKind(Kind):
 
 
 class MelodyKind(Kind):
-    """Melodies as tokens, uint8 or int32 [steps], one for each sixteenth."""
+    """Melodies: tokens, uint8 or int32 [steps], one for each sixteenth."""
 
     endings = (".mid", ".wav", ".png")
     kept = endings
 
     @property
     def vocabulary(self):
+        """The name of each token."""
         from vae_keras.data.music.melody_tokens import NAMES
 
         return NAMES
 
     def read(self, what: str, example_shape) -> np.ndarray:
+        """Read the first window of the melody in a MIDI file: int32 [*example_shape].
+
+        Raises UserError if the file cannot be read or has no usable notes.
+        """
         from vae_keras.data.music.midi import read_midi
 
         return read_midi(Path(what), example_shape[0])[0].astype(np.int32)
 
     def save(self, examples, path: Path, title=""):
-        """Write them as MIDI, or the first MOST_SHOWN as sound or as a picture."""
+        """Write melodies as MIDI, or the first MOST_SHOWN of them as sound or as a picture."""
         from vae_keras import figures
         from vae_keras.data.music.melody_tokens import to_notes
         from vae_keras.data.music.midi import write_midi
@@ -126,7 +139,7 @@ class MelodyKind(Kind):
 
 @dataclass(frozen=True)
 class SentenceKind(Kind):
-    """Sentences as tokens, int32 [steps]: the words, an end, and padding."""
+    """Sentences: tokens int32 [steps], which are the words, an end, and padding."""
 
     words: tuple[str, ...]
 
@@ -135,10 +148,12 @@ class SentenceKind(Kind):
 
     @property
     def vocabulary(self):
+        """The word of each token."""
         return self.words
 
     @property
     def end(self):
+        """The token that ends a sentence."""
         from vae_keras.data.text.vocabulary import END
 
         return END
@@ -149,12 +164,18 @@ class SentenceKind(Kind):
         return Vocabulary(self.words)
 
     def read(self, what: str, example_shape) -> np.ndarray:
+        """The tokens of the sentence `what`: int32 [*example_shape].
+
+        Raises UserError if it has more words than fit.
+        """
         return self._vocabulary().encode([what], example_shape[0])[0]
 
     def save(self, examples, path: Path, title=""):
+        """Write sentences to a text file, one a line, whole or not at all."""
         write_text(path, "".join(f"{line}\n" for line in self.texts(examples)))
 
     def texts(self, examples) -> list[str]:
+        """The sentences as text, one for each row of tokens."""
         return self._vocabulary().decode(np.asarray(examples))
 
 
@@ -162,16 +183,16 @@ IMAGES, MELODIES = ImageKind(), MelodyKind()
 
 
 def kind_of(vocabulary) -> Kind:
-    """The kind of a model's examples, by the words of its tokens: images if it has none."""
+    """The kind of a model's examples, by the vocabulary of the model: images if it is empty."""
     if not vocabulary:
         return IMAGES
     return MELODIES if tuple(vocabulary) == MELODIES.vocabulary else SentenceKind(tuple(vocabulary))
 
 
 def read_assets(folder: Path) -> Kind:
-    """The kind of the examples of an exported model, from what `write_assets` has left there.
+    """The kind of an exported model's examples, from what `write_assets` wrote into its `folder`.
 
-    Raises UserError if the words cannot be read.
+    Raises UserError if the vocabulary cannot be read or is empty.
     """
     file = folder / VOCABULARY
     if not file.is_file():
@@ -180,6 +201,6 @@ def read_assets(folder: Path) -> Kind:
         words = file.read_text(encoding="utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read ({error}): restore it") from error
-    if not words:  # or a model of tokens would be taken for one of images
+    if not words:  # otherwise a model of tokens would pass for one of images
         raise UserError(f"{file} has no words: restore it")
     return kind_of(words)

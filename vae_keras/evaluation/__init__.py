@@ -1,4 +1,4 @@
-"""Figures of one model: bounds, likelihoods, the use of its code, what a probe finds in it."""
+"""Evaluates one model: its bound, its likelihood, the use of its code, and what a probe reads."""
 
 from vae_keras.evaluation.code_use import code_figures, mean_kl_per_dimension, mutual_information
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures

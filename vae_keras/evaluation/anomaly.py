@@ -1,4 +1,4 @@
-"""The loss of each example, as a score of how little the model knows it."""
+"""Anomaly scores: the loss of each example."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +8,11 @@ from vae_keras.evaluation.probe import check_unconditional
 
 
 def anomaly_scores(model, examples: Examples) -> np.ndarray:
-    """The loss of each example as in evaluation, larger for what the model knows less: [n]."""
+    """The loss of each example of a split, which is larger for unfamiliar examples: [n].
+
+    It is the loss of evaluation, with the final weights of the terms. Raises UserError if the model
+    is conditional.
+    """
     check_unconditional(model)
 
     @tf.function(autograph=False)

@@ -1,6 +1,6 @@
-"""What each rung reports beside its losses: figures of the test set, and pictures to draw.
+"""What a rung reports beside its losses: figures of the test set, and pictures.
 
-One function for each class of model. A rung that has none registers nothing.
+Each rung registers one function for its class, or none if it has nothing to add.
 """
 
 import functools
@@ -27,13 +27,13 @@ STYLES = 8
 
 @functools.singledispatch
 def figures_of(model, dataset) -> dict[str, float]:
-    """What there is to report of a model on the test set, beside its loss and terms."""
+    """The figures of a model on the test set beside its loss and terms, by name."""
     return {}
 
 
 @functools.singledispatch
 def exhibits_of(model, dataset) -> dict[str, dict]:
-    """The pictures of a model to draw: {file name: {row name: images}}."""
+    """The pictures of a model as rows of images: {file name: {row name: images}}."""
     return {}
 
 
@@ -49,7 +49,7 @@ def _with_reconstructions(model, dataset, name, rows) -> dict[str, dict]:
 
 @figures_of.register
 def _(model: LinearAutoencoder, dataset):
-    """The test error of PCA with as many components, ours relative to it, and the largest angle."""
+    """Test errors of PCA, and of the model relative to it; the largest angle of their subspaces."""
     pca, test = fitted_pca(dataset.train, model.latent_dim), flat_values(dataset.test)
     pca_error = np.sum((test - pca.inverse_transform(pca.transform(test))) ** 2, axis=1).mean()
     rebuilt = np.asarray(model.predict(dataset.test.batches(), verbose=0)).reshape(test.shape)
@@ -75,18 +75,19 @@ def _(model: LinearAutoencoder, dataset):
 
 @figures_of.register
 def _(model: SparseAutoencoder, dataset):
-    """The share of units that an image activates: above a tenth of the range of activities."""
+    """The share of units that an image activates: to more than a tenth of the largest activity."""
     images, _ = dataset.test.take(slice(MOST_IMAGES)).arrays()
     codes = np.abs(model.encode(images))
-    largest = 1.0 if model.options.sparsity == "kl" else codes.max()  # sigmoids end at 1
+    largest = 1.0 if model.options.sparsity == "kl" else codes.max()  # 1 is a sigmoid's largest
     return {"active_share": float(np.mean(codes > 0.1 * largest))}
 
 
 @exhibits_of.register
 def _(model: SparseAutoencoder, dataset):
-    """The code units that are most active, as what the decoder draws for each.
+    """What the decoder draws for each of the most active units of the code.
 
-    For a dense encoder also its first layer; without hidden layers that is the same units.
+    Weights of a dense encoder's first layer are shown, too: those of the same units if there are no
+    hidden layers, and otherwise the largest.
     """
     images, _ = dataset.test.take(slice(MOST_IMAGES)).arrays()
     activity = np.abs(model.encode(images)).mean(axis=0)
@@ -105,9 +106,12 @@ def _(model: SparseAutoencoder, dataset):
 
 @figures_of.register
 def _(model: DenoisingAutoencoder, dataset):
-    """Peak signal-to-noise ratio in decibels on corrupted test images: ours and two others."""
+    """Peak signal-to-noise ratios on corrupted test images, in decibels.
+
+    The model is compared with a median filter and with PCA.
+    """
     clean, noisy, denoised = _corrupted(model, dataset, MOST_IMAGES)
-    size = (1, 3, 3, 1)  # a median over 3×3 pixels of each image and channel
+    size = (1, 3, 3, 1)  # 3×3 pixels of each image and channel
     pca = fitted_pca(dataset.train, min(model.latent_dim, len(dataset.train), clean[0].size))
     values = noisy.reshape(len(noisy), -1)
     by_pca = pca.inverse_transform(pca.transform(values)).reshape(noisy.shape)
@@ -150,10 +154,10 @@ def _(model: SequenceVAE, dataset):
 
 @figures_of.register
 def _(model: SequenceVAE, dataset):
-    """The bound per token, and how many tokens come right, padding left out.
+    """The negative ELBO per token, and the share of tokens that are rebuilt, without padding.
 
-    `forced_accuracy`: the likeliest token, told the right ones before; `sampled_accuracy`: told
-    those that the model has given itself. Both from the mean code.
+    For `forced_accuracy` the decoder is told the true tokens before; for `sampled_accuracy` its own
+    ones. It decodes the mean code, and the likeliest token counts.
     """
 
     @tf.function(autograph=False)

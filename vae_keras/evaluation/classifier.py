@@ -1,4 +1,4 @@
-"""A classifier of real images that judges those of a model, with which it has nothing to do."""
+"""A classifier that is trained on real images, independently of a model, and judges its images."""
 
 import math
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from keras import layers, ops
 
 from vae_keras.data.dataset import Dataset, Examples
 
-STEPS, BATCH = 1_500, 64  # of its training, in whole epochs
-LARGE = 32  # pixels: larger images are first taken in squares
+STEPS, BATCH = 1_500, 64  # training steps, rounded up to whole epochs, and images in each
+LARGE = 32  # side in pixels above which the first convolution has a stride
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Tells classes or attributes; `accuracy` is that on the real test images.
+    """A classifier of images, either by their class or by each of several attributes.
 
-    Of classes it is one number; of attributes, [attributes].
+    `accuracy` is that on the real test images: one number for classes, [attributes] otherwise.
     """
 
     network: keras.Model
@@ -33,15 +33,15 @@ class Classifier:
         return self.probabilities(images).argmax(axis=-1)
 
     def sees(self, images) -> np.ndarray:
-        """Which attributes are likelier there than not: bool [n, attributes]."""
+        """True where an attribute has a probability above ½: bool [n, attributes]."""
         return self.probabilities(images) > 0.5
 
 
 def trained_classifier(dataset: Dataset, attributes: Sequence[str] = (), seed=0) -> Classifier:
-    """A small convolutional network, trained on the training images and tried on the test images.
+    """Train a small convolutional network on the training images; measure it on the test images.
 
-    It tells the named `attributes` or, without names, the classes. Raises UserError if the images
-    have none of these.
+    It recognises the `attributes` with these names or, without names, the classes. Raises UserError
+    if the classes are wanted and there are no labels of at least two of them.
     """
     if not attributes:
         dataset.require_labels()
@@ -85,7 +85,7 @@ def _network(dataset: Dataset, attributes: int) -> keras.Model:
 
 
 def _truth(dataset: Dataset, examples: Examples, attributes: Sequence[str]) -> np.ndarray:
-    """What the classifier is to say of a split: attributes float32 [n, k], or classes int [n]."""
+    """The targets for a split: attributes, float32 [n, k], or classes, int [n]."""
     truth = dataset.attributes_of(examples, attributes) if attributes else examples.own_labels
     assert truth is not None
     return truth

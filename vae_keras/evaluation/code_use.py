@@ -1,4 +1,4 @@
-"""How much of the code a variational model uses."""
+"""How much a variational model uses its code."""
 
 import math
 
@@ -12,12 +12,12 @@ ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 
 
 def code_figures(model: VariationalModel, examples) -> dict:
-    """How the code is used.
+    """Figures of the use of the code, by name.
 
-    `kl_per_dimension` in nats; `active_units`, the dimensions whose mean varies by more than 0.01
-    over the examples (Burda et al. 2016); `aggregate_posterior_kl`: KL[N(m, S) ‖ N(0, I)] in nats
-    with mean and covariance of the codes of all examples together: 0 if these are those of the
-    prior, which does not say that the shape is.
+    `kl_per_dimension` is [latent_dim] in nats. `active_units` counts the dimensions whose mean
+    varies over the examples with a variance above 0.01 (Burda et al. 2016).
+    `aggregate_posterior_kl` is KL[N(m, S) ‖ N(0, I)] in nats, where m and S are mean and covariance
+    of the aggregate posterior: it is 0 if these are those of the prior, whatever the shape.
     """
     z_mean, z_log_var = posterior(model, examples)
     kl = model.prior.kl_per_dimension((z_mean, z_log_var)).numpy().mean(axis=0)
@@ -35,10 +35,10 @@ def code_figures(model: VariationalModel, examples) -> dict:
 
 
 def mutual_information(model: VariationalModel, examples, most=2_000) -> float:
-    """How much the code tells of which of the first `most` examples it is, in nats.
+    """The mutual information of code and example, in nats, over the first `most` examples.
 
-    The mean KL of their posteriors to the mixture of them all, from one draw each (Hoffman and
-    Johnson 2016, ELBO surgery). It cannot exceed log(most).
+    It is the mean KL of their posteriors to the mixture of all these, estimated from one draw each
+    (Hoffman and Johnson 2016, ELBO surgery). It cannot exceed log(most).
     """
     few = examples.take(slice(most))
     z_mean, z_log_var = (head.astype(np.float64) for head in posterior(model, few))
@@ -52,5 +52,5 @@ def mutual_information(model: VariationalModel, examples, most=2_000) -> float:
 
 
 def mean_kl_per_dimension(model: VariationalModel, examples) -> np.ndarray:
-    """KL[q(z|x) ‖ N(0, I)] of each dimension of the code, averaged: [latent_dim], in nats."""
+    """KL[q(z|x) ‖ p(z)] of each dimension, averaged over examples: [latent_dim], in nats."""
     return model.prior.kl_per_dimension(posterior(model, examples)).numpy().mean(axis=0)

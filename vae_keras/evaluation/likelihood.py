@@ -1,4 +1,4 @@
-"""Estimates of −log p(x)."""
+"""Estimates of −log p(x), which importance weighting and Monte Carlo make from samples."""
 
 import math
 
@@ -12,21 +12,21 @@ from vae_keras.models.autoencoder import Batch
 from vae_keras.models.protocol import VariationalModel
 from vae_keras.progress import progress
 
-DRAWS = 50  # of one example at a time: what the memory holds, whatever the number of samples
+DRAWS = 50  # for one example at a time, so that memory does not grow with the number of samples
 ROWS = 1_000  # examples × draws in one pass of the decoder
-MOST_ERROR = 0.5  # nats: beyond, one draw outweighs the others; 1 if it is the only one that counts
+MOST_ERROR = 0.5  # nats: above it one draw outweighs the others; it is 1 if only one draw counts
 
 
 def likelihood_figures(model: VariationalModel, examples, samples: int) -> dict[str, np.ndarray]:
-    """The negative ELBO and the importance-weighted estimate of −log p(x) of each example.
+    """The negative ELBO and the importance-weighted estimate of −log p(x), for each example.
 
-    From `samples` draws of q(z|x): `negative_elbo` = `reconstruction_loss` + `kl_loss` (the latter
-    in closed form), and `nll`, Burda et al. 2016 (Importance weighted autoencoders), equation 8: an
-    upper bound that falls towards the truth with the number of samples. `nll_error` is the standard
-    error that its sampling leaves. All in nats, [n] each.
+    All are [n] in nats, from `samples` draws of q(z|x). `negative_elbo` is `reconstruction_loss` +
+    `kl_loss`, the latter in closed form. `nll` is equation 8 of Burda et al. 2016 (Importance
+    weighted autoencoders): an upper bound that falls towards −log p(x) with the number of samples.
+    `nll_error` is the standard error of its sampling, NaN for a single sample.
 
-    The draws depend on the model's seed and the example alone and are summed up as they come: the
-    memory does not grow with their number.
+    The draws depend only on the model's seed and the example. They are summed up as they come, so
+    memory does not grow with their number. `samples` is at least 1.
     """
     found = _streamed(_estimator(model, examples), examples, samples, "importance weighting")
     kl = model.prior.kl(posterior(model, examples)).numpy()
@@ -37,15 +37,16 @@ def likelihood_figures(model: VariationalModel, examples, samples: int) -> dict[
 def convergence(model: VariationalModel, examples, samples: int, naive_samples: int) -> list[dict]:
     """Three estimates of −log p(x), averaged over `examples`, for 1, 10, 100 … samples.
 
-    `importance_weighted`, with draws of q(z|x). `naive` Monte Carlo: the logarithm of the mean of
-    p(x|z) over draws of the prior. All tend to the truth, but most draws of the prior have nothing
-    to do with x, and q(z|x) hardly ever draws a second place that x may come from, so that its
-    estimate can stay too high and its error too small. `defensive` importance weighting draws from
-    either with probability ½ (Hesterberg 1995) and has neither fault where the code is small.
+    `importance_weighted` draws from q(z|x). It hardly ever finds a second place that x may come
+    from, so it can be too high, and its error too small. `naive` is the logarithm of the mean of
+    p(x|z) over draws of the prior, most of which have nothing to do with x. `defensive` is
+    importance weighting that draws from either with probability ½ (Hesterberg 1995); it has neither
+    fault if the code is small. All three tend to −log p(x).
 
-    One row {"samples": n, "importance_weighted": nats, …} for each n, with the standard errors of
-    the sampling as `..._error`, or None where a single draw has most of the weight. The first ends
-    at `samples`, the others at `naive_samples`.
+    It returns a row {"samples": n, "importance_weighted": nats, …} for each n. The standard errors
+    of the sampling are `..._error`, or None where a single draw has most of the weight. The first
+    estimate ends at `samples`, the others end at `naive_samples`. Raises UserError if one of these
+    is below 1.
     """
     estimates = {
         "importance_weighted": (_estimator(model, examples), samples),
@@ -59,16 +60,16 @@ def convergence(model: VariationalModel, examples, samples: int, naive_samples: 
             found = _streamed(estimator, examples, count, what)
             error: float | None = math.sqrt(np.sum(found["nll_error"] ** 2)) / len(examples)
             if count == 1 or np.median(found["nll_error"]) > MOST_ERROR:
-                error = None  # one draw does not tell how others would differ
+                error = None  # a single draw does not say how much others would differ
             row = rows.setdefault(count, {"samples": count})
             row |= {name: float(found["nll"].mean()), f"{name}_error": error}
     return [rows[count] for count in sorted(rows)]
 
 
 def _estimator(model, examples, proposal=noise.IMPORTANCE):
-    """A function (batch of examples, samples) of what draws of a proposal tell of each example.
+    """A function (batch of examples, samples) that gives the estimates for each example.
 
-    The draws are taken DRAWS at a time.
+    It takes DRAWS draws of the proposal at a time.
     """
 
     @tf.function(input_signature=[examples.batches().element_spec, tf.TensorSpec((), tf.int32)])
@@ -88,7 +89,7 @@ def _estimator(model, examples, proposal=noise.IMPORTANCE):
             squares = _log_add(squares, 2 * log_weight)
             reconstruction -= tf.reduce_sum(tf.where(counts, log_px, 0.0), axis=1)
         count = tf.cast(samples, tf.float32)
-        # the variance of the mean weight over its square, which a single weight does not tell
+        # The variance of the mean weight over its square; a single weight has none.
         relative = (tf.exp(squares - 2 * total) - 1 / count) * count / (count - 1)
         return {
             "reconstruction_loss": reconstruction / count,
@@ -111,7 +112,7 @@ def _streamed(estimator, examples, samples: int, what: str) -> dict[str, np.ndar
 
 
 def _codes(model, index, z_mean, z_log_var, part, proposal: int):
-    """DRAWS codes [batch, DRAWS, latent_dim] and log p(z) − log of the proposal's density there."""
+    """Draw codes [batch, DRAWS, latent_dim], with log p(z) − log proposal(z) of each."""
 
     def drawn(draw, stream, size):
         return noise.of_examples(draw, model.seed, stream, index, (DRAWS, size), part)

@@ -1,4 +1,4 @@
-"""A linear classifier on codes, which says what they know of the labels."""
+"""A probe: a linear classifier on codes, which shows what they say about the labels."""
 
 import math
 import warnings
@@ -14,18 +14,20 @@ from vae_keras.errors import UserError
 from vae_keras.evaluation.pixels import fitted_pca, flat_values
 from vae_keras.latent.codes import encode
 
-MOST_PROBED_VALUES = 20_000 * 784  # that a probe holds at once: 20,000 images of MNIST's size
+MOST_PROBED_VALUES = 20_000 * 784  # pixels in memory at once: 20,000 images of MNIST's size
 
 
 def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
-    """Test accuracy of a linear classifier on a model's codes, on pixels and on PCA of that size.
+    """Test accuracies of linear classifiers on a model's codes, on pixels and on PCA.
 
-    One row {"labels": n, "codes": accuracy, "pixels": accuracy, "pca": accuracy} for each of
-    `sizes` below the number of training labels, and one for all of these. `seed` chooses which
-    labels, in the proportions of the classes; a row's are among the next one's.
+    PCA has as many components as the code has dimensions. The result has a row {"labels": n,
+    "codes": accuracy, "pixels": accuracy, "pca": accuracy} for each of `sizes` below the number of
+    training labels, and one for all labels. `seed` chooses the labels, in the proportions of the
+    classes; the labels of a row are among those of the next one.
 
-    Of no more images than `most_in_memory` says are pixels used, neither for training, which gives
-    a row of its own and None for the pixels below, nor for PCA and test. Raises UserError.
+    Pixels of at most `most_in_memory` images are used. That number has a row of its own; in the
+    rows with more labels, pixels are None. PCA is fitted to no more images, and no more are tested.
+    Raises UserError if the model is conditional, or if there are no labels of at least two classes.
     """
     dataset.require_labels()
     check_unconditional(model)
@@ -50,10 +52,10 @@ def probe(model, dataset: Dataset, sizes=(100, 1_000), seed=0) -> list[dict]:
 
 
 def probe_accuracy(model, dataset: Dataset, labels=10_000, seed=0) -> float:
-    """Test accuracy of a linear classifier on the codes of that many labelled images.
+    """The test accuracy of a linear classifier on the codes of `labels` training images.
 
-    A conditional model is told the label of an image when it encodes it. Raises UserError if the
-    data set has no labels.
+    A conditional model is given the label of each image that it encodes. Raises UserError if there
+    are no labels of at least two classes.
     """
     dataset.require_labels()
     train = stratified(dataset.train, seed).take(slice(labels))
@@ -61,19 +63,21 @@ def probe_accuracy(model, dataset: Dataset, labels=10_000, seed=0) -> float:
 
 
 def most_in_memory(dataset: Dataset) -> int:
-    """How many images a probe has in memory at once."""
+    """The number of images that a probe has in memory at once."""
     return MOST_PROBED_VALUES // math.prod(dataset.example_shape)
 
 
 def _accuracy(features, test_features, train, test) -> float:
-    """Of a logistic regression that was fitted to the first features."""
+    """The test accuracy of a logistic regression that was fitted to the first features."""
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=100))
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        classifier.fit(features[: len(train)], train.own_labels)  # more steps change little
+        # More steps than max_iter would change little, so the warning is ignored.
+        classifier.fit(features[: len(train)], train.own_labels)
     return float(classifier.score(test_features, test.own_labels))
 
 
 def check_unconditional(model):
+    """Raise UserError if the model takes labels: it needs those that a probe is to find."""
     if model.takes_labels:
         raise UserError(
             "a conditional model needs the labels that are to be found here: use another model"
@@ -81,9 +85,10 @@ def check_unconditional(model):
 
 
 def stratified(examples: Examples, seed=0) -> Examples:
-    """The examples in a random order whose first n have the proportions of the classes, for any n.
+    """The examples of a split, ordered so that the first n have the proportions of the classes.
 
-    Each class comes once before any comes twice.
+    That holds for any n; otherwise the order is random. Each class comes once before any comes
+    twice.
     """
     labels, generator = examples.own_labels, np.random.default_rng(seed)
     assert labels is not None  # as `require_labels` has made sure
@@ -95,6 +100,6 @@ def stratified(examples: Examples, seed=0) -> Examples:
 
 
 def _projected(pca, examples) -> np.ndarray:
-    """The principal components of a split, batch by batch: [n, components]."""
+    """The principal components of a split, computed batch by batch: [n, components]."""
     images = (batch["x"] for batch in examples.batches().as_numpy_iterator())
     return np.concatenate([pca.transform(x.reshape(len(x), -1)) for x in images])

@@ -1,6 +1,6 @@
-"""A local web page on which one looks around in the latent space of an exported model.
+"""A local web page for exploring the latent space of an exported model.
 
-`explore` opens it from a notebook and `serve` from the command line.
+`explore` shows it in a notebook; `serve` opens it from the command line.
 """
 
 import webbrowser
@@ -18,10 +18,14 @@ from vae_keras.explore.server import LOCALHOST, site_at
 
 
 def serve(model, host=LOCALHOST, port=0, data_dir=None, browser=True):
-    """Show the page for a model, an export's path or name, until it is interrupted.
+    """Serve the page for `model` until the user interrupts it.
 
-    Port 0 is a free one. With `data_dir` the examples are test images of the model's data set that
-    lies there. Raises UserError.
+    `model` is an `ExportedModel`, or the path or name of an export. With `port` 0 a free port is
+    used. With `data_dir`, the examples on the page are test images of the model's data set in that
+    folder. With `browser`, the page is opened; otherwise its address is only printed.
+
+    Raises UserError if the model cannot be used for images, if its data set is not in `data_dir`,
+    or if `host` and `port` are not free.
     """
     explorer = Explorer(model, data_dir)
     site = site_at(host, port)
@@ -39,7 +43,7 @@ def serve(model, host=LOCALHOST, port=0, data_dir=None, browser=True):
 
 @dataclass(frozen=True)
 class Widget:
-    """The page of a model; a notebook shows it in the output of the cell."""
+    """The page of a model, which a notebook shows in the output of a cell."""
 
     address: str
     height: int
@@ -50,8 +54,15 @@ class Widget:
 
 
 def explore(model, data_dir=None, height=900) -> Widget:
-    """The same page in a notebook on this machine: `explore("digits_vae")` as the last line.
+    """Show the page for `model` in a notebook that runs on this machine.
 
-    `model` is a loaded export, its path or its name. Raises UserError.
+        explore("digits_vae")
+
+    This must be the last line of a cell. `model` is an `ExportedModel`, or the path or name of an
+    export. With `data_dir`, the examples on the page are test images of the model's data set in
+    that folder. `height` is that of the page, in pixels.
+
+    Raises UserError if the model cannot be used for images, or if its data set is not in
+    `data_dir`.
     """
     return Widget(site_at(LOCALHOST, 0).add(Explorer(model, data_dir)), height)

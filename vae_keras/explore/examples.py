@@ -1,4 +1,4 @@
-"""Images to start from: test images of the model's data set, or some of its own."""
+"""Example images for the page: test images of the model's data set, or images of the model."""
 
 import os
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from vae_keras.export.places import TRAINING
 from vae_keras.training.run_folder import read_config
 
 COUNT = 10
-DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # unless they are in a data folder
+DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # unless they lie in a data folder
 
 
 @dataclass(frozen=True)
 class ExampleImages:
-    """Images [n, *example_shape] in [0, 1], where they are from, and their labels or None."""
+    """Images [n, *example_shape] in [0, 1], the name of their source, and labels [n] or None."""
 
     images: np.ndarray
     source: str
@@ -26,14 +26,15 @@ class ExampleImages:
 
 
 def example_images(model: ExportedModel, data_dir=None) -> ExampleImages:
-    """A few test images of the model's data set; images of its own if that is not at hand.
+    """COUNT test images of the model's data set, or images that the model generates.
 
-    Raises UserError if it is not in the `data_dir` that is given.
+    They are generated if the data set cannot be loaded without a download, or if its images have
+    another shape. Raises UserError if `data_dir` is given and the data set cannot be loaded.
     """
     try:
         found = _test_images(model, data_dir)
     except UserError:
-        if data_dir:  # it was asked for
+        if data_dir:  # the user has asked for these images
             raise
         found = None
     if found is not None and found.images.shape[1:] == model.example_shape:
@@ -43,7 +44,10 @@ def example_images(model: ExportedModel, data_dir=None) -> ExampleImages:
 
 
 def _test_images(model, data_dir) -> ExampleImages | None:
-    """The first test images of each label, or the first ones. Nothing is downloaded for them."""
+    """Test images with the labels in turn; None if the data set is unknown or not on this machine.
+
+    Raises UserError if it cannot be loaded.
+    """
     if not (model.path / TRAINING).is_file():
         return None
     config = read_config(model.path / TRAINING)
@@ -51,7 +55,7 @@ def _test_images(model, data_dir) -> ExampleImages | None:
     has_folder = config.data_dir or os.environ.get("VAE_KERAS_DATA_DIR")
     if config.dataset in DOWNLOADED and not has_folder:
         return None
-    if config.dataset.partition(":")[0] == "faces":  # all of them would have to be drawn
+    if config.dataset.partition(":")[0] == "faces":  # loading would draw all of them
         unseen = draw(sample(COUNT, seed=SEED + 1), model.example_shape[0])
         return ExampleImages(unseen / np.float32(255), "faces that it has not seen")
     dataset = data.load(config)
@@ -62,7 +66,7 @@ def _test_images(model, data_dir) -> ExampleImages | None:
 
 
 def _in_turn(labels) -> np.ndarray:
-    """Positions of the first of each label, then of the second of each, …"""
+    """The first COUNT positions when labels take turns: the first of each, the second of each, …"""
     order = np.argsort(labels, kind="stable")
     _, first, group = np.unique(labels[order], return_index=True, return_inverse=True)
     rank = np.arange(len(order)) - first[group]  # among those of the same label

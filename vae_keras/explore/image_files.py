@@ -1,4 +1,4 @@
-"""Image files to and from the browser."""
+"""Reads image files that the browser uploads, and makes files for it."""
 
 import base64
 import io
@@ -12,15 +12,17 @@ from vae_keras.errors import UserError
 
 MOST_BYTES = 10 * 2**20  # of an uploaded file
 MOST_PIXELS = 25_000_000  # of an uploaded image: a small file may hold billions
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others may run programs
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow may run programs for others
 TOO_LARGE = f"The file is larger than {MOST_BYTES // 2**20} MB: choose a smaller one."
 NO_IMAGE = f"This is not an image that can be read: use {', '.join(FORMATS)}."
 
 
 def read_image(content: bytes, image_shape) -> np.ndarray:
-    """An uploaded file as float32 `example_shape` in [0, 1], cropped and resized. Raises UserError.
+    """The image in an uploaded file, cropped and resized: float32 [*image_shape] in [0, 1].
 
-    Its size is read before its pixels are, so that a small file cannot fill the memory.
+    Its size is read before its pixels, so that a small file cannot fill the memory. Raises
+    UserError if the file is larger than MOST_BYTES, the image has more than MOST_PIXELS, its format
+    is none of FORMATS, or it is damaged.
     """
     if len(content) > MOST_BYTES:
         raise UserError(TOO_LARGE)
@@ -42,24 +44,30 @@ def read_image(content: bytes, image_shape) -> np.ndarray:
 
 
 def png(pixels) -> bytes:
-    """The PNG file of pixels [height, width, channels]."""
+    """The content of a PNG file of pixels, uint8 [height, width, channels]."""
     content = io.BytesIO()
     figures.to_image(pixels).save(content, format="PNG", compress_level=1)
     return content.getvalue()
 
 
 def strip(frames) -> bytes:
-    """A PNG file of all frames [n, height, width, channels] in a row, enlarged as in `film`."""
+    """The content of a PNG file with all `frames` in a row, enlarged as in `film`.
+
+    They are uint8 [n, height, width, channels].
+    """
     return png(np.concatenate(list(figures.enlarged(frames)), axis=1))
 
 
 def film(frames) -> bytes:
-    """A GIF file that goes through the frames and back, for ever."""
+    """The content of a GIF file that goes through the `frames` and back, for ever.
+
+    They are uint8 [n, height, width, channels].
+    """
     content = io.BytesIO()
     figures.film(frames, content)
     return content.getvalue()
 
 
 def data_url(content: bytes, kind="png") -> str:
-    """An image file as an address that holds it all: the browser asks for nothing more."""
+    """A data URL of an image file, so that the browser need not ask for the file."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,10 +1,11 @@
-"""Work that is asked for faster than it is done."""
+"""Limits work that is requested faster than it can be done."""
 
 
 class Latest:
-    """Does `work` in turn, but of what is asked meanwhile the last alone.
+    """Calls the asynchronous function `work`, but never twice at the same time.
 
-    So a slow model lags by one picture, and not by all that a drag has passed.
+    All calls that come while `work` runs lead to one more run at its end. So the picture of a slow
+    model is late by one run, not by one for each position of a drag.
     """
 
     def __init__(self, work):

@@ -1,4 +1,4 @@
-"""The page: a code, its picture, and the panes around it that change the code."""
+"""The page: it shows the picture of a code, and panes with which the user changes the code."""
 
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,16 @@ from vae_keras.explore.parts import Slider, alert, box, button, heading, note, p
 from vae_keras.figures.base import PALETTE
 
 STYLE = Path(__file__).with_name("style.css")
-LARGEST_ALPHA = 2.0  # of a feature
-LARGEST_ICON = 32  # pixels of a side up to which one wants to see each of them
+LARGEST_ALPHA = 2.0  # the right end of a feature's slider
+LARGEST_ICON = 32  # side in pixels up to which images are enlarged without smoothing
 
 
 class Page:
-    """What one tab shows: a code `z`, moved by `alphas` of the features, and its picture."""
+    """What one browser tab shows.
+
+    `z` [latent_dim] is the code without features; `alphas` says how many times each feature vector
+    is added to it. `label` is the chosen class of a conditional model, or None.
+    """
 
     def __init__(self, explorer: Explorer):
         self.explorer, self.model = explorer, explorer.model
@@ -34,19 +38,19 @@ class Page:
 
     @property
     def code(self) -> np.ndarray:
-        """The code of the picture."""
+        """The code of the picture [latent_dim]: `z` with the features."""
         return self.explorer.with_features(self.z, self.alphas)
 
     async def decoded(self, z) -> str:
-        """The picture of a code, of the chosen class, as an address."""
+        """The picture of a code [latent_dim], decoded with the chosen class, as a data URL."""
         return data_url(png(await run.io_bound(self.explorer.decode, z, self.label)))
 
     async def encoded(self, image) -> np.ndarray:
-        """The code of an image, as of the chosen class."""
+        """The code [latent_dim] of an image, encoded with the chosen class."""
         return await run.io_bound(self.explorer.encode, image, self.label)
 
     async def move_to(self, z):
-        """Go to a code; the sliders follow."""
+        """Show the code `z` [latent_dim] without features, and set the sliders to it."""
         self.z, self.alphas = z, dict.fromkeys(self.alphas, 0.0)
         for dimension, slider in self.sliders.items():
             slider.value = float(z[dimension])
@@ -55,18 +59,18 @@ class Page:
         await self.show()
 
     async def move_along(self, dimension: int, value: float):
-        """Change one number of the code."""
+        """Set one dimension of `z` to `value`."""
         self.z = self.z.copy()
         self.z[dimension] = value
         await self.show()
 
     async def add_feature(self, name: str, alpha: float):
-        """Add a feature to the image, or take it away."""
+        """Add a feature vector `alpha` times; a negative number takes the feature away."""
         self.alphas[name] = alpha
         await self.show()
 
     async def choose_label(self, label: int):
-        """Go to another class with the same code."""
+        """Show the same code as another class."""
         self.label = label
         await self.show()
         if self.plane:
@@ -74,7 +78,7 @@ class Page:
         await self.morph.show()
 
     async def read_code(self):
-        """Go to the code that is written in the box."""
+        """Show the code that the user has written, or say what is wrong with it."""
         try:
             z = read_code(self.code_box.value, self.explorer.latent_dim)
         except UserError as error:

@@ -1,4 +1,4 @@
-"""The panes beside the picture: the latent plane, an image of one's own, a morph."""
+"""The panes beside the picture: the latent plane, an image of the user, and a morph."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ from vae_keras.explore.parts import (
 from vae_keras.figures.pixels import to_pixels
 from vae_keras.latent import morphing
 
-# What the browser does by itself; `emit` sends a message to the server.
+# This runs in the browser; `emit` sends a message to the server.
 DRAG = """(event) => {
   const plane = event.currentTarget, box = plane.getBoundingClientRect();
   if (event.type === "pointerdown") plane.setPointerCapture(event.pointerId);
@@ -31,7 +31,7 @@ DRAG = """(event) => {
 
 
 class Plane:
-    """A two-dimensional latent space, with a mark that one drags."""
+    """A pane with a two-dimensional latent space, in which the user drags a marker."""
 
     def __init__(self, page):
         self.page, self.explorer = page, page.explorer
@@ -50,12 +50,12 @@ class Plane:
         self.mark(page.code)
 
     async def draw(self):
-        """Draw the plane of the chosen class."""
+        """Draw the plane again, for the chosen class."""
         pixels = await run.io_bound(self.explorer.plane, self.page.label)
         self.picture.props["src"] = data_url(png(pixels))
 
     def mark(self, code):
-        """Move the mark to a code."""
+        """Move the marker to a code [2]."""
         x, y = self.explorer.place_of(code)
         self.marker.style(f"left: {100 * x:.2f}%; top: {100 * y:.2f}%")
 
@@ -64,7 +64,7 @@ class Plane:
 
 
 class Original:
-    """An image that one has, and what the model makes of it."""
+    """A pane with an image, chosen by the user, and its reconstruction."""
 
     def __init__(self, page):
         self.page, self.examples = page, page.explorer.examples
@@ -89,7 +89,7 @@ class Original:
                     choice.on("click", partial(self._choose, number), args=[])
 
     async def show(self, image):
-        """Encode an image and go to its code."""
+        """Encode an image [height, width, channels] in [0, 1], and go to its code."""
         z = await self.page.encoded(image)
         self.zone.show(data_url(png(to_pixels(image))))
         self.reconstruction.props["src"] = await self.page.decoded(z)
@@ -102,7 +102,7 @@ class Original:
 
 
 class Morph:
-    """The way between two images."""
+    """A pane with the images on the way between two codes."""
 
     def __init__(self, page):
         self.page, self.explorer = page, page.explorer
@@ -119,7 +119,7 @@ class Morph:
             self._lay_out_result()
 
     async def set_end(self, name: str, code):
-        """Go from (A) or to (B) a code."""
+        """Set the code [latent_dim] at which the way starts ("A") or ends ("B")."""
         self.ends[name] = code
         self.zones[name].show(await self.page.decoded(code))
         await self.show()

@@ -1,20 +1,21 @@
-"""What the panes of the page are put together from."""
+"""The elements of which the panes of the page consist."""
 
 from nicegui import run, ui
 
 from vae_keras.errors import UserError
 from vae_keras.explore.image_files import MOST_BYTES, NO_IMAGE, TOO_LARGE, read_image
 
-EVENT_SECONDS = 0.04  # between two messages of a drag
+EVENT_SECONDS = 0.04  # least time between two messages of a drag
 FAILED = "The file has not arrived: try again."
 
-# What the browser does by itself; `emit` sends a message to the server.
+# These run in the browser; `emit` sends a message to the server.
 PICK = "() => getElement(%d).$refs.qRef.pickFiles()"
 DROP = "(event) => getElement(%d).$refs.qRef.addFiles(event.dataTransfer.files)"
 REJECTED = "(files) => emit(files[0].failedPropValidation)"
 
 
 def box(classes: str, tag="div"):
+    """An empty element with these CSS classes; elements made inside `with box(…):` go into it."""
     return ui.element(tag).classes(classes)
 
 
@@ -27,11 +28,12 @@ def note(text: str):
 
 
 def alert():
-    """Where the reason stands why something was not taken."""
+    """An empty label for a message that says why an input was refused."""
     return ui.label().classes("message").props("role=alert")
 
 
 def picture(what: str, classes="", source=None):
+    """An image, described by `what` for those who cannot see it; `source` is its address."""
     element = ui.element("img").classes(classes).props("draggable=false")
     element.props["alt"] = what
     if source:
@@ -44,7 +46,11 @@ def button(text: str, work):
 
 
 class Slider(ui.slider):
-    """A slider between its name and its value; `moved` is called when the user moves it."""
+    """A slider between its name and its value.
+
+    `ends` are its smallest and its largest value. `moved` is called with the new value when the
+    user moves the slider.
+    """
 
     LOOPBACK = False  # the server's answer must not undo what the user has moved since
 
@@ -60,7 +66,7 @@ class Slider(ui.slider):
 
 
 class Zone:
-    """A square that takes an image, dropped on it or chosen after a click, and shows it."""
+    """A square that takes an image, either dropped on it or chosen after a click, and shows it."""
 
     def __init__(self, hint: str, image_shape):
         self.example_shape = image_shape
@@ -74,12 +80,15 @@ class Zone:
         area.on("drop.prevent", js_handler=DROP % self.upload.id)
 
     def show(self, source: str):
-        """Show an image instead of the hint."""
+        """Show the image at the address `source` instead of the hint."""
         self.hint.classes("hidden")
         self.image.props["src"] = source
 
     def on_image(self, work, message):
-        """Call `work` with each image that comes; say in `message` why another one is not taken."""
+        """Call `work` with each image that arrives; write into `message` why a file is refused.
+
+        `work` is asynchronous and takes float32 [height, width, channels] in [0, 1].
+        """
 
         async def read(event):
             content = await event.file.read()
@@ -103,9 +112,10 @@ class Zone:
 
 
 def signed(text: str) -> str:
-    """With a minus sign instead of a hyphen."""
+    """The text with minus signs instead of hyphens."""
     return text.replace("-", "−")
 
 
 def subscript(number: int) -> str:
+    """The number in subscript digits: ₁₂ for 12."""
     return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -1,4 +1,4 @@
-"""The web server of the page: one in a process, for this machine alone unless told otherwise."""
+"""The web server of the page. By default only this machine can reach it."""
 
 import functools
 import socket
@@ -16,12 +16,16 @@ from vae_keras.explore.image_files import MOST_BYTES, TOO_LARGE
 from vae_keras.explore.page import Page
 
 LOCALHOST = "127.0.0.1"
-MOST_POSTED = MOST_BYTES + 100_000  # with what a browser adds
+MOST_POSTED = MOST_BYTES + 100_000  # bytes of an upload with what a browser adds to it
 CONTENT_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 
 class Site:
-    """The web server of this process, in a thread: NiceGUI can have one, and pages in it."""
+    """The web server of this process, which runs in a thread and serves a page for each model.
+
+    NiceGUI allows one server in a process, so `site_at` keeps it. With `port` 0 a free port is
+    used. Raises UserError if `host` and `port` are not free.
+    """
 
     def __init__(self, host: str, port: int):
         self.socket = _listen(host, port)
@@ -37,7 +41,7 @@ class Site:
             time.sleep(0.02)
 
     def add(self, explorer: Explorer) -> str:
-        """A page for the model; returns its address."""
+        """Add a page for the model of `explorer`, and return its address."""
         self.pages += 1
         path = "/" if self.pages == 1 else f"/{self.pages}"
 
@@ -48,12 +52,12 @@ class Site:
         return self.address + path
 
     def wait(self):
-        """Serve until it is stopped or interrupted."""
+        """Wait until the server stops. Raises KeyboardInterrupt if the user interrupts it."""
         while self.thread.is_alive():
-            self.thread.join(1)  # a join without an end could not be interrupted on Windows
+            self.thread.join(1)  # on Windows, a join without a limit could not be interrupted
 
     def stop(self):
-        """End it. There can be no other in this process."""
+        """Stop the server. This process cannot start another one."""
         self.server.should_exit = True
         self.thread.join()
 
@@ -72,13 +76,13 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _in_url(host: str) -> str:
-    if host in ("0.0.0.0", "::"):  # all addresses: one that a browser can ask for
+    if host in ("0.0.0.0", "::"):  # these mean all addresses; a browser needs a single one
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
 def _web_application(host: str) -> FastAPI:
-    """NiceGUI, which refuses large uploads and loads nothing from elsewhere."""
+    """NiceGUI as a web application that refuses large uploads and loads nothing from elsewhere."""
     application = FastAPI(openapi_url=None)
 
     @application.middleware("http")
@@ -91,7 +95,7 @@ def _web_application(host: str) -> FastAPI:
         response.headers["Content-Security-Policy"] = f"{CONTENT_POLICY} {own_socket}"
         return response
 
-    if host in (LOCALHOST, "localhost"):  # no other site may pretend to have this address
+    if host in (LOCALHOST, "localhost"):  # against DNS rebinding
         application.add_middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"])
     ui.run_with(application, favicon="🧭", tailwind=False, show_welcome_message=False)
     return application

@@ -1,4 +1,4 @@
-"""Folders of images to files of codes and back."""
+"""Compresses folders of images to files of codes, and restores them."""
 
 import math
 import os
@@ -20,18 +20,20 @@ from vae_keras.figures.pixels import to_pixels
 from vae_keras.files import whole_file
 from vae_keras.latent.codes import BATCH
 
-CODE = np.dtype("<f2")  # how a code is stored: half precision
+CODE = np.dtype("<f2")  # a number of a stored code: half precision
 
 
 def compress(model, folder, output) -> dict[str, float]:
-    """Encode every image below `folder` to the file `output`, which `restore` turns back.
+    """Encode every image below `folder` to the file `output`, from which `restore` makes images.
 
-    `model` is the path or name of an export. The file is an .npz with `names` [n] and `codes`,
-    float16 [n, latent_dim]. Images are brought to the model's size, as those of folder:DIR are.
+    `model` is an `ExportedModel`, or the path or name of an export. The file is an .npz with
+    `names` [n] and `codes`, float16 [n, latent_dim]. Images are cropped and resized to the model's
+    size.
 
-    Returns the sizes in bytes (`pixel_bytes` are those of the resized images in uint8), and the
-    mean squared error of restored images (of values in [0, 1]) with their PSNR in decibels,
-    averaged over images. Raises UserError, and has then written nothing.
+    It returns the sizes in bytes (`pixel_bytes` are those of the resized images in uint8), and the
+    mean squared error (of values in [0, 1]) and the PSNR (in decibels) of restored images, averaged
+    over images. Raises UserError if the model cannot be used for images alone, an image cannot be
+    read, or a code is beyond float16; nothing is written then.
     """
     exported, folder = load_for_images(model, "encode", "decode"), Path(folder)
     files = image_files(folder)
@@ -56,10 +58,11 @@ def compress(model, folder, output) -> dict[str, float]:
 
 
 def restore(model, file, output) -> int:
-    """Decode the codes in `file` to PNG files below the folder `output`; return how many.
+    """Decode the codes in `file` to PNG files below the folder `output`; return their number.
 
-    They have the names of the originals. What else is in `output` stays. Raises UserError if the
-    file is damaged, is of a model with codes of another size, or holds a name outside `output`.
+    They have the names of the originals. Other files in `output` stay. Raises UserError if the
+    model cannot be used for images alone, if `file` is damaged or its codes have another size than
+    the model's, or if a name leads out of `output`.
     """
     exported = load_for_images(model, "decode")
     names, codes = _read(file)
@@ -85,7 +88,10 @@ def _stored(codes) -> np.ndarray:
 
 
 def _read(file) -> tuple[list[str], np.ndarray]:
-    """Names and codes, float16 [n, latent_dim]. Raises UserError if they cannot be read."""
+    """The names and codes (float16 [n, latent_dim]) in `file`.
+
+    Raises UserError if the file is damaged, or if its content is of another type or shape.
+    """
     try:
         with np.load(file, allow_pickle=False) as archive:
             names, codes = archive["names"], archive["codes"]
@@ -100,6 +106,6 @@ def _read(file) -> tuple[list[str], np.ndarray]:
 
 
 def _stays_inside(name: str) -> bool:
-    """Whether a file of that relative name lies inside its folder, on this system."""
+    """True if a file of that relative name lies inside its folder, on this system."""
     path = Path(name)
     return not path.anchor and ".." not in path.parts and path.name != "" and "\0" not in name

@@ -1,4 +1,4 @@
-"""What an exported model offers: its endpoints, with the tensors that they take."""
+"""The endpoints of an exported model, with the tensors that they take."""
 
 import functools
 
@@ -17,7 +17,7 @@ BEAMS = tf.TensorSpec((), tf.int32, "beams")
 
 @functools.singledispatch
 def endpoints(model: Autoencoder) -> dict:
-    """The endpoints of a model: {name: (function, its input specifications)}."""
+    """The endpoints of a model: {name: (function, specifications of its inputs)}."""
     x = tf.TensorSpec((None, *model.example_shape), tf.float32, "x")
     z = tf.TensorSpec((None, model.latent_dim), tf.float32, "z")
     label = [tf.TensorSpec((None,), tf.int32, "label")] if model.takes_labels else []

@@ -1,4 +1,4 @@
-"""An exported model, loaded again."""
+"""An exported model that is loaded again."""
 
 import json
 
@@ -11,18 +11,21 @@ from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import StandardNormal
 
-LIMITS = {  # of the choices of `generate`
-    "temperature": (0, 100),  # from the likeliest tokens to all alike
+LIMITS = {  # the smallest and the largest value of each choice of `generate`
+    "temperature": (0, 100),  # at 0 the likeliest token is taken; at 100 all are about as likely
     "top_p": (0.001, 1),
     "beams": (1, 100),
 }
 
 
 class ExportedModel:
-    """A SavedModel with the endpoints of an export: arrays in, arrays out.
+    """An exported model, loaded from the folder `path`: its methods take and give arrays.
 
-    `example_shape` and `latent_dim` say what it takes; `endpoints` what it offers. The endpoints of
-    a conditional model also take `label`, int [batch], an index of `class_names`.
+    `example_shape` and `latent_dim` say what it takes, and `endpoints` names what it can do.
+    Methods of a conditional model need `label`, int [batch], an index of `class_names`.
+
+    Raises UserError if the folder cannot be read or lacks an endpoint of this package. Methods
+    raise UserError if a label is missing, not allowed or out of range.
     """
 
     def __init__(self, path):
@@ -43,7 +46,7 @@ class ExportedModel:
         if (self.path / LABELS).is_file():
             self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
         self.kind = read_assets(self.path)
-        self.prior = StandardNormal(self.latent_dim)  # of a variational one
+        self.prior = StandardNormal(self.latent_dim)  # the prior if the model is variational
         self.seed = self._seed()
 
     def _inputs(self, endpoint) -> dict[str, tf.TensorSpec]:
@@ -60,11 +63,11 @@ class ExportedModel:
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """The words of the tokens, or nothing of images."""
+        """The word for each token; empty for images."""
         return self.kind.vocabulary
 
     def _seed(self) -> int:
-        """The seed of its training, of which the noise of an evaluation is a function."""
+        """The seed of the training, which decides the noise of an evaluation, or 0 if unknown."""
         try:
             return int(json.loads((self.path / TRAINING).read_text(encoding="utf-8"))["seed"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -72,30 +75,37 @@ class ExportedModel:
 
     @property
     def takes_labels(self) -> bool:
+        """True if the model is conditional: its methods need labels."""
         return bool(self.class_names)
 
     def reconstruct(self, x, label=None):
-        """[batch, *example_shape] in [0, 1] -> the same after encoding and decoding."""
+        """The mean reconstruction of examples `x` through their codes without noise, shaped as `x`.
+
+        Images are [batch, height, width, channels] in [0, 1], tokens int32 [batch, steps].
+        """
         return self.call("reconstruct", x=x, **self._labels(label, len(x)))["reconstruction"]
 
     def encode(self, x, label=None):
-        """[batch, *example_shape] in [0, 1] -> z [batch, latent_dim], the mean."""
+        """The codes of examples `x` [batch, *example_shape], without noise: [batch, latent_dim]."""
         return self.call("encode", x=x, **self._labels(label, len(x)))["z"]
 
     def decode(self, z, label=None):
-        """[batch, latent_dim] -> [batch, *example_shape]."""
+        """The mean reconstruction at codes `z` [batch, latent_dim]: [batch, *example_shape]."""
         return self.call("decode", z=z, **self._labels(label, len(z)))["x"]
 
     def generate(
         self, count: int, seed=0, label=None, temperature=None, top_p=None, beams=None
     ) -> np.ndarray:
-        """New examples [count, *example_shape], the same for the same seed: a number or a pair.
+        """Generate examples [count, *example_shape], the same ones for the same `seed`.
 
-        A conditional model draws every class in turn unless `label` says otherwise. The rest is for
-        tokens: `temperature`, 1 unless it is given, divides their logits (0: the likeliest); with
-        `top_p` they are drawn from the likeliest alone that have that probability together; with
-        `beams`, each sequence is the likeliest that a beam search finds for its code. Raises
-        UserError for a label or a choice that the model does not take.
+        `seed` is a number or a pair. A conditional model draws its classes in turn unless `label`
+        is given. The other choices are for models of tokens. Logits are divided by `temperature`,
+        which is 1 unless it is given; at 0 the likeliest token is taken. With `top_p`, tokens come
+        only from the smallest set of likeliest ones whose probabilities sum to `top_p` or more.
+        With `beams`, each sequence is the likeliest that a beam search finds for its code.
+
+        Raises UserError if a choice is out of range, given to a model of images, or not in this
+        export, or if `beams` is given together with another choice.
         """
         seed = np.broadcast_to(seed, 2)
         label = self._labels(self.labels_in_turn(count) if label is None else label, count)
@@ -112,23 +122,24 @@ class ExportedModel:
         return self.call(endpoint, **inputs)["x"]
 
     def labels_in_turn(self, n: int) -> np.ndarray | None:
-        """The labels of `n` examples, every class in turn: int [n]; None if it takes none."""
+        """Labels for `n` examples, the classes in turn: int [n]; None if the model takes none."""
         return np.arange(n) % len(self.class_names) if self.takes_labels else None
 
     def log_prob(self, x, z, label=None):
-        """log p(x|z) in nats: [batch]."""
+        """log p(x|z) of each example `x` at its code `z` [batch, latent_dim], in nats: [batch]."""
         return self.call("log_prob", x=x, z=z, **self._labels(label, len(x)))["log_prob"]
-
-    # What evaluation asks of a model
 
     @property
     def is_variational(self) -> bool:
-        """Whether `encode` gives a posterior and there is a `log_prob`."""
+        """True if `encode` gives a posterior and there is an endpoint log_prob."""
         heads = self.model.signatures["encode"].structured_outputs
         return {"z_mean", "z_log_var"} <= heads.keys() and "log_prob" in self.endpoints
 
     def prepare(self, data: dict) -> Batch:
-        """The parts of a batch of examples; the condition is their label."""
+        """Turn a dictionary with `x`, `index` and perhaps `label` into a `Batch`.
+
+        A conditional model needs `label`, which becomes the condition.
+        """
         label = tf.cast(data["label"], tf.int32) if self.takes_labels else None
         return Batch(data["x"], data["x"], label, data["index"])
 
@@ -150,7 +161,10 @@ class ExportedModel:
         return self.model.signatures["encode"](x=batch.x, **_conditioned(batch))
 
     def _labels(self, label, count: int) -> dict:
-        """The input `label` of an endpoint: checked, and one for each example."""
+        """The input `label` of an endpoint: checked, and one for each example.
+
+        Raises UserError if it is missing, not allowed or out of range.
+        """
         if not self.takes_labels:
             if label is not None:
                 raise UserError(f"{self.path.name!r} takes no label: it is not a conditional model")
@@ -165,7 +179,7 @@ class ExportedModel:
         return {"label": np.broadcast_to(label, count)}
 
     def _check_choices(self, endpoint: str, given: dict):
-        """Raise UserError for choices of `generate` that this model or its endpoint has not."""
+        """Raise UserError if the model or its endpoint does not take the choices of `generate`."""
         name = self.path.name
         if given and not self.vocabulary:
             raise UserError(f"{name!r} takes no {' or '.join(given)}: it is of images")

@@ -1,4 +1,4 @@
-"""Image files through an exported model."""
+"""Passes image files through an exported model."""
 
 import contextlib
 import itertools
@@ -21,8 +21,10 @@ from vae_keras.latent.codes import BATCH
 def denoise(model, folder, output) -> int:
     """Write the reconstruction of every image below `folder` as PNG to the folder `output`.
 
-    Images are brought to the model's size. Returns how many there are; what else is in `output`
-    stays. Raises UserError, and has then written nothing.
+    `model` is an `ExportedModel`, or the path or name of an export. Images are cropped and resized
+    to the model's size. Other files in `output` stay. It returns the number of images. Raises
+    UserError if the model cannot be used for images alone, or if an image cannot be read; nothing
+    is written then.
     """
     exported, folder = load_for_images(model, "reconstruct"), Path(folder)
     files = image_files(folder)
@@ -35,9 +37,10 @@ def denoise(model, folder, output) -> int:
 
 
 def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
-    """The export `model`, or of that path or name, if it can do `endpoints` with images alone.
+    """Load an export, and check that it can do `endpoints` with images.
 
-    With `with_labels` it may be a conditional one.
+    `model` is an `ExportedModel`, or the path or name of an export. Raises UserError if it lacks an
+    endpoint, is not a model of grey or colour images, or takes labels without `with_labels`.
     """
     exported = model if isinstance(model, ExportedModel) else load_exported(model)
     name = str(exported.path)
@@ -59,16 +62,23 @@ def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
 
 
 def read_images(files, example_shape) -> np.ndarray:
-    """The images in `files`, cropped and resized: float32 [n, *example_shape] in [0, 1]."""
+    """The images in `files`, cropped and resized: float32 [n, *example_shape] in [0, 1].
+
+    Raises UserError if one of them cannot be read.
+    """
     return np.stack([read_image(file, example_shape) for file in files])
 
 
 def relative_names(files, folder: Path) -> list[str]:
+    """The paths of `files` relative to `folder`, with / between their parts."""
     return [file.relative_to(folder).as_posix() for file in files]
 
 
 def read_batches(files, image_shape):
-    """The images in `files`, resized, in batches: uint8 [batch, *example_shape]."""
+    """Yield the images in `files`, cropped and resized, in batches: uint8 [batch, *image_shape].
+
+    Raises UserError if one of them cannot be read.
+    """
     *size, channels = image_shape
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding Python's lock
         for first in range(0, len(files), BATCH):
@@ -78,7 +88,10 @@ def read_batches(files, image_shape):
 
 
 def write_images(output, names, batches):
-    """Write images [batch, height, width, channels] in [0, 1] below `output`, all or none."""
+    """Write images [batch, height, width, channels] in [0, 1] as PNG files below `output`.
+
+    `names` are those of the original files. All images are written or none.
+    """
     images = itertools.chain.from_iterable(map(to_pixels, batches))
     with _into_folder(Path(output)) as temporary:
         for name, image in zip(_png_names(names), images, strict=True):
@@ -89,7 +102,7 @@ def write_images(output, names, batches):
 
 @contextlib.contextmanager
 def _into_folder(output: Path):
-    """Yield a folder whose files are in `output` at the end; others that are there stay."""
+    """Yield a folder whose files are moved to `output` at the end; other files there stay."""
     if not output.exists():
         with whole_folder(output) as temporary:
             yield temporary
@@ -103,11 +116,12 @@ def _into_folder(output: Path):
 
 
 def _png_names(names) -> list[str]:
-    """photo.jpg becomes photo.png; or photo.jpg.png, as all do, if two would be called the same."""
+    """Turn photo.jpg into photo.png, or all names into photo.jpg.png if two would be the same."""
     short = [Path(name).with_suffix(".png").as_posix() for name in names]
     is_unique = len({name.lower() for name in short}) == len(short)  # some disks ignore the case
     return short if is_unique else [f"{name}.png" for name in names]
 
 
 def to_floats(pixels) -> np.ndarray:
+    """Turn pixels, uint8, into float32 in [0, 1]."""
     return pixels / np.float32(255)

@@ -1,4 +1,4 @@
-"""The text that goes with an exported model."""
+"""The model card: the text that goes with an exported model."""
 
 from vae_keras.config import GIVEN, TrainConfig
 from vae_keras.data.kinds import kind_of
@@ -6,7 +6,7 @@ from vae_keras.export.endpoints import endpoints
 
 
 def model_card(model, config: TrainConfig, metrics: dict) -> str:
-    """A model card in Markdown: what the model is, how good, and how to use it."""
+    """A model card in Markdown: what the model is, how good it is, and how to use it."""
     size = "×".join(map(str, model.example_shape))
     what, described = {
         "images": ("images", f"images of {size}, {metrics['data_kind']}"),
@@ -68,14 +68,14 @@ OUTPUTS = {
 
 
 def _origin(config: TrainConfig) -> str:
-    """What one has to do, in front of the command, to make the model again."""
+    """The words before the command that makes the model again."""
     if config.dataset.startswith(GIVEN):
         return "The data were given to `train` in Python, with the options of"
     return "Made again by"
 
 
 def usage(name: str, model) -> str:
-    """Five lines of plain TensorFlow."""
+    """A few lines of plain TensorFlow that generate, encode and decode."""
     shape = ", ".join(map(str, model.example_shape))
     label = f", tf.range(16) % {model.classes}" if model.takes_labels else ""
     if kind_of(model.vocabulary).family == "tokens":

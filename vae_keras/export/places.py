@@ -1,4 +1,4 @@
-"""Where exported models lie, and what lies in them. Nothing here needs TensorFlow."""
+"""Where exported models lie, and the files in them. It needs no TensorFlow."""
 
 from pathlib import Path
 
@@ -7,16 +7,17 @@ from vae_keras.errors import UserError
 
 SAVED_MODELS = Path("saved_models")
 PRETRAINED = SAVED_MODELS / "pretrained"
-BESIDE = Path(vae_keras.__file__).resolve().parents[1] / PRETRAINED  # the package, in its clone
+BESIDE = Path(vae_keras.__file__).resolve().parents[1] / PRETRAINED  # in a clone of the project
 LABELS = "labels.json"
-TRAINING = "training.json"  # the configuration it was trained with
-FEATURES, FEATURES_PICTURE = "features.json", "features.png"  # if it has feature vectors
+TRAINING = "training.json"  # the configuration of the training
+FEATURES, FEATURES_PICTURE = "features.json", "features.png"  # only if there are feature vectors
 
 
 def find_exported(name_or_path: str) -> Path:
-    """An exported model from its path, or its name in saved_models/ or among those that ship.
+    """The folder of an exported model, from its path or its name.
 
-    Raises UserError if there is none.
+    A name is looked for in saved_models/ and among the models that the project ships. Raises
+    UserError if there is none.
     """
     folders = (SAVED_MODELS, PRETRAINED, BESIDE)
     for place in (Path(name_or_path), *(folder / name_or_path for folder in folders)):

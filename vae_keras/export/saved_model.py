@@ -1,4 +1,4 @@
-"""Export to a SavedModel, which needs only TensorFlow to be used."""
+"""Writes models as SavedModels, for which only TensorFlow is needed."""
 
 import contextlib
 import io
@@ -18,11 +18,11 @@ from vae_keras.files import whole_folder, write_text
 
 
 def export(model, path, config, metrics: dict, beside=()):
-    """Write `model` as a SavedModel with its endpoints, whole or not at all.
+    """Write `model` as a SavedModel with its endpoints into the folder `path`, whole or not at all.
 
-    Beside it stand `model_card.md`, the configuration it was trained with and, if the endpoints
-    take labels, `labels.json` with their names in the order of their numbers; if they take tokens,
-    the words of these, one a line; and copies of the files `beside`.
+    The folder also gets `model_card.md`, the configuration of the training, and copies of the files
+    `beside`. If endpoints take labels, `labels.json` has the names of the labels in order. If they
+    take tokens, `assets/vocabulary.txt` has the word of each token, one a line.
     """
     # The endpoints name their variables; tracking the model as well would store each one twice.
     archive = keras.export.ExportArchive()
@@ -42,7 +42,7 @@ def export(model, path, config, metrics: dict, beside=()):
 
 @contextlib.contextmanager
 def _quiet():
-    """Without TensorFlow's line on the assets that a SavedModel has."""
+    """Suppress what TensorFlow prints about the assets of a SavedModel."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Every figure of the project: arrays or tensors in, a Matplotlib Figure out.
+"""The figures of the project: functions take arrays or tensors and return a Matplotlib Figure.
 
 Figures are made without pyplot, so they need no display and leave nothing open.
 """

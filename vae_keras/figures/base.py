@@ -1,7 +1,4 @@
-"""Every figure of the project: takes arrays or tensors, returns a matplotlib Figure.
-
-Figures are made without pyplot, so they need no display and leave nothing open.
-"""
+"""The style of all figures, and the simplest ones: panels, lines and bars."""
 
 import io
 import itertools
@@ -30,7 +27,7 @@ DPI = 100
 
 
 class Picture(Figure):
-    """A figure that a notebook shows without pyplot, and in which names stand as they are."""
+    """A figure that a notebook shows without pyplot, and that never reads a text as a formula."""
 
     def __init__(self, width, height):
         super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -51,9 +48,10 @@ class Picture(Figure):
 
 
 def panels(rows=1, columns=1, width=4.5, height=3.4):
-    """A figure of `rows` × `columns` empty panels, each so many inches, in the project's style.
+    """A figure of `rows` × `columns` empty panels in the project's style.
 
-    Returns the figure and its axes: an array of the shape [rows, columns], one alone as it is.
+    `width` and `height` of a panel are in inches. It returns the figure and its axes: an array
+    [rows, columns], or a single one if there is only one panel.
     """
     figure = Picture(width * columns, height * rows)
     axes = figure.subplots(rows, columns)
@@ -70,12 +68,13 @@ def legend_name(name: str) -> str:
 
 
 def single_panel(width, height):
+    """A figure of `width` × `height` inches with a single panel: the figure and its axes."""
     figure = Picture(width, height)
     return figure, figure.subplots()
 
 
 def lines(curves: dict, x_name: str, y_name: str, title="", **limits):
-    """Curves {name: (x, y)} in one panel; `limits` are what Matplotlib's `Axes.set` takes."""
+    """Draw curves {name: (x, y)} in one panel; `limits` go to Matplotlib's `Axes.set`."""
     figure, axes = panels(width=6, height=3.8)
     for (name, (x, y)), style in zip(curves.items(), itertools.cycle(("-", "--", "-.", ":"))):
         axes.plot(np.asarray(x), np.asarray(y), style, label=legend_name(name))
@@ -86,7 +85,7 @@ def lines(curves: dict, x_name: str, y_name: str, title="", **limits):
 
 
 def bars(values: dict, y_name: str, title="", form="{:.3g}"):
-    """One bar, with its number above, for each of {name: value}."""
+    """Draw a bar for each of {name: value}, with the number above it."""
     figure, axes = panels(width=max(4, 1.2 * len(values)), height=3.4)
     drawn = axes.bar(list(values), list(values.values()), color=PALETTE[0])
     axes.bar_label(drawn, [form.format(value) for value in values.values()])
@@ -96,6 +95,6 @@ def bars(values: dict, y_name: str, title="", form="{:.3g}"):
 
 
 def save(figure: Figure, path):
-    """Write a figure as PNG (or what the ending of `path` says), whole or not at all."""
+    """Write a figure to a file, whole or not at all; the ending of `path` decides the format."""
     with whole_file(path) as temporary:
         figure.savefig(temporary)

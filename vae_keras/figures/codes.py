@@ -10,7 +10,7 @@ from vae_keras.figures.images import tiled
 
 
 def latent_scatter(codes, labels=None, class_names=(), axes_names=("z₁", "z₂"), title=""):
-    """Codes [n, 2] as points, coloured by label, the name of each class written at its centre."""
+    """Draw codes [n, 2] as points, coloured by label, with the name of each class at its centre."""
     figure, axes = single_panel(6, 6)
     codes = np.asarray(codes)
     scatter(axes, codes, labels, class_names, size=3 if len(codes) > 1_000 else 5)
@@ -23,12 +23,15 @@ def latent_scatter(codes, labels=None, class_names=(), axes_names=("z₁", "z₂
 
 
 def codes_figure(codes, labels=None, class_names=(), title=""):
-    """The scatter of `codes` [n, latent_dim]; of their two principal components beyond 2-D."""
+    """Draw codes [n, latent_dim] as points in the plane, coloured by label.
+
+    If they have more than two dimensions, their first two principal components are drawn.
+    """
     names = ("z₁", "z₂")
     if codes.shape[1] == 1:
         codes, names = np.pad(codes, ((0, 0), (0, 1))), ("z", "")
     elif codes.shape[1] > 2:
-        from sklearn.decomposition import PCA  # a slow import that 2-D codes need not pay
+        from sklearn.decomposition import PCA  # slow to import, and not needed for codes in 2-D
 
         latent_dim, pca = codes.shape[1], PCA(2, svd_solver="full")
         codes, names = pca.fit_transform(codes), ("first principal component", "second")
@@ -38,7 +41,7 @@ def codes_figure(codes, labels=None, class_names=(), title=""):
 
 
 def latent_scatters(rows: dict, labels, class_names=()):
-    """Scatters of codes [n, 2] side by side: {row name: {column name: codes}}, labels [n]."""
+    """Draw scatters of codes [n, 2] side by side: {row name: {column name: codes}}, labels [n]."""
     columns = list(next(iter(rows.values())))
     figure = Picture(10, 3.5 * len(rows))
     figure.get_layout_engine().set(h_pad=0.1)  # inches
@@ -59,10 +62,10 @@ def latent_scatters(rows: dict, labels, class_names=()):
 
 
 def codes_and_samples(panels: dict, labels, class_names=()):
-    """Codes with the samples drawn among them, and below the images decoded from these.
+    """Draw codes with an ellipse around the samples among them, and below the decoded images.
 
     `panels` has for each title `codes` [n, 2], `samples` [m, 2] and `images` [k, height, width,
-    channels]; `labels` [n] are those of the codes.
+    channels], which are decoded from samples. `labels` [n] are those of the codes.
     """
     figure = Picture(10, 7.2)
     above, below = figure.subplots(2, len(panels), height_ratios=(1.08, 1))
@@ -82,7 +85,10 @@ def codes_and_samples(panels: dict, labels, class_names=()):
 
 
 def scatter(axes, codes, labels=None, class_names=(), size=2.5):
-    """Codes [n, 2] coloured by label, in limits that hold N(0, I): so that a collapse is seen."""
+    """Draw codes [n, 2], coloured by label, on `axes` that always show N(0, I).
+
+    With these limits, codes that collapse to a point look like one.
+    """
     for position, one in enumerate([None] if labels is None else np.unique(labels)):
         points = codes if one is None else codes[labels == one]
         style = dict(color=PALETTE[position % len(PALETTE)], markersize=size, alpha=0.6)
@@ -94,9 +100,9 @@ def scatter(axes, codes, labels=None, class_names=(), size=2.5):
 
 
 def _half_width(largest: float) -> float:
-    """A limit for axes around 0 that changes seldom, so that the frames of a film keep their scale.
+    """A limit for axes around 0 that seldom changes, so that the frames of a film keep their scale.
 
-    The bulk of N(0, I) if the codes are of that size, else the next number of one digit.
+    It is 4 if the codes are of the size of N(0, I), and otherwise the next number of one digit.
     """
     if 1 < largest <= 4:
         return 4
@@ -105,7 +111,7 @@ def _half_width(largest: float) -> float:
 
 
 def name_classes(axes, codes, labels, class_names, size=11):
-    """Write the name of each class at its centre, unless there are so many that they hide it."""
+    """Write the name of each class at its centre, if there are at most 20 classes."""
     classes = np.unique(labels)
     for position, one in enumerate(classes if len(classes) <= 20 else ()):
         text = axes.text(*np.median(codes[labels == one], axis=0), _class_name(one, class_names))
@@ -119,14 +125,14 @@ def _class_name(label, class_names) -> str:
 
 
 def _square_around(codes):
-    """Limits of both axes, equally wide, that hold `codes` [n, 2]."""
+    """Limits of both axes, equally wide, that contain `codes` [n, 2]."""
     low, high = np.min(codes, axis=0), np.max(codes, axis=0)
     centre, half = (low + high) / 2, 0.54 * (high - low).max()
     return dict(zip(("xlim", "ylim"), np.stack([centre - half, centre + half], axis=1)))
 
 
 def _ellipse(points):
-    """Two standard deviations around the mean of `points` [n, 2]: x and y of a closed curve."""
+    """A curve two standard deviations around the mean of `points` [n, 2]: its x and y."""
     angle = np.linspace(0, 2 * math.pi, 100)
     scale = np.linalg.cholesky(np.cov(points, rowvar=False))
     return np.mean(points, axis=0)[:, None] + 2 * scale @ np.stack([np.cos(angle), np.sin(angle)])

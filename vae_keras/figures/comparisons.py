@@ -1,4 +1,4 @@
-"""The pictures of the studies: models beside each other."""
+"""Figures that compare models, for the studies."""
 
 import itertools
 
@@ -9,9 +9,10 @@ from vae_keras.figures.images import name_rows, show_picture, tiled_rows
 
 
 def leakage(matrices: dict, names):
-    """What else changes with each attribute: {model: share of faces [changed by, seen to change]}.
+    """Draw for each model how often an edit of one attribute is seen to change each attribute.
 
-    `names` are those of the attributes.
+    `matrices` is {model: shares of faces [edited, seen to change]}; `names` are those of the
+    attributes.
     """
     names = [name.replace("_", " ") for name in names]
     figure = Picture(1.6 + 4.1 * len(matrices), 5.7)
@@ -30,9 +31,10 @@ def leakage(matrices: dict, names):
 
 
 def morphing(confidence: dict, rows: dict):
-    """How sure a classifier is on the way from face to face, and one way of each kind.
+    """Draw a classifier's confidence on the way from face to face, and one way of each kind.
 
-    `confidence` {kind: [steps]} from 0 to 1, `rows` {kind: [steps, height, width, channels]}.
+    `confidence` is {kind: [steps]} from 0 to 1, and `rows` {kind: [steps, height, width,
+    channels]}.
     """
     figure = Picture(8, 3 + 0.75 * len(rows))
     above, below = figure.subfigures(2, 1, height_ratios=(3, 0.75 * len(rows)))
@@ -64,10 +66,10 @@ LOSS_STYLES = (
 
 
 def loss_comparison(curves: dict, errors: dict, rows: dict):
-    """What each loss of a pixel is, what each trained model scores by all, and what it rebuilds.
+    """Draw what each loss of a pixel is, how models trained on each score, and what they rebuild.
 
-    `curves` is {"prediction": [n], target: {loss: [n]}}, `errors` {model: {measure: number}} with
-    the MEASURES, `rows` {name: images [n, height, width, channels]}.
+    `curves` is {"prediction": [n], target: {loss: [n]}}, `errors` is {model: {measure: number}}
+    with the MEASURES, and `rows` is {name: images [n, height, width, channels]}.
     """
     figure = Picture(10, 9.5)
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=(3, 2.2, 4.3))

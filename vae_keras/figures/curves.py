@@ -7,9 +7,9 @@ from vae_keras.figures.base import PALETTE, Picture, single_panel
 
 
 def loss_curves(history: dict, unit="nats per example"):
-    """Training and validation curves of the loss and of each of its terms.
+    """Draw training and validation curves of the loss and of each of its terms.
 
-    `history` has a list per column of history.csv.
+    `history` has a list for each column of history.csv; `unit` is that of the losses.
     """
     names = [name for name in history if name != "epoch" and not name.startswith("val_")]
     figure = Picture(3.6 * len(names), 3.4)
@@ -32,9 +32,10 @@ ESTIMATES = {
 
 
 def evaluation(convergence, kl_per_dimension):
-    """Three estimates of −log p(x) by their number of samples, and the KL of each code dimension.
+    """Draw estimates of −log p(x) by the number of samples, and the KL of each dimension.
 
-    `convergence` are the rows of `evaluation.convergence`, `kl_per_dimension` [latent_dim] in nats.
+    `convergence` are the rows of `vae_keras.evaluation.convergence`. `kl_per_dimension` is
+    [latent_dim] in nats.
     """
     figure = Picture(9, 3.6)
     left, right = figure.subplots(1, 2)
@@ -55,7 +56,7 @@ def evaluation(convergence, kl_per_dimension):
 
 
 def rate_distortion(rows, title=""):
-    """Distortion by rate for several β: `rows` with beta, rate and distortion, in nats."""
+    """Draw distortion by rate for several β: `rows` have beta, rate and distortion, in nats."""
     figure, axes = single_panel(6.4, 4.4)
     rate, distortion = (np.array([row[name] for row in rows]) for name in ("rate", "distortion"))
     axes.plot(rate, distortion, "o-", color=PALETTE[0])
@@ -65,7 +66,7 @@ def rate_distortion(rows, title=""):
     ends = np.array([max(0, best - distortion.max()), min(rate.max(), best - distortion.min())])
     line = dict(color=PALETTE[4], label=f"rate + distortion = {best:.1f}, the best −ELBO of them")
     axes.plot(ends, best - ends, "--", **line)
-    axes.margins(0.17, 0.12)  # for the names
+    axes.margins(0.17, 0.12)  # room for the names
     axes.set(xlabel="rate: KL (nats per example)", ylabel="distortion: reconstruction (nats)")
     axes.set_title(title)
     axes.grid(alpha=0.25)

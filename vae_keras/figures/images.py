@@ -8,7 +8,10 @@ from vae_keras.figures.base import Picture, single_panel
 
 
 def image_grid(images, columns=None, title=""):
-    """Images [n, height, width, channels] in rows."""
+    """Draw images [n, height, width, channels] in a grid.
+
+    `columns` is the number of images in a row; unless it is given, the grid is about square.
+    """
     columns = columns or math.ceil(math.sqrt(len(images)))
     figure, axes = _canvas(tiled(images, columns), title)
     axes.set_axis_off()
@@ -16,7 +19,7 @@ def image_grid(images, columns=None, title=""):
 
 
 def image_grids(panels: dict):
-    """Square grids of images side by side: {title: [n, height, width, channels]}."""
+    """Draw square grids of images side by side: {title: images [n, height, width, channels]}."""
     figure = Picture(2.5 * len(panels), 3)
     for axes, (title, images) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         show_picture(axes, tiled(images, math.isqrt(len(images))), title)
@@ -25,9 +28,9 @@ def image_grids(panels: dict):
 
 
 def image_rows(rows: dict, title=""):
-    """Rows of images, as many in each, with a name in front: {name: [n, height, width, channels]}.
+    """Draw rows of images with names in front: {name: images [n, height, width, channels]}.
 
-    For inputs above their reconstructions, for instance.
+    Every row has as many images, such as inputs above their reconstructions.
     """
     figure, axes = _canvas(tiled_rows(rows), title)
     names = 0.3 + 0.11 * max(map(len, rows))  # inches
@@ -37,9 +40,10 @@ def image_rows(rows: dict, title=""):
 
 
 def manifold(images, axis_values, axes_names=("z₁", "z₂"), title=""):
-    """Decoded images [rows · columns, height, width, channels] of a grid in the latent space.
+    """Draw images decoded from a grid of codes: [rows · columns, height, width, channels].
 
-    `axis_values` are the values of the columns (left to right) and of the rows (bottom to top).
+    `axis_values` are the values of the columns, from left to right, and of the rows, from bottom to
+    top.
     """
     images, (across, up) = np.asarray(images), axis_values
     grid = images.reshape(len(up), len(across), *images.shape[1:])[::-1]  # rows rise in the picture
@@ -53,9 +57,12 @@ def manifold(images, axis_values, axes_names=("z₁", "z₂"), title=""):
 
 
 def tiled(images, columns, line=1.0):
-    """One picture of all images, lines of brightness `line` between: [height, width, channels]."""
+    """Put images [n, height, width, channels] into one picture [height, width, channels].
+
+    Lines of brightness `line` separate them.
+    """
     images = np.clip(np.asarray(images, np.float32), 0, 1)
-    if images.shape[-1] not in (1, 3, 4):  # no colours: their mean
+    if images.shape[-1] not in (1, 3, 4):  # these channels are no colours, so the mean is shown
         images = images.mean(axis=-1, keepdims=True)
     count, height, width, channels = images.shape
     down, right, rows = height + 1, width + 1, math.ceil(count / columns)
@@ -67,7 +74,7 @@ def tiled(images, columns, line=1.0):
 
 
 def _canvas(picture, title):
-    """A figure in the proportions of `picture`, about 6.4 inches at its longer side."""
+    """A figure with the proportions of `picture`, about 6.4 inches at its longer side."""
     height, width = picture.shape[:2]
     scale = 6.4 / max(height, width)
     figure, axes = single_panel(max(2.0, width * scale), max(1.6, height * scale + 0.4))
@@ -76,6 +83,7 @@ def _canvas(picture, title):
 
 
 def show_picture(axes, picture, title):
+    """Show a picture [height, width, channels] on `axes`, whose units are its pixels."""
     height, width = picture.shape[:2]
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
     axes.set_title(title)
@@ -83,13 +91,13 @@ def show_picture(axes, picture, title):
 
 
 def tiled_rows(rows: dict):
-    """One picture of rows of images: {name: [n, height, width, channels]}."""
+    """Put rows of images {name: [n, height, width, channels]} into one picture."""
     images = np.concatenate([np.asarray(row) for row in rows.values()])
     return tiled(images, len(images) // len(rows))
 
 
 def name_rows(axes, rows: dict):
-    """The name of each row of images in front of it."""
+    """Write the name of each row of images in front of it."""
     height = len(next(iter(rows.values()))[0]) + 1
     axes.set_yticks([(row + 0.5) * height for row in range(len(rows))], rows)
     axes.tick_params(left=False, bottom=False, labelbottom=False)

@@ -6,12 +6,16 @@ from vae_keras.figures.base import PALETTE, Picture
 
 
 def piano_rolls(melodies, title="", columns=4, names=None):
-    """Melodies, lists of notes (pitch, start, length in sixteenths), in rows of `columns`."""
+    """Draw melodies as piano rolls, in rows of `columns`.
+
+    A melody is a list of notes (pitch, start, length), the last two in sixteenths. `names` are
+    titles of single melodies.
+    """
     rows = math.ceil(len(melodies) / columns)
     figure = Picture(10, 0.6 + 1.25 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     pitches = [pitch for notes in melodies for pitch, *_ in notes] or [60]
-    # which Matplotlib would find out anew, of all panels, for every note
+    # Without limits, Matplotlib would compute them anew from all panels for every note.
     panels[0, 0].set(xlim=(-1, 33), ylim=(min(pitches) - 2, max(pitches) + 2))
     for axes, notes in zip(panels.flat, melodies):
         for pitch, start, length in notes:

@@ -1,4 +1,4 @@
-"""Images as pixels and as films."""
+"""Images as pixels, and films of them."""
 
 from pathlib import Path
 
@@ -6,22 +6,22 @@ import numpy as np
 from PIL import Image
 
 MOST_FRAMES = 60
-FRAME_PIXELS = 112  # least height of a frame of a film
+FRAME_PIXELS = 112  # the least height of a frame of a film
 FRAME_MILLISECONDS = 90
 
 
 def to_pixels(images) -> np.ndarray:
-    """Images in [0, 1] -> uint8 of the same shape."""
+    """Turn images in [0, 1] into uint8 of the same shape."""
     return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
 
 
 def to_image(pixels) -> Image.Image:
-    """Pixels uint8 [height, width, channels] as a Pillow image."""
+    """Turn pixels uint8 [height, width, channels] into a Pillow image."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def film(frames, target):
-    """Write a GIF that goes through pixels [n, height, width, channels] and back, for ever.
+    """Write a GIF that goes through frames uint8 [n, height, width, channels] and back, for ever.
 
     `target` is a path or an open file.
     """
@@ -38,7 +38,7 @@ def enlarged(images) -> np.ndarray:
 
 
 def latent_gif(folder: Path):
-    """Join latent_0001.png … to latent.gif, the last frame shown longer."""
+    """Join latent_0001.png, … in `folder` to latent.gif, in which the last frame stays longer."""
     files = sorted(folder.glob("latent_[0-9]*.png"))
     chosen = np.unique(np.linspace(0, len(files) - 1, MOST_FRAMES).round().astype(int))
     frames = [Image.open(files[i]).convert("P", palette=Image.Palette.ADAPTIVE) for i in chosen]

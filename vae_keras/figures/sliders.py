@@ -1,4 +1,4 @@
-"""Sliders beside a figure, for notebooks; without a kernel a figure stays."""
+"""Sliders that redraw a figure in a notebook."""
 
 import base64
 
@@ -8,12 +8,13 @@ from vae_keras.errors import UserError
 
 
 class Sliders:
-    """A slider for each argument of `draw`, and below them the figure that it returns.
-
-    `choices` has a sequence of values for each argument, of which the middle one comes first. Where
-    a notebook is shown without a kernel there is the figure of these. Raises UserError.
+    """A slider for each argument of the function `draw`, and below them the figure that it returns.
 
         Sliders(lambda beta: image_grid(images[beta]), beta=(0.5, 1, 2))
+
+    `choices` has a sequence of values for each argument; the middle value comes first. A notebook
+    that is shown without a kernel shows the figure of these values. Raises UserError if there are
+    no arguments, or no values for one of them.
     """
 
     def __init__(self, draw, **choices):
@@ -28,7 +29,7 @@ class Sliders:
         self.redraw()
 
     def redraw(self):
-        """Draw the figure of the values that the sliders have now."""
+        """Draw the figure for the values that the sliders have now."""
         values = {name: slider.value for name, slider in self.sliders.items()}
         self.image.value = self.draw(**values)._repr_png_()
 

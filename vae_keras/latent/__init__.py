@@ -1,4 +1,4 @@
-"""What one does with a latent space: codes, grids, ways between codes, feature vectors."""
+"""Tools for a latent space: codes, grids, paths between codes, and feature vectors."""
 
 from vae_keras.latent.codes import code_batches, decode, encode, posterior
 from vae_keras.latent.grids import normal_quantiles, prior_grid, spread, traversal

@@ -1,4 +1,4 @@
-"""Feature vectors: the direction in the latent space that adds an attribute to an image."""
+"""Feature vectors: directions in the latent space that add an attribute to an image."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,16 +11,17 @@ from vae_keras.files import write_text
 from vae_keras.latent.codes import code_batches
 
 FEWEST = 10  # examples with and without an attribute
-TOLERANCE = 0.01  # of the direction's movement in a batch, relative to its length
-SMALLEST = 1e-12  # length of a vector to divide by
+TOLERANCE = 0.01  # a vector has settled if a batch moves it by less than this share of its length
+SMALLEST = 1e-12  # bounds the length of a vector in a denominator
 
 
 @dataclass(frozen=True)
 class FeatureVector:
-    """z + α · `vector` adds the attribute `name` for α = 1, and takes it away for α = −1.
+    """A direction in the latent space: z + α · `vector` adds the attribute `name` for α = 1.
 
-    `vector` [latent_dim]; `method` says how it was found, `counts` from how many examples without
-    and with the attribute, `movement` by how much of its length it moved with each batch.
+    For α = −1 it takes the attribute away. `vector` is [latent_dim]. `method` says how it was
+    found, and `counts` from how many examples without and with the attribute. `movement` has for
+    each batch but the first how far that moved the vector, as a share of its length.
     """
 
     name: str
@@ -30,11 +31,11 @@ class FeatureVector:
     movement: list[float] = field(default_factory=list)
 
     def add(self, z, alpha=1.0) -> np.ndarray:
-        """The codes `z` [..., latent_dim] with `alpha` times the attribute."""
+        """The codes `z` [..., latent_dim] moved by `alpha` times the vector."""
         return np.asarray(z) + alpha * self.vector
 
     def story(self) -> str:
-        """How it was found, in a line."""
+        """One line that says how the vector was found."""
         without, with_ = self.counts
         text = f"{self.name}: {self.method} of {with_:,} images with it and {without:,} without"
         if self.movement:
@@ -44,9 +45,9 @@ class FeatureVector:
 
 
 class Means:
-    """Sums of codes with and without each attribute: the vectors are the differences of the means.
+    """Vectors as differences of means: the mean code with an attribute minus that without.
 
-    `columns` are those of the attributes that are sought.
+    `columns` are the columns of the wanted attributes. Codes come in batches; only sums are kept.
     """
 
     def __init__(self, columns):
@@ -54,23 +55,23 @@ class Means:
         self.sums, self.counts = 0.0, np.zeros((2, len(columns)), int)
 
     def update(self, codes, design):
-        """Add a batch of codes [n, latent_dim] and its rows [n, k] of `_design`."""
+        """Add codes [n, latent_dim] and the matching rows [n, k] of the design matrix."""
         has = design[:, self.columns] > 0
         groups = np.stack([~has, has])
         self.sums = self.sums + np.swapaxes(groups, 1, 2).astype(np.float64) @ codes
         self.counts += groups.sum(axis=1)
 
     def vectors(self) -> np.ndarray:
-        """[attributes, latent_dim]"""
+        """The vectors so far: [attributes, latent_dim]."""
         without, with_ = self.sums / np.maximum(self.counts, 1)[..., None]
         return with_ - without
 
 
 class Regression(Means):
-    """The coefficients of the attributes in a linear regression of the codes on all attributes.
+    """Vectors as coefficients of a linear regression of the codes on all attributes.
 
-    What the other attributes explain is theirs: an attribute that often comes with another one does
-    not get into its vector. Streamed as the sums of the normal equations.
+    What other attributes explain does not get into a vector, even where attributes often come
+    together. Codes come in batches; only the sums of the normal equations are kept.
     """
 
     def __init__(self, columns):
@@ -78,12 +79,14 @@ class Regression(Means):
         self.square = self.product = 0.0
 
     def update(self, codes, design):
+        """Add codes [n, latent_dim] and the matching rows [n, k] of the design matrix."""
         super().update(codes, design)
         design = np.column_stack([np.ones(len(codes)), design])
         self.square = self.square + design.T @ design
         self.product = self.product + design.T @ codes
 
     def vectors(self):
+        """The vectors so far: [attributes, latent_dim]."""
         return np.linalg.lstsq(self.square, self.product, rcond=1e-9)[0][1 + self.columns]
 
 
@@ -93,12 +96,15 @@ METHODS = {"means": Means, "regression": Regression}
 def feature_vectors(
     model, examples, names, attributes, method="means", tolerance=TOLERANCE
 ) -> dict[str, FeatureVector]:
-    """The vectors of `attributes`, from the codes of `examples`, batch by batch in random order.
+    """The feature vectors of `attributes`, by name, from the codes of `examples` in random order.
 
-    It stops when a batch moves none of them by `tolerance` times its length or more, three times in
-    a row. `names` are those of the columns of `examples.attributes`; an example has an attribute of
-    more values than two if it lies above its median, or at the largest value if that is the median.
-    Raises UserError for an attribute that is unknown, or that too few examples have or lack.
+    It encodes batch by batch, and stops when three batches in a row have moved every vector by less
+    than `tolerance` times its length. `names` are those of the columns of `examples.attributes`.
+    `method` is "means" or "regression". If an attribute has more than two values, an example has it
+    when its value is above the median, or when it is the largest value if that is the median.
+
+    Raises UserError if an attribute or the method is unknown, or if fewer than FEWEST examples have
+    or lack an attribute.
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
@@ -134,12 +140,12 @@ def feature_vectors(
 
 
 def feature_vector(model, examples, names, attribute: str, *how, **options) -> FeatureVector:
-    """The same for one attribute."""
+    """The feature vector of one `attribute`; the other arguments are those of `feature_vectors`."""
     return feature_vectors(model, examples, names, [attribute], *how, **options)[attribute]
 
 
 def binary(examples, names) -> list[str]:
-    """The names of the attributes that are 0 or 1 and that enough examples have and lack.
+    """The names of the attributes that are 0 or 1 and that at least FEWEST examples have and lack.
 
     Raises UserError if there is none.
     """
@@ -157,7 +163,7 @@ def binary(examples, names) -> list[str]:
 
 
 def _values(examples) -> np.ndarray:
-    """The attributes of a split, [n, k]. Raises UserError without any."""
+    """The attributes of a split, [n, k]. Raises UserError if it has none."""
     if examples.attributes is None:
         raise UserError("the examples have no attributes: use faces, celeba:DIR or attributes.csv")
     return examples.own_attributes
@@ -170,7 +176,7 @@ def _column(names, attribute: str) -> int:
 
 
 def _has(values) -> np.ndarray:
-    """Which of the values [n] of an attribute mean that an example has it."""
+    """True where the values [n] of an attribute mean that an example has it: bool [n]."""
     if np.all((values == 0) | (values == 1)):
         return values == 1
     below_largest = values[values < values.max()].max(initial=values.min())
@@ -178,10 +184,11 @@ def _has(values) -> np.ndarray:
 
 
 def _design(values, columns, has) -> np.ndarray:
-    """Attributes [n, k], those in `columns` replaced by `has`, around their means in a range of 1.
+    """The attributes [n, k], with `has` in `columns`, minus their means and scaled to a range of 1.
 
-    So the constant of a regression takes no part in attributes that always add up to 1, such as
-    colours of hair, and no attribute gets lost beside another of large numbers.
+    Because of the means, attributes that always sum to 1, such as colours of hair, do not compete
+    with the constant of a regression. Because of the range, no attribute is lost beside one of
+    large numbers.
     """
     design = values.astype(np.float64)
     design[:, columns] = has
@@ -190,7 +197,10 @@ def _design(values, columns, has) -> np.ndarray:
 
 
 def pair_difference(model, name: str, without, with_) -> FeatureVector:
-    """The difference of the codes of one pair of images [height, width, channels]."""
+    """The feature vector from one pair of images [height, width, channels].
+
+    It is the code of the image with the attribute minus that of the image without.
+    """
     codes = np.asarray(model.encode(np.stack([without, with_]).astype(np.float32)))
     return FeatureVector(name, codes[1] - codes[0], "pair", (1, 1))
 
@@ -205,7 +215,7 @@ def _check_counts(attribute: str, has):
 
 
 def save(vectors: list[FeatureVector], path):
-    """Write feature vectors to a small JSON file."""
+    """Write feature vectors to a JSON file, without their `movement`."""
     content = {
         feature.name: {
             "method": feature.method,
@@ -218,7 +228,11 @@ def save(vectors: list[FeatureVector], path):
 
 
 def load(path, latent_dim: int | None = None) -> dict[str, FeatureVector]:
-    """The feature vectors in a file, by name. Raises UserError if it is none for this model."""
+    """The feature vectors in a file that `save` wrote, by name.
+
+    Raises UserError if the file cannot be read, is no such file, or has vectors of another size
+    than `latent_dim`.
+    """
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -8,11 +8,10 @@ from vae_keras.latent.codes import BATCH
 
 
 def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray:
-    """Codes on a grid over two `dimensions` of N(0, I), the others 0.
+    """Codes on a grid over two `dimensions`, as dense as N(0, I): [side², latent_dim].
 
-    The grid lies at the midpoints of `side` intervals of equal probability, so its rows and columns
-    are as dense as the prior. Returns the codes [side², latent_dim], rows from bottom to top. A
-    latent space of one dimension gives a single row.
+    The grid lies at the midpoints of `side` intervals of equal probability. Its rows go from bottom
+    to top. The other dimensions are 0. A latent space of one dimension gives a single row.
     """
     values = normal_quantiles(side).astype(np.float32)
     across, up = np.meshgrid(values, values if latent_dim > 1 else [0.0])
@@ -24,18 +23,18 @@ def prior_grid(latent_dim: int, side: int = 20, dimensions=(0, 1)) -> np.ndarray
 
 
 def normal_quantiles(steps: int) -> np.ndarray:
-    """The midpoints of intervals that N(0, 1) gives equal probability: [steps]."""
-    import scipy.stats  # slow, and the command line asks this room for words alone
+    """The midpoints of `steps` intervals to which N(0, 1) gives equal probability: [steps]."""
+    import scipy.stats  # slow to import, and the command line needs only names from here
 
     return scipy.stats.norm.ppf((np.arange(steps) + 0.5) / steps)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Where the codes of an exported model lie, dimension by dimension: [latent_dim] each.
+    """Centre and width of a model's codes in each dimension, and its use: [latent_dim] each.
 
-    Around `centre`, `width` is a standard deviation; `use` says how much a dimension tells of the
-    images: its KL in nats if the model is variational, else the variance of its codes.
+    `width` is a standard deviation. `use` says how much a dimension tells about the examples, in
+    `unit`: the KL in nats for a variational model, and otherwise the variance of the codes.
     """
 
     centre: np.ndarray
@@ -49,7 +48,7 @@ class Spread:
 
 
 def spread(exported, count=4 * BATCH, seed=0) -> Spread:
-    """The spread of the codes of `count` images that an exported model draws itself."""
+    """The spread of the codes of `count` images that an exported model generates itself."""
     labels = exported.labels_in_turn(count)
     images = exported.generate(count, seed, labels)
     batch = exported.prepare({"x": images, "label": labels, "index": np.arange(count)})

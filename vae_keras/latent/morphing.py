@@ -1,4 +1,4 @@
-"""Ways from one code to another: every function takes and gives codes [..., latent_dim]."""
+"""Paths from one code to another. Every function takes and gives codes [..., latent_dim]."""
 
 import itertools
 
@@ -8,16 +8,17 @@ from vae_keras.errors import UserError
 
 
 def linear(start, end, steps: int) -> np.ndarray:
-    """z_A (1 − α) + z_B α for `steps` values of α from 0 to 1: [steps, latent_dim]."""
+    """The straight line z_A (1 − α) + z_B α, for `steps` values of α: [steps, latent_dim]."""
     alpha = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     return (1 - alpha) * start + alpha * end
 
 
 def spherical(start, end, steps: int) -> np.ndarray:
-    """Along the arc between the directions of two codes, while the length changes evenly.
+    """The arc between the directions of two codes, while the length changes evenly.
 
-    The codes of N(0, I) lie near a sphere of radius √latent_dim, and a straight line leaves it
-    (White 2016, "Sampling generative networks"). Codes in one line are joined by `linear`.
+    It returns [steps, latent_dim]. The codes of N(0, I) lie near a sphere of radius √latent_dim,
+    and a straight line leaves that sphere (White 2016, Sampling generative networks). Codes that
+    lie in one line with 0 are joined by `linear`.
     """
     start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
     lengths = np.linalg.norm(start), np.linalg.norm(end)
@@ -36,15 +37,17 @@ METHODS = {"linear": linear, "spherical": spherical}
 
 
 def halfway(start, end) -> np.ndarray:
-    """The first code and half of the difference to the second."""
+    """The code in the middle: the first one plus half of the difference to the second."""
     start, end = np.asarray(start), np.asarray(end)
     return start + 0.5 * (end - start)
 
 
 def path(codes, steps: int, method="linear") -> np.ndarray:
-    """Through all `codes` [n, latent_dim], `steps` from each to the next.
+    """A path through all `codes` [n, latent_dim], with `steps` codes from each one to the next.
 
-    Returns [(n − 1) · (steps − 1) + 1, latent_dim]: a code between two legs is there once.
+    It returns [(n − 1) · (steps − 1) + 1, latent_dim]; a code between two legs is there once.
+    `method` is "linear" or "spherical". Raises UserError if there are fewer than two codes or
+    steps.
     """
     if len(codes) < 2 or steps < 2:
         raise UserError(f"a path needs two codes and two steps, not {len(codes)} and {steps}")
@@ -55,7 +58,7 @@ def path(codes, steps: int, method="linear") -> np.ndarray:
 def between_corners(corners, side: int, method="linear") -> np.ndarray:
     """A square of codes between four `corners`: upper left, upper right, lower left, lower right.
 
-    Returns [side², latent_dim], row by row.
+    It returns [side², latent_dim], row by row.
     """
     move = METHODS[method]
     left, right = move(corners[0], corners[2], side), move(corners[1], corners[3], side)

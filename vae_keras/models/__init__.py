@@ -1,6 +1,6 @@
-"""What each rung of the ladder minimises, and nothing else: one class for each.
+"""The models: one class for each rung of the ladder, which states what the rung minimises.
 
-Their names and options stand in `vae_keras.config.rungs`.
+The names and options of the rungs stand in `vae_keras.config.rungs`.
 """
 
 from vae_keras.config.rungs import RUNGS

@@ -14,40 +14,41 @@ from vae_keras.objectives.likelihoods import Reconstruction, loss_named
 
 
 class Batch(NamedTuple):
-    """The named parts of a batch."""
+    """The named parts of a batch of examples."""
 
-    x: Any  # what the encoder sees
-    target: Any  # what is to be rebuilt
-    condition: Any  # what both encoder and decoder are told, or None
-    index: Any  # which example of its split, int64 [batch]
+    x: Any  # what the encoder sees, [batch, *example_shape]
+    target: Any  # what the decoder is to rebuild, as `x`
+    condition: Any  # what the decoder is told beside the code, or None
+    index: Any  # the number of each example in its split, int64 [batch]
 
 
 @keras.saving.register_keras_serializable("vae_keras")
 class Autoencoder(keras.Model):
     """x → encoder → code z → decoder → reconstruction: minimises the reconstruction loss.
 
-    A rung of the ladder states what it minimises in `objective`, one value per example and term,
-    and how the terms are weighed in `term_weights`. Averages are taken here and nowhere else.
+    A rung of the ladder is a subclass. It states in `objective` what it minimises, one value for
+    each example and term, and in `term_weights` how the terms are weighed. Only `train_step` and
+    `test_step` of this class average over the batch.
 
-    `encoder` and `decoder` are Keras models of their own. `network` is a name or a `Network`; the
-    keywords are the options of the rung, such as latent_dim=2, and are kept as `options`. A
-    `Reconstruction` may be given in the place of a name. Some rungs change what they minimise while
-    they are trained: `epochs` and `steps_per_epoch` tell them how long that is.
+    `encoder` and `decoder` are Keras models. `network` is the name of a network or a `Network`.
+    The keywords are the options of the rung, such as latent_dim=2, and are kept as `options`. A
+    `Reconstruction`, such as likelihood=Gaussian(0.5), may stand for the name of one. Some rungs
+    change what they minimise during training: `epochs` and `steps_per_epoch` say how long that is.
+
+    Raises UserError if an option has a value that it does not take, or if no network has the name.
     """
 
     Options: type[RungOptions] = AutoencoderOptions
     options: Any
-    heads: tuple[str, ...] = (
-        "z",
-    )  # what the encoder puts out, [batch, latent_dim]; first the code
+    heads: tuple[str, ...] = ("z",)  # names of the encoder's outputs; the first one is the code
     terms: tuple[str, ...] = ("reconstruction_loss",)
     code_activation: str | None = None
     default_network = "dense"
     prior_class: type = FittedGaussian
     takes_labels = False
-    is_variational = False  # whether there is a posterior q(z|x)
-    vocabulary: tuple[str, ...] = ()  # of the tokens, if the examples are rows of them
-    loss_mask: Any = None  # [height, width, 1]: which values are to be rebuilt, if not all
+    is_variational = False  # True if the encoder gives a posterior q(z|x)
+    vocabulary: tuple[str, ...] = ()  # the word for each token; empty for images
+    loss_mask: Any = None  # [height, width, 1], 1 where a value counts in the loss; None: all count
 
     def __init__(
         self,
@@ -81,13 +82,19 @@ class Autoencoder(keras.Model):
 
     @property
     def latent_dim(self) -> int:
+        """The number of dimensions of a code."""
         return self.options.latent_dim
 
     def build_reconstruction(self) -> Reconstruction:
+        """Make the reconstruction loss that the options name."""
         return loss_named(self.options.loss)
 
     def build_encoder(self, input_shape=None) -> keras.Model:
-        """The network's encoder with a dense layer for each of `heads`."""
+        """Make the encoder: that of the network, and behind it a dense layer for each of `heads`.
+
+        It maps [batch, *input_shape] to one output [batch, latent_dim] for each head. `input_shape`
+        is that of an example unless it is given.
+        """
         features = self.network.encoder(input_shape or self.example_shape)
         outputs = [
             layers.Dense(self.latent_dim, self.code_activation, dtype="float32", name=head)(
@@ -98,31 +105,43 @@ class Autoencoder(keras.Model):
         return keras.Model(features.inputs[0], outputs, name="encoder")
 
     def build_decoder(self, code_size=None) -> keras.Model:
-        """The network's decoder to the parameters of the reconstruction."""
+        """Make the decoder: [batch, code_size] -> the parameters of the reconstruction.
+
+        `code_size` is `latent_dim` unless it is given.
+        """
         *space, channels = self.example_shape
         shape = (*space, channels * self.reconstruction.parameters_per_channel)
         return self.network.decoder(code_size or self.latent_dim, shape)
 
-    # What a rung says of itself
+    # What a rung defines
 
     def objective(self, batch: Batch, training: bool) -> dict:
-        """Each of `terms` per example, summed over features, unweighted: {name: [batch]}."""
+        """The terms of the loss, by name: each per example, summed over features: {name: [batch]}.
+
+        They are not weighted: `term_weights` says how much each counts. Training, validation and
+        evaluation all call this method.
+        """
         return {"reconstruction_loss": self.reconstruction_loss(batch, self.code(batch), training)}
 
     def reconstruction_loss(self, batch: Batch, z, training: bool):
-        """The first term of every rung's objective, at the codes `z`: [batch]."""
+        """The reconstruction loss of each example at its code `z` [batch, latent_dim]: [batch].
+
+        It is the first term of every rung. In training, what the reconstruction fits without
+        gradients (the σ of an optimal Gaussian) is fitted to the batch first.
+        """
         parameters = self.parameters(z, batch.condition)
         if training:
             self.reconstruction.fit(batch.target, parameters, self.loss_mask)
         return self.reconstruction.loss(batch.target, parameters, self.loss_mask)
 
     def term_weights(self, step=None) -> dict:
-        """The factor of each term at a training step, or in evaluation if `step` is None."""
+        """The factor of each term, by name, at a training step; at None, those of evaluation."""
         return {name: 1.0 for name in self.terms}
 
     # How it is trained
 
     def train_step(self, data):
+        """Minimise the weighted sum of the terms on one batch; give the means of this epoch."""
         batch = self.prepare(data)
         with tf.GradientTape() as tape:
             terms = self.objective(batch, training=True)
@@ -135,6 +154,7 @@ class Autoencoder(keras.Model):
         return self._track(loss, terms)
 
     def test_step(self, data):
+        """Evaluate the same objective on one batch, with the final weights of the terms."""
         terms = self.objective(self.prepare(data), training=False)
         return self._track(self.weighted_sum(terms), terms)
 
@@ -153,10 +173,11 @@ class Autoencoder(keras.Model):
         return list(self.trackers.values())
 
     def prepare(self, data) -> Batch:
-        """Name the parts of what `fit` was given.
+        """Turn what `fit` was given into a `Batch`.
 
-        That is an array of examples, a pair (x, target), or a dictionary with `x` and, where there
-        are any, `target`, `label` and `index`.
+        `data` is an array of examples, a pair (x, target), or a dictionary with `x` and, where
+        there are any, `target`, `label` and `index`. Without a target, x is to be rebuilt. Raises
+        ValueError if there are sample weights.
         """
         if isinstance(data, (tuple, list)):
             x, target, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
@@ -171,16 +192,17 @@ class Autoencoder(keras.Model):
             x=x,
             target=x if target is None else ops.cast(target, "float32"),
             condition=self.condition(data.get("label")),
-            # without an index, the position in the batch tells the examples apart
+            # Without an index, the position in the batch tells the examples apart.
             index=tf.range(tf.shape(x, tf.int64)[0]) if index is None else index,
         )
 
     def noise(self, batch: Batch, shape: tuple, training: bool, draw=tf.random.stateless_normal):
-        """Standard normal noise, or what else `draw` gives of (shape, seed): [batch, *shape].
+        """Random numbers for a batch, standard normal unless `draw` is another: [batch, *shape].
 
-        It is the same whenever it is asked for again: in training a function of (seed, step,
-        replica), so that a resumed run draws what the whole one would have; in evaluation of (seed,
-        example), so that no figure depends on the batch size.
+        `draw` is a stateless function of (shape, seed). The numbers are a function of their use. In
+        training they depend on (seed, step, replica), so that a resumed run draws what an
+        uninterrupted one would. In evaluation they depend on (seed, example), so that no figure
+        depends on the batch size.
         """
         if training:
             count = tf.shape(batch.x)[0]
@@ -190,16 +212,19 @@ class Autoencoder(keras.Model):
     # How a condition enters; a model without one ignores it
 
     def condition(self, label):
-        """What encoder and decoder are told of a label."""
+        """Turn labels, int [batch], into the condition of a `Batch`; this model ignores them."""
         return None
 
     def head_outputs(self, x, condition=None) -> list:
-        """The encoder's outputs, in the order of `heads`."""
+        """The encoder's outputs in the order of `heads`: [batch, latent_dim] each."""
         outputs = self.encoder(x)
         return outputs if len(self.heads) > 1 else [outputs]  # Keras unpacks a single one
 
     def parameters(self, z, condition=None):
-        """The decoder's output: the parameters of the reconstruction."""
+        """The decoder's output at codes `z` [batch, latent_dim]: parameters of the reconstruction.
+
+        For images they are [batch, height, width, channels × parameters_per_channel].
+        """
         return self.decoder(z)
 
     # How it is used
@@ -209,31 +234,38 @@ class Autoencoder(keras.Model):
         return self.head_outputs(batch.x, batch.condition)[0]
 
     def encode(self, x, label=None):
-        """The codes of examples [batch, *example_shape], without noise: [batch, latent_dim]."""
+        """The codes of examples `x` [batch, *example_shape], without noise: [batch, latent_dim]."""
         return self.code(self.prepare({"x": x, "label": label}))
 
     def decode(self, z, label=None):
-        """The mean reconstruction of codes [batch, latent_dim]: [batch, *example_shape]."""
+        """The mean reconstruction at codes `z` [batch, latent_dim]: [batch, *example_shape]."""
         return self.reconstruction.mean(self.parameters(z, self.condition(label)))
 
     def call(self, x):
-        """The reconstruction through the code without noise."""
+        """The mean reconstruction at the code without noise, shaped as `x`."""
         batch = self.prepare(x)
         return self.reconstruction.mean(self.parameters(self.code(batch), batch.condition))
 
     def generate(self, count, seed, label=None):
-        """Decoded samples of the prior, the same for the same `seed` (a number, or int32 [2])."""
+        """Decode `count` samples of the prior: [count, *example_shape].
+
+        The same `seed` (a number, or int32 [2]) gives the same examples.
+        """
         return self.decode(self.prior.sample(count, tf.broadcast_to(seed, (2,))), label)
 
     # How it is made from a data set, and from what was saved
 
     @classmethod
     def arguments_for(cls, dataset, options) -> dict:
-        """What the constructor must know of a data set. Raises UserError if that does not fit."""
+        """The arguments of the constructor that a data set decides, by name.
+
+        `options` are those of the rung. A rung raises UserError if it cannot learn from the data
+        set.
+        """
         return {"example_shape": dataset.example_shape}
 
     def start_from(self, dataset):
-        """Set what the first weights should know of the training data."""
+        """Set initial weights that depend on the training data; here there are none."""
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -1,4 +1,4 @@
-"""Filling in the hidden quadrants of an image: prediction of structured output."""
+"""Models that fill in the hidden quadrants of an image (Sohn, Lee and Yan 2015)."""
 
 import keras
 import numpy as np
@@ -7,11 +7,17 @@ from keras import ops
 from vae_keras.models.autoencoder import Autoencoder
 from vae_keras.models.vae import VAE
 
-QUADRANTS = ((1, 0), (0, 0), (0, 1))  # lower left, upper left, upper right: shown in this order
+# (lower, right) of the quadrants in the order in which they are shown: lower left, upper left,
+# upper right. The lower right one is always hidden.
+QUADRANTS = ((1, 0), (0, 0), (0, 1))
 
 
 def hidden_mask(example_shape, visible: int) -> np.ndarray:
-    """1 where a pixel is hidden, 0 in the first `visible` quadrants: [height, width, 1]."""
+    """A mask [height, width, 1]: 1 where pixels are hidden, 0 where they are visible.
+
+    The visible pixels are those of the first `visible` of `QUADRANTS`; `example_shape` is (height,
+    width, channels).
+    """
     height, width, _ = example_shape
     mask = np.ones((height, width, 1), np.float32)
     for lower, right in QUADRANTS[:visible]:
@@ -23,7 +29,10 @@ def hidden_mask(example_shape, visible: int) -> np.ndarray:
 
 @keras.saving.register_keras_serializable("vae_keras")
 class CompletionNetwork(Autoencoder):
-    """The plain network: one prediction of the hidden quadrants from 1 to 3 `visible` ones."""
+    """A plain network that predicts the hidden quadrants of an image from 1 to 3 `visible` ones.
+
+    The encoder sees the visible quadrants alone. Only hidden pixels count in the loss.
+    """
 
     def __init__(self, example_shape, *args, visible=1, loss="bce", **kwargs):
         super().__init__(example_shape, *args, loss=loss, **kwargs)
@@ -33,6 +42,7 @@ class CompletionNetwork(Autoencoder):
         return {**super().get_config(), "visible": self.visible}
 
     def prepare(self, data):
+        """Turn whole images into a `Batch` whose `x` is 0 where pixels are hidden."""
         batch = super().prepare(data)
         return batch._replace(x=batch.x * (1 - self.loss_mask))
 
@@ -41,8 +51,9 @@ class CompletionNetwork(Autoencoder):
 class CompletionVAE(VAE):
     """A VAE of p(hidden quadrants | visible quadrants) (Sohn, Lee and Yan 2015).
 
-    The encoder sees the whole image, the decoder the code and features of what is visible. The
-    prior is N(0, I): what it does not know of the visible part, the decoder can make up for.
+    From 1 to 3 quadrants are `visible`. The encoder sees the whole image; the decoder sees the code
+    and features of the visible part. The prior is N(0, I) whatever is visible: the decoder can make
+    up for that, because it sees the visible part itself. Only hidden pixels count in the loss.
     """
 
     def __init__(self, example_shape, *args, visible=1, **kwargs):
@@ -50,6 +61,7 @@ class CompletionVAE(VAE):
         self.visible, self.loss_mask = visible, hidden_mask(example_shape, visible)
 
     def build_decoder(self, code_size=None):
+        """Make the decoder of a code beside features of the visible part, and their encoder."""
         self.condition_encoder = self.network.encoder(self.example_shape)
         features = self.condition_encoder.output_shape[-1]
         return super().build_decoder(self.latent_dim + features)
@@ -58,14 +70,22 @@ class CompletionVAE(VAE):
         return {**super().get_config(), "visible": self.visible}
 
     def prepare(self, data):
+        """Turn whole images into a `Batch` whose `condition` is 0 where pixels are hidden."""
         batch = super().prepare(data)
         return batch._replace(condition=batch.x * (1 - self.loss_mask))
 
     def parameters(self, z, condition=None):
+        """The parameters of p(x|z) at codes `z` [batch, latent_dim], given the visible part.
+
+        `condition` holds images that are 0 where pixels are hidden.
+        """
         return self.decoder(ops.concatenate([z, self.condition_encoder(condition)], axis=-1))
 
     def complete(self, x, seed):
-        """Images with their hidden quadrants drawn anew, from a sample of the prior for each."""
+        """Images `x` with other hidden quadrants: the mean at one sample of the prior for each.
+
+        `seed` is int32 [2]; the images keep their shape [batch, height, width, channels].
+        """
         batch = self.prepare(x)
         z = self.prior.sample(ops.shape(batch.x)[0], seed)
         drawn = self.reconstruction.mean(self.parameters(z, batch.condition))

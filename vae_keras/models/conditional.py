@@ -13,9 +13,9 @@ from vae_keras.models.vae import VAE
 class ConditionalVAE(VAE):
     """A VAE of p(x|label): encoder and decoder are told the label (Sohn, Lee and Yan 2015).
 
-    The encoder sees it as one more channel of the image, a learned plane for each class, the
-    decoder as a one-hot vector beside the code. So the code need not say which class it is, and is
-    left with the style.
+    The encoder sees the label as one more channel of the image, a learned plane for each class. The
+    decoder sees it as a one-hot vector beside the code. So the code need not say which class an
+    example has, and is left for the style. `classes` is the number of labels.
     """
 
     Options = ConditionalOptions
@@ -27,6 +27,10 @@ class ConditionalVAE(VAE):
 
     @classmethod
     def arguments_for(cls, dataset, options):
+        """The shape of an example and the number of classes, as arguments of the constructor.
+
+        Raises UserError if the training data have no labels.
+        """
         if dataset.train.labels is None:
             raise UserError(
                 f"the conditional model needs labels, but {dataset.name} has none: use sub-folders "
@@ -38,6 +42,7 @@ class ConditionalVAE(VAE):
         return {**super().get_config(), "classes": self.classes}
 
     def build_encoder(self, input_shape=None):
+        """Make the encoder of an image with the label's plane as one more channel."""
         height, width, channels = self.example_shape
         self.label_plane = keras.Sequential(
             [
@@ -50,10 +55,15 @@ class ConditionalVAE(VAE):
         return super().build_encoder((height, width, channels + 1))
 
     def build_decoder(self, code_size=None):
+        """Make the decoder of a code beside a one-hot label."""
         return super().build_decoder(self.latent_dim + self.classes)
 
     def condition(self, label):
-        """One-hot labels: int [batch] -> [batch, classes]. Raises UserError without labels."""
+        """One-hot labels: int [batch] -> [batch, classes].
+
+        Raises UserError if there are no labels, and TensorFlow's InvalidArgumentError if one is
+        outside 0 to classes − 1.
+        """
         if label is None:
             raise UserError("a conditional model needs labels beside the images")
         label = tf.convert_to_tensor(label)
@@ -72,7 +82,11 @@ class ConditionalVAE(VAE):
         return self.decoder(ops.concatenate([z, condition], axis=-1))
 
     def generate(self, count, seed, label=None):
-        """Decoded samples of the prior; without `label` every class in turn."""
+        """Decode `count` samples of the prior, with labels int [count]: [count, *example_shape].
+
+        Without `label` the classes take turns. The same `seed` (a number, or int32 [2]) gives the
+        same images.
+        """
         if label is None:
             label = tf.range(count) % self.classes
         return super().generate(count, seed, label)

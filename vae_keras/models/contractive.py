@@ -11,11 +11,12 @@ from vae_keras.objectives.likelihoods import sum_over_features
 
 @keras.saving.register_keras_serializable("vae_keras")
 class ContractiveAutoencoder(Autoencoder):
-    """Adds ‖∂h/∂x‖²_F, the squared norm of the encoder's Jacobian (Rifai et al. 2011).
+    """Adds ‖J‖²_F, the squared Frobenius norm of J = ∂h/∂x, to the loss (Rifai et al. 2011).
 
-    "exact" takes one pass for each code unit. "projection" takes one in all: ‖vᵀJ‖² with
-    independent signs v has the expectation ‖J‖²_F and the variance 2 Σ_{i≠j} (JJᵀ)²_ij (Hutchinson
-    1990), which the average over the batch divides by its size. Evaluation is always exact.
+    J is the Jacobian of the code h. With `jacobian` "exact" it takes one backward pass for each
+    dimension of the code. With "projection" it takes one pass in all: ‖vᵀJ‖² with independent
+    random signs v has the mean ‖J‖²_F and the variance 2 Σ_{i≠j} (JJᵀ)²_ij (Hutchinson 1990). The
+    average over a batch divides this variance by the batch size. Evaluation is always exact.
     """
 
     Options = ContractiveOptions
@@ -31,7 +32,10 @@ class ContractiveAutoencoder(Autoencoder):
         }
 
     def projected(self, batch: Batch, training: bool = True):
-        """The code and an unbiased estimate of ‖∂h/∂x‖²_F, for one more pass."""
+        """The code [batch, latent_dim] and an unbiased estimate of ‖∂h/∂x‖²_F [batch].
+
+        The estimate takes one backward pass. `training` decides its random signs, see `noise`.
+        """
         signs = ops.sign(self.noise(batch, (self.latent_dim,), training))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch.x)
@@ -44,7 +48,10 @@ class ContractiveAutoencoder(Autoencoder):
 
 
 def squared_jacobian(model: Autoencoder, batch: Batch):
-    """The code [batch, latent_dim] of any model and ‖∂h/∂x‖²_F of each example [batch]."""
+    """The code [batch, latent_dim] and ‖∂h/∂x‖²_F [batch] of each example, for any `model`.
+
+    It takes one backward pass for each dimension of the code.
+    """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(batch.x)
         code = model.code(batch)

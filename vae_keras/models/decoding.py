@@ -1,4 +1,4 @@
-"""From a code to tokens: greedy, sampled or by beam search, all sequences of a batch at once."""
+"""Decode a batch of codes to sequences of tokens: greedily, by sampling or by beam search."""
 
 import tensorflow as tf
 
@@ -6,12 +6,13 @@ from vae_keras.networks.recurrent import NEVER, PADDING, START
 
 
 def sampled(decoder, z, uniform, temperature, top_p=None, end=None):
-    """Tokens int32 [batch, steps], each drawn from those that the decoder gives after the others.
+    """Draw a sequence of tokens for each code `z` [batch, latent_dim]: int32 [batch, steps].
 
-    `uniform` [batch, steps] are the random numbers that decide. Logits are divided by
-    `temperature`; at 0 the likeliest token is taken. With `top_p`, a number above 0, only the
-    fewest likeliest tokens with that probability together are drawn (nucleus sampling, Holtzman et
-    al. 2020). After the token `end`, if there is one, comes padding.
+    Each token is drawn from the decoder's distribution, given the tokens before it. `uniform`
+    [batch, steps] are the random numbers in [0, 1) that decide the draws. Logits are divided by
+    `temperature`; at 0 the likeliest token is taken. With `top_p` (above 0), tokens come only from
+    the smallest set of likeliest ones whose probabilities sum to `top_p` or more (nucleus sampling,
+    Holtzman et al. 2020). After the token `end`, unless that is None, comes padding.
     """
     batch = tf.shape(z)[0]
     tokens = tf.TensorArray(tf.int32, decoder.steps, element_shape=(None,))
@@ -28,9 +29,12 @@ def sampled(decoder, z, uniform, temperature, top_p=None, end=None):
 
 
 def chosen(logits, uniform, temperature, top_p=None):
-    """One token int32 [batch] of each row of logits [batch, vocabulary]; see `sampled`."""
+    """Choose one token for each row of `logits` [batch, vocabulary]: int32 [batch].
+
+    `uniform` [batch] decides the draw; `temperature` and `top_p` are those of `sampled`.
+    """
     p = tf.nn.softmax(logits / tf.maximum(temperature, 1e-6))
-    if top_p is not None:  # to sort takes longer than the decoder
+    if top_p is not None:  # sorting takes longer than the decoder itself
         p = _nucleus(p, top_p)
     cumulative = tf.cumsum(p, axis=-1)
     level = uniform[:, None] * cumulative[:, -1:]
@@ -39,7 +43,7 @@ def chosen(logits, uniform, temperature, top_p=None):
 
 
 def _nucleus(p, top_p: float):
-    """Probabilities [batch, vocabulary], 0 for what is less likely than all of the nucleus."""
+    """Set the probabilities `p` [batch, vocabulary] of tokens outside the nucleus to 0."""
     falling = tf.sort(p, direction="DESCENDING")
     before = tf.cumsum(falling, axis=-1, exclusive=True)
     least = tf.reduce_min(tf.where(before < top_p, falling, 1.0), axis=-1, keepdims=True)
@@ -47,10 +51,11 @@ def _nucleus(p, top_p: float):
 
 
 def beam_search(decoder, z, beams, end=None):
-    """The likeliest sequence of each code that a beam search finds: int32 [batch, steps].
+    """The likeliest sequence that a beam search finds for each code: int32 [batch, steps].
 
-    At every step it keeps the `beams` sequences, 1 or more, that are likeliest so far; one beam is
-    greedy decoding.
+    `z` is [batch, latent_dim]. The search keeps the `beams` likeliest sequences (1 or more) at
+    every step; with one it is greedy decoding. After the token `end`, unless that is None, comes
+    padding.
     """
     batch, vocabulary = tf.shape(z)[0], decoder.vocabulary
     z = tf.repeat(z, beams, axis=0)

@@ -10,10 +10,11 @@ from vae_keras.models.autoencoder import Autoencoder, Batch
 
 @keras.saving.register_keras_serializable("vae_keras")
 class DenoisingAutoencoder(Autoencoder):
-    """Rebuilds the clean input from a corrupted one (Vincent et al. 2008).
+    """Rebuilds the clean example from a corrupted one (Vincent et al. 2008).
 
-    The corruption is drawn afresh at every training step; validation and test see clean inputs,
-    unless `corrupt` is called. Gaussian noise is cut off at 0 and 1, the range of the data.
+    The corruption is drawn anew at every training step. Validation and test see clean inputs,
+    unless one calls `corrupt`. With Gaussian noise, values are clipped to [0, 1], the range of the
+    data.
     """
 
     Options = DenoisingOptions
@@ -25,7 +26,10 @@ class DenoisingAutoencoder(Autoencoder):
         return super().objective(batch, training)
 
     def corrupt(self, batch: Batch, training: bool = False):
-        """The corrupted inputs [batch, *example_shape]; which values is decided as in `noise`."""
+        """The inputs of a batch with values corrupted: [batch, *example_shape].
+
+        `training` decides the random numbers, see `noise`.
+        """
         x, level = batch.x, self.options.corruption_level
         if self.options.corruption == "gaussian":
             return ops.clip(x + level * self.noise(batch, self.example_shape, training), 0.0, 1.0)

@@ -1,14 +1,15 @@
-"""What the models of version 0.1 were called with, in the words of today."""
+"""Translate the stored configuration of a model of version 0.1, so that its files still load."""
 
 from typing import Any
 
-NOT_TAKEN = ("trainable", "dtype")  # Keras's own, which no model of ours was ever given
+NOT_TAKEN = ("trainable", "dtype")  # Keras stored them; the constructors do not take them
 
 
 def renamed(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration in a .keras file of version 0.1 as the constructors take it now.
+    """Give the configuration of a .keras file of version 0.1 the names that constructors take now.
 
-    There the warm-up of beta was counted in steps, so an epoch of one step stands for each.
+    A newer configuration is returned unchanged. Version 0.1 counted the warm-up of beta in steps:
+    the new configuration counts in epochs of one step each.
     """
     config = {name: value for name, value in config.items() if name not in NOT_TAKEN}
     if "image_shape" in config:

@@ -14,7 +14,7 @@ from vae_keras.networks import LinearNetwork
 
 
 class Transposed(layers.Layer):
-    """A dense layer with the transposed kernel of another one and a bias of its own."""
+    """A dense layer with the transposed kernel of another layer and a bias of its own."""
 
     def __init__(self, dense, **kwargs):
         super().__init__(**kwargs)
@@ -29,10 +29,10 @@ class Transposed(layers.Layer):
 
 @keras.saving.register_keras_serializable("vae_keras")
 class LinearAutoencoder(Autoencoder):
-    """x̂ = W_g (W_f x + b) + c: at its optimum the subspace of principal component analysis.
+    """x̂ = W_g (W_f x + b) + c: the optimum spans the subspace of principal component analysis.
 
-    Baldi and Hornik 1989 (Neural networks and principal component analysis). With `tied`, W_g is
-    the transposed W_f. Raises UserError for a network other than the linear one.
+    See Baldi and Hornik 1989 (Neural networks and principal component analysis). With `tied`, W_g
+    is the transposed W_f. Raises UserError if `network` is not the linear one.
     """
 
     Options = LinearOptions
@@ -46,6 +46,10 @@ class LinearAutoencoder(Autoencoder):
 
     @classmethod
     def arguments_for(cls, dataset, options):
+        """The shape of an example, as an argument of the constructor.
+
+        Raises UserError if the code has more dimensions than the training data have components.
+        """
         most = min(len(dataset.train), math.prod(dataset.example_shape))
         if options.latent_dim > most:
             raise UserError(
@@ -56,6 +60,7 @@ class LinearAutoencoder(Autoencoder):
         return super().arguments_for(dataset, options)
 
     def build_decoder(self, code_size=None):
+        """Make the decoder; with `tied`, of the transposed weights of the encoder."""
         if not self.options.tied:
             return super().build_decoder(code_size)
         return keras.Sequential(
@@ -68,11 +73,12 @@ class LinearAutoencoder(Autoencoder):
         )
 
     def principal_components(self) -> tuple[np.ndarray, np.ndarray]:
-        """The principal components [latent_dim, values] and their variances, largest first.
+        """The components [latent_dim, values] and their variances [latent_dim], largest first.
 
-        The decoder's columns span the principal subspace, but in no particular basis. Scaled by the
-        square root of the codes' covariance their singular vectors are the components themselves
-        (after Plaut 2018, From principal subspaces to principal components). Needs a trained model.
+        The decoder's columns span the principal subspace, but in no particular basis. Multiplied by
+        a square root of the codes' covariance, they have the components as left singular vectors
+        and the standard deviations as singular values (after Plaut 2018, From principal subspaces
+        to principal components). The model must be trained and its prior fitted.
         """
         origin = np.zeros((1, self.latent_dim), np.float32)
         units = np.eye(self.latent_dim, dtype=np.float32)

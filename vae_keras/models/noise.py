@@ -1,13 +1,14 @@
-"""Random numbers that are a function of what they are for."""
+"""Random numbers that are a function of their use: of the seed, and the step or the example."""
 
 import tensorflow as tf
 
+# One seed has a stream of random numbers for each use. The last three serve `SequenceVAE`: they
+# decide what its decoder is told in training.
 TRAINING, EVALUATION, IMPORTANCE, PRIOR, DEFENSIVE, OWN, MIXING, DROPPING = range(8)
-# are the streams of one seed; the last three those of what a decoder of sequences is told
 
 
 def of_step(draw, seed: int, step, count, shape: tuple, stream=TRAINING):
-    """`count` draws for a training step, others on each replica: [count, *shape].
+    """Draw random numbers for a training step, other ones on each replica: [count, *shape].
 
     `draw` is a stateless function of (shape, seed), such as tf.random.stateless_normal.
     """
@@ -17,9 +18,10 @@ def of_step(draw, seed: int, step, count, shape: tuple, stream=TRAINING):
 
 
 def of_examples(draw, seed: int, stream: int, index, shape: tuple, part=0):
-    """A draw for each example `index` [batch], whatever else the batch holds: [batch, *shape].
+    """Draw random numbers for each example `index` [batch]: [batch, *shape].
 
-    `part` numbers the draws of one example, if it gets several.
+    They do not depend on the other examples of the batch. `draw` is a stateless function of
+    (shape, seed). `part` numbers the draws of one example, if it gets several.
     """
     key = _fold_in(_key(seed, stream), tf.cast(part, tf.int64))
     return tf.map_fn(

@@ -1,4 +1,4 @@
-"""Where the codes come from that a model without a prior of its own generates from."""
+"""The prior of a model that states none: a Gaussian, fitted to the training codes."""
 
 import keras
 import numpy as np
@@ -8,10 +8,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("vae_keras")
 class FittedGaussian(keras.layers.Layer):
-    """N(mean, covariance) of the training codes, for models whose codes nothing keeps in place.
+    """N(mean, covariance) of the training codes, for a model whose loss states no prior.
 
-    `mean` [latent_dim] and `scale` [latent_dim, latent_dim], the covariance's Cholesky factor, are
-    weights, so that they are saved with the model.
+    `mean` [latent_dim] and `scale` [latent_dim, latent_dim], the Cholesky factor of the covariance,
+    are weights, so that they are saved with the model. Before `fit` it is N(0, I).
     """
 
     def __init__(self, latent_dim, **kwargs):
@@ -24,18 +24,26 @@ class FittedGaussian(keras.layers.Layer):
         self.built = True
 
     def sample(self, count, seed):
-        """`count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
+        """Draw `count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
         standard = tf.random.stateless_normal((count, self.latent_dim), seed)
         return self.mean + standard @ ops.transpose(self.scale)
 
     def fit(self, codes):
-        """Take mean and covariance of what the function `codes` gives: [n, latent_dim]."""
+        """Set mean and covariance to those of the training codes.
+
+        `codes` is a function that returns the codes [n, latent_dim], so that a prior without
+        parameters need not compute them.
+        """
         codes = codes()
         self.mean.assign(codes.mean(axis=0))
         covariance = np.atleast_2d(np.cov(codes.astype(np.float64), rowvar=False))
-        jitter = 1e-6 * max(np.trace(covariance) / self.latent_dim, 1e-6)  # dead units: rank lost
+        # Units that never vary make the covariance singular.
+        jitter = 1e-6 * max(np.trace(covariance) / self.latent_dim, 1e-6)
         self.scale.assign(np.linalg.cholesky(covariance + jitter * np.eye(self.latent_dim)))
 
     def from_standard(self, codes):
-        """Codes in units of each dimension's standard deviation, moved to where the codes lie."""
+        """Map codes of N(0, I) to this prior's mean and standard deviations: [..., latent_dim].
+
+        Each dimension is scaled by itself; correlations are left out.
+        """
         return self.mean + codes * ops.norm(self.scale, axis=1)

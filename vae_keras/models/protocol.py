@@ -1,48 +1,58 @@
-"""What evaluation, latent tools and the page need of a model, live or exported."""
+"""What evaluation, latent tools and the page need of a model, be it live or exported."""
 
 from typing import Any, Protocol, runtime_checkable
 
 
 @runtime_checkable
 class LatentModel(Protocol):
-    """A model with codes. Arrays may be NumPy's or TensorFlow's.
+    """A model with codes. Its methods take and give arrays of NumPy or TensorFlow.
 
-    `vocabulary` has the words of the tokens, or nothing of images; `prior` says where the codes
-    come from; `seed` decides the noise of an evaluation.
+    `prior` draws the codes of generated examples. `seed` decides the noise of an evaluation.
     """
 
     seed: int
     prior: Any
 
     @property
-    def example_shape(self) -> tuple[int, ...]: ...
+    def example_shape(self) -> tuple[int, ...]:
+        """The shape of one example, such as (28, 28, 1)."""
 
     @property
-    def latent_dim(self) -> int: ...
+    def latent_dim(self) -> int:
+        """The number of dimensions of a code."""
 
     @property
-    def vocabulary(self) -> tuple[str, ...]: ...
+    def vocabulary(self) -> tuple[str, ...]:
+        """The word for each token; empty for images."""
 
     @property
-    def takes_labels(self) -> bool: ...
+    def takes_labels(self) -> bool:
+        """True if encoder and decoder must be told a label."""
 
     @property
-    def is_variational(self) -> bool: ...
+    def is_variational(self) -> bool:
+        """True if there is a posterior q(z|x): the model is then a `VariationalModel`."""
 
     def prepare(self, data) -> Any:
-        """The named parts of a batch of examples: a `Batch`."""
+        """Turn a dictionary with `x`, `index` and perhaps `label` into a `Batch`.
+
+        A model that takes labels needs `label`.
+        """
 
     def code(self, batch) -> Any:
         """The code of each example of a batch, without noise: [batch, latent_dim]."""
 
     def encode(self, x, label=None) -> Any:
-        """The codes of examples, without noise: [batch, latent_dim]."""
+        """The codes of examples `x` [batch, *example_shape], without noise: [batch, latent_dim]."""
 
     def decode(self, z, label=None) -> Any:
-        """The mean reconstruction of codes: [batch, *example_shape]."""
+        """The mean reconstruction at codes `z` [batch, latent_dim]: [batch, *example_shape]."""
 
     def generate(self, count, seed, label=None) -> Any:
-        """Decoded samples of the prior, the same for the same seed: [count, *example_shape]."""
+        """Decode `count` samples of the prior: [count, *example_shape].
+
+        The same `seed` gives the same examples.
+        """
 
 
 @runtime_checkable

@@ -12,21 +12,22 @@ from vae_keras.models.vae import VAE
 from vae_keras.networks.recurrent import PADDING, START
 from vae_keras.objectives.likelihoods import Categorical
 
-NOT_TOLD = -1  # in the place of a token before
+NOT_TOLD = -1  # stands for a previous token that the decoder is not told
 
 
 @keras.saving.register_keras_serializable("vae_keras")
 class SequenceVAE(VAE):
-    """A VAE whose decoder writes a sequence token by token, told z and the tokens before.
+    """A VAE whose decoder writes a sequence token by token, given z and the tokens before.
 
-    After Bowman et al. 2016 (Generating sentences from a continuous space) and, for melodies,
-    Roberts et al. 2018 (MusicVAE). x is int32 [batch, steps]; 0 is padding at the end, which counts
-    nowhere. The condition of a batch is what the decoder is told at each step: the token before.
+    It follows Bowman et al. 2016 (Generating sentences from a continuous space) and, for melodies,
+    Roberts et al. 2018 (MusicVAE). x is int32 [batch, steps]. Token 0 is the padding at the end; it
+    does not count in the loss. `end` is the token after which padding comes, or None. The condition
+    of a batch is what the decoder is told at each step: the token before.
 
-    Lest the decoder do without z, `word_dropout` keeps some tokens from it. Lest it rely on tokens
-    before that are always right, a share of them is drawn from the model itself, which rises from 0
-    to `scheduled_sampling` over the training (Bengio et al. 2015; drawn in one pass with the truth
-    before, after Mihaylova and Martins 2019). `end` is the token after which padding comes.
+    `word_dropout` keeps some of these tokens from the decoder in training, so that it needs z. With
+    `scheduled_sampling` some are drawn from the model itself, so that the decoder meets its own
+    mistakes: their share rises from 0 to `scheduled_sampling` over the training (Bengio et al.
+    2015). They are drawn in one pass that is told the true tokens (Mihaylova and Martins 2019).
     """
 
     Options = SequenceOptions
@@ -39,11 +40,12 @@ class SequenceVAE(VAE):
 
     @classmethod
     def arguments_for(cls, dataset, options):
+        """The length of a sequence, the vocabulary and the end token, as arguments of the model."""
         kind = dataset.kind
         return dict(steps=dataset.example_shape[0], vocabulary=kind.vocabulary, end=kind.end)
 
     def start_from(self, dataset):
-        """Let the decoder start at how often each token comes in training."""
+        """Let the decoder start from the frequency of each token in the training data."""
         tokens = dataset.train.arrays()[0]
         counts = np.bincount(tokens[tokens != PADDING], minlength=len(self.vocabulary))
         self.decoder.readout.bias.assign(np.log((counts + 1) / (counts + 1).sum()))
@@ -55,23 +57,29 @@ class SequenceVAE(VAE):
         return {**config, **own}
 
     def build_reconstruction(self):
+        """Make the likelihood of tokens; no option decides it."""
         return Categorical(name="categorical")
 
     def build_encoder(self, input_shape=None):
+        """Make the encoder: tokens int32 [batch, steps] -> the heads, [batch, latent_dim] each."""
         return super().build_encoder((*self.example_shape, len(self.vocabulary)))
 
     def build_decoder(self, code_size=None):
+        """Make the decoder: (z, tokens before) -> logits [batch, steps, vocabulary]."""
         return self.network.decoder(self.latent_dim, (*self.example_shape, len(self.vocabulary)))
 
     def prepare(self, data) -> Batch:
-        """Name the parts of a batch of tokens, an array or a dictionary with `x` and `index`."""
+        """Turn tokens [batch, steps], or a dictionary with `x` and `index`, into a `Batch`."""
         x = ops.cast(data["x"] if isinstance(data, dict) else data, "int32")
         index = data.get("index") if isinstance(data, dict) else None
         index = tf.range(tf.shape(x, tf.int64)[0]) if index is None else index
         return Batch(x, x, tokens_before(x), index)
 
     def parameters(self, z, condition=None):
-        """The logits of every token after those in `condition`: [batch, steps, vocabulary]."""
+        """The logits of every token, given z and the tokens before in `condition` [batch, steps].
+
+        They are [batch, steps, vocabulary].
+        """
         return self.decoder([z, condition])
 
     def objective(self, batch: Batch, training: bool) -> dict:
@@ -80,7 +88,7 @@ class SequenceVAE(VAE):
         return super().objective(batch, training)
 
     def _heard(self, batch: Batch):
-        """The tokens before, as the decoder hears them in training."""
+        """The tokens before as the decoder is told them in training: some dropped, some guessed."""
         heard = batch.condition
         if self.options.scheduled_sampling:
             steps = (self.epochs or 0) * (self.steps_per_epoch or 0)
@@ -94,7 +102,7 @@ class SequenceVAE(VAE):
         return heard
 
     def _guessed(self, batch: Batch):
-        """Tokens [batch, steps] that the model gives for a batch, told what is right before."""
+        """Draw tokens [batch, steps] from the model at the codes of a batch, told the true ones."""
         logits = tf.stop_gradient(self.parameters(self.code(batch), batch.condition))
 
         def draw(shape, seed):
@@ -108,39 +116,44 @@ class SequenceVAE(VAE):
         return self._drawn_by_step(tf.random.stateless_uniform, batch, stream)
 
     def _drawn_by_step(self, draw, batch, stream):
-        """What `draw` gives for a training step: [batch, steps]."""
+        """Draw numbers for the current training step: [batch, steps]."""
         step, count = self.optimizer.iterations, tf.shape(batch.x)[0]
         return noise.of_step(draw, self.seed, step, count, self.example_shape, stream)
 
-    # From codes to tokens
-
     def decode(self, z, label=None, temperature=0.0, top_p=None, seed=(0, 0)):
-        """Tokens int32 [batch, steps] of codes [batch, latent_dim].
+        """Decode codes `z` [batch, latent_dim] to tokens int32 [batch, steps].
 
-        They are the likeliest at each step unless there is a `temperature`; with `top_p`
-        they are drawn from the likeliest alone that have that probability together.
+        At `temperature` 0 each token is the likeliest one; above 0 tokens are drawn, with logits
+        divided by `temperature`. With `top_p` they come only from the smallest set of likeliest
+        tokens whose probabilities sum to `top_p` or more. The same `seed` (int32 [2]) gives the
+        same tokens. `label` is not used.
         """
         uniform = tf.random.stateless_uniform((tf.shape(z)[0], *self.example_shape), seed)
         return decoding.sampled(self.decoder, z, uniform, temperature, top_p, self.end)
 
     def search(self, z, beams=5):
-        """The likeliest tokens of codes that a beam search finds: int32 [batch, steps]."""
+        """The likeliest sequence that a beam search finds for each code: int32 [batch, steps].
+
+        `z` is [batch, latent_dim]; `beams` sequences are kept at every step.
+        """
         return decoding.beam_search(self.decoder, z, beams, self.end)
 
     def call(self, x):
+        """The likeliest tokens, step by step, at the code without noise: int32 [batch, steps]."""
         return self.decode(self.code(self.prepare(x)))
 
     def generate(self, count, seed, label=None, temperature=1.0, top_p=None):
-        """Sequences drawn from p(x|z) for codes of the prior, the same for the same `seed`.
+        """Draw sequences from p(x|z) at codes of the prior: int32 [count, steps].
 
-        `temperature` and `top_p` are those of `decode`.
+        The same `seed` (a number, or int32 [2]) gives the same sequences. `temperature` and `top_p`
+        are those of `decode`. `label` is not used.
         """
         seed = tf.broadcast_to(seed, (2,))
         z = self.prior.sample(count, seed)
-        other = tf.random.experimental.stateless_fold_in(seed, 1)  # or z itself would decide
+        other = tf.random.experimental.stateless_fold_in(seed, 1)  # draws independent of z
         return self.decode(z, None, temperature, top_p, other)
 
 
 def tokens_before(tokens):
-    """What stands before each of the tokens [batch, steps]."""
+    """The token before each of `tokens` [batch, steps], the start token first: [batch, steps]."""
     return ops.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=START)

@@ -9,14 +9,15 @@ from vae_keras.models.autoencoder import Autoencoder, Batch
 
 @keras.saving.register_keras_serializable("vae_keras")
 class SparseAutoencoder(Autoencoder):
-    """Adds a penalty on an active code, which may have more units than the input has values.
+    """Adds a penalty on active units of the code to the reconstruction loss.
 
-    "l1": Σ|h| of a ReLU code. "kl": Σ KL[ρ ‖ ρ̂_j], the divergence of a unit's mean activity ρ̂_j
-    from the target ρ, of a sigmoid code (Ng 2011, Sparse autoencoder). The mean is that of the
-    batch in training, and a running mean of the training data in evaluation.
+    The code may have more units than the input has values. With `sparsity` "l1" the penalty is Σ|h|
+    and the code is a ReLU. With "kl" it is Σ_j KL[ρ ‖ ρ̂_j] and the code is a sigmoid (Ng 2011,
+    Sparse autoencoder): ρ is `target_activity` and ρ̂_j the mean activity of unit j, over the batch
+    in training and as a running mean of training batches in evaluation.
 
-    The decoder's weights from each code unit have length 1: otherwise the code could shrink, and
-    the penalty with it, while they grow.
+    The decoder's weights from each unit have norm 1. Otherwise the code could shrink, and the
+    penalty with it, while these weights grow.
     """
 
     Options = SparseOptions
@@ -36,9 +37,11 @@ class SparseAutoencoder(Autoencoder):
 
     @property
     def code_activation(self):  # type: ignore[override]
+        """The activation of the code: relu for l1, sigmoid for kl."""
         return {"l1": "relu", "kl": "sigmoid"}[self.options.sparsity]
 
     def build_decoder(self, code_size=None):
+        """Make the decoder, and keep its weights from each unit of the code at norm 1."""
         decoder = super().build_decoder(code_size)
         first = next(layer for layer in decoder.layers if isinstance(layer, layers.Dense))
         first.kernel.constraint = keras.constraints.UnitNorm(axis=1)
@@ -52,7 +55,11 @@ class SparseAutoencoder(Autoencoder):
         }
 
     def penalty(self, code, training: bool):
-        """The sparsity loss of each example of a batch of codes [batch, latent_dim]: [batch]."""
+        """The sparsity loss of each example, from the codes [batch, latent_dim]: [batch].
+
+        The KL penalty belongs to the whole batch, so all its examples have the same value. In
+        training it updates the running mean of the activity, too.
+        """
         if self.options.sparsity == "l1":
             return ops.sum(ops.abs(code), axis=-1)
         activity = self.mean_activity

@@ -17,8 +17,9 @@ from vae_keras.objectives.schedules import Warmup
 class Sampling(layers.Layer):
     """z = z_mean + exp(½ z_log_var) · ε with ε from N(0, I): the reparameterisation trick.
 
-    ε comes from a distribution without parameters, so the gradient passes through z_mean and
-    z_log_var alone. Kingma and Welling 2014, section 2.4.
+    ε comes from a distribution without parameters, so the gradient reaches the encoder through
+    z_mean and z_log_var (Kingma and Welling 2014, section 2.4). `seed` is that of the ε which the
+    layer draws itself.
     """
 
     def __init__(self, seed=None, **kwargs):
@@ -27,7 +28,7 @@ class Sampling(layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs, epsilon=None):
-        """(z_mean, z_log_var) [batch, latent_dim] -> z; `epsilon` is drawn here unless given."""
+        """(z_mean, z_log_var) -> z, [batch, latent_dim] each; `epsilon` is drawn unless given."""
         z_mean, z_log_var = inputs
         if epsilon is None:
             epsilon = keras.random.normal(ops.shape(z_mean), seed=self.generator)
@@ -39,7 +40,7 @@ class Sampling(layers.Layer):
 
 def kl_per_dimension(z_mean, z_log_var):
     """KL[N(z_mean, exp(z_log_var)) ‖ N(0, 1)] of each dimension, in nats: [batch, latent_dim]."""
-    # The variance goes through the standard deviation, as in `Sampling`: z_log_var then has few
+    # The variance is computed from the standard deviation, as in `Sampling`: z_log_var then has few
     # uses, and the order in which their gradients are added is the same in every process.
     variance = ops.square(ops.exp(0.5 * z_log_var))
     return 0.5 * (variance + ops.square(z_mean) - z_log_var - 1.0)
@@ -48,15 +49,15 @@ def kl_per_dimension(z_mean, z_log_var):
 def kl_to_standard_normal(z_mean, z_log_var):
     """KL[N(z_mean, exp(z_log_var)) ‖ N(0, I)] of each example, in nats: [batch].
 
-    `z_mean`, `z_log_var` [batch, latent_dim]. Kingma and Welling 2014 (Auto-Encoding Variational
-    Bayes), appendix B.
+    `z_mean` and `z_log_var` are [batch, latent_dim]. The formula is that of Kingma and Welling 2014
+    (Auto-Encoding Variational Bayes), appendix B.
     """
     return ops.sum(kl_per_dimension(z_mean, z_log_var), axis=-1)
 
 
 @keras.saving.register_keras_serializable("vae_keras")
 class StandardNormal(layers.Layer):
-    """The prior N(0, I) of the codes."""
+    """The prior p(z) = N(0, I) of codes with `latent_dim` dimensions."""
 
     def __init__(self, latent_dim, **kwargs):
         super().__init__(**kwargs)
@@ -65,7 +66,8 @@ class StandardNormal(layers.Layer):
     def kl(self, posterior, z=None):
         """KL[q(z|x) ‖ N(0, I)] of each example in closed form, in nats: [batch].
 
-        `posterior` is (z_mean, z_log_var), [batch, latent_dim] each; the draw `z` is not needed.
+        `posterior` is (z_mean, z_log_var), [batch, latent_dim] each. The draw `z` is not needed in
+        closed form; a learned prior may need it.
         """
         return kl_to_standard_normal(*posterior)
 
@@ -78,14 +80,14 @@ class StandardNormal(layers.Layer):
         return -0.5 * ops.sum(ops.square(z) + math.log(2 * math.pi), axis=-1)
 
     def sample(self, count, seed):
-        """`count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
+        """Draw `count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
         return tf.random.stateless_normal((count, self.latent_dim), seed)
 
     def fit(self, codes):
-        """Do nothing: N(0, I) has no parameters that the training codes could decide."""
+        """Do nothing: N(0, I) has no parameters to fit to the training codes."""
 
     def from_standard(self, codes):
-        """The codes as they are: those of N(0, I) are in units of its standard deviation."""
+        """Map codes of N(0, I) to this prior: they stay as they are."""
         return codes
 
 
@@ -93,15 +95,18 @@ class StandardNormal(layers.Layer):
 class VAE(Autoencoder):
     """The variational autoencoder: minimises −log p(x|z) + β · KL[q(z|x) ‖ p(z)].
 
-    With `beta` 1 that is the negative evidence lower bound (Kingma and Welling 2014, equation 10);
-    other values give the β-VAE (Higgins et al. 2017), or with `beta_on` "reconstruction" that of
-    1/β. In nats per example: summed over features, averaged over the batch.
+    With `beta` 1 the loss is the negative evidence lower bound (Kingma and Welling 2014, equation
+    10). Other values give the β-VAE (Higgins et al. 2017). With `beta_on` "reconstruction", β
+    weighs the first term instead: that is the β-VAE of 1/β, times β. The unit is nats per example:
+    terms are summed over features and averaged over the batch.
 
         VAE((28, 28, 1), latent_dim=2, beta=4.0, likelihood="bernoulli")
 
-    Against a collapse of the code: the KL weight rises from 0 over `beta_warmup` epochs, as often
-    as `beta_cycles` says, and a dimension's KL below `free_bits` is not minimised (after Kingma et
-    al. 2016, appendix C8, for each example).
+    Two options work against posterior collapse. The KL weight rises from 0 over `beta_warmup`
+    epochs, `beta_cycles` times. A dimension's KL below `free_bits` nats is not minimised (Kingma et
+    al. 2016, appendix C8, but for each example).
+
+    Raises UserError if there is a warm-up and `steps_per_epoch` is missing, or `epochs` for cycles.
     """
 
     Options: type[BoundOptions] = VAEOptions
@@ -118,7 +123,10 @@ class VAE(Autoencoder):
 
     @property
     def terms(self):  # type: ignore[override]
-        """With free bits, what is minimised in the place of the KL stands beside it."""
+        """The names of the terms.
+
+        With free bits, `free_bits_kl_loss` is minimised, and `kl_loss` is only reported.
+        """
         minimised = ("free_bits_kl_loss",) if self.options.free_bits else ()
         return ("reconstruction_loss", "kl_loss", *minimised)
 
@@ -148,18 +156,22 @@ class VAE(Autoencoder):
         return self.head_outputs(batch.x, batch.condition)
 
     def log_likelihood(self, batch: Batch, z):
-        """log p(x|z) of each example at its code `z` [batch, latent_dim], in nats: [batch]."""
+        """log p(x|z) of each example at its `z` [batch, latent_dim], in nats: [batch]."""
         return -self.reconstruction_loss(batch, z, training=False)
 
     def build_reconstruction(self):
-        """The likelihood p(x|z) that the options name; Bernoulli unless they do."""
+        """Make the likelihood p(x|z) that the options name: Bernoulli if they name none.
+
+        Raises UserError if there is a `sigma` and the likelihood is not Gaussian.
+        """
         sigma = {} if self.options.sigma is None else {"sigma": self.options.sigma}
         return likelihood_named(self.options.likelihood or "bernoulli", **sigma)
 
     def build_decoder(self, code_size=None):
+        """Make the decoder, with an `Offset` that `start_from` sets to the mean example."""
         decoder, self.offset = super().build_decoder(code_size), Offset(name="offset")
         return keras.Model(decoder.inputs[0], self.offset(decoder.outputs[0]), name="decoder")
 
     def start_from(self, dataset):
-        """Let the decoder start at the mean example of the training data."""
+        """Let the decoder start from the mean example of the training data."""
         self.offset.offset.assign(self.reconstruction.initial(dataset.mean_example()))

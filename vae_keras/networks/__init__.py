@@ -18,9 +18,9 @@ NETWORKS = {
 
 
 def network_named(name_or_network, **options):
-    """The network called so, or the network itself. Raises UserError for an unknown name.
+    """Make the network called `name_or_network`, with `options`; a `Network` is returned as it is.
 
-    `options` are those of the named network.
+    Raises UserError if there is none of that name, or if it does not have one of `options`.
     """
     if isinstance(name_or_network, Network):
         return name_or_network
@@ -30,4 +30,4 @@ def network_named(name_or_network, **options):
     return NETWORKS[name_or_network](**options)
 
 
-import vae_keras.models  # noqa: E402, F401  (so that Keras knows them, too)
+import vae_keras.models  # noqa: E402, F401  (so that Keras can load the models, too)

@@ -1,4 +1,4 @@
-"""Convolutional encoder, transposed-convolution decoder."""
+"""A network of convolutions: strided ones in the encoder, transposed ones in the decoder."""
 
 import keras
 from keras import layers
@@ -10,10 +10,11 @@ from vae_keras.networks.network import Network
 class ConvNetwork(Network):
     """Strided convolutions that halve the image until its shorter side is at most 7 pixels.
 
-    Each halving doubles the filters, from `filters` (half of it for sides above 32 pixels, where
-    they cost most) to `max_filters`. The decoder doubles the image again with transposed
-    convolutions (output = input × stride) and crops what an odd size leaves over, so any height,
-    width and number of channels fits.
+    Each halving doubles the filters, from `filters` to at most `max_filters`. For sides above 32
+    pixels they start at half of `filters`, because filters cost most on large images. Transposed
+    convolutions of the decoder double the image again (output = input × stride). It is then cropped
+    to its size, so any height, width and number of channels fits. `features` are the units of the
+    dense layers between convolutions and code.
     """
 
     name = "conv"

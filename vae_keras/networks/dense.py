@@ -1,4 +1,4 @@
-"""Fully connected encoder and decoder."""
+"""A network of fully connected layers."""
 
 import math
 
@@ -10,7 +10,7 @@ from vae_keras.networks.network import Network
 
 @keras.saving.register_keras_serializable("vae_keras")
 class DenseNetwork(Network):
-    """Fully connected layers of `units`, mirrored in the decoder."""
+    """Fully connected layers of `units` in the encoder, and in reverse order in the decoder."""
 
     name = "dense"
 
@@ -45,7 +45,7 @@ class DenseNetwork(Network):
 
 @keras.saving.register_keras_serializable("vae_keras")
 class LinearNetwork(DenseNetwork):
-    """No hidden layer: the code is a linear function of the input, and the output of the code."""
+    """A network without hidden layers: the code is linear in the input, the output in the code."""
 
     name = "linear"
 

@@ -1,27 +1,28 @@
-"""What every network is."""
+"""The base class of networks."""
 
 import keras
 
 
 class Network:
-    """A pair of builders: an encoder to features and a decoder from codes, without any loss.
+    """A pair of builders: `encoder` makes an encoder to features, and `decoder` one from codes.
 
-    Both know the shapes they are built for, so one network serves every model and likelihood. To
-    bring your own, derive from this class, register it for saving, and pass it as `network`.
+    Neither knows a loss. Both are told the shapes to build for, so one network serves every model
+    and likelihood. To use a network of your own, derive a class from this one, register it with
+    Keras for saving, and pass an instance as `network`.
     """
 
     name = "network"
 
     def encoder(self, input_shape) -> keras.Model:
-        """[batch, *input_shape] -> features [batch, n]."""
+        """Make the encoder: [batch, *input_shape] -> features [batch, n]."""
         raise NotImplementedError
 
     def decoder(self, code_size: int, output_shape) -> keras.Model:
-        """[batch, code_size] -> [batch, *output_shape], unbounded."""
+        """Make the decoder: [batch, code_size] -> [batch, *output_shape], unbounded."""
         raise NotImplementedError
 
     def get_config(self) -> dict:
-        """The arguments that make the same network again."""
+        """The arguments of the constructor that make the same network again."""
         return {}
 
     @classmethod

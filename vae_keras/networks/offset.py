@@ -1,4 +1,4 @@
-"""A constant in front of everything that a decoder has to learn."""
+"""A layer that adds a constant to a decoder's output."""
 
 import keras
 from keras import layers
@@ -8,7 +8,8 @@ from keras import layers
 class Offset(layers.Layer):
     """Adds a constant to the decoder's output: the parameters of the mean example.
 
-    A decoder that starts there need not learn it first, and meanwhile do without its code.
+    Without it the decoder has to learn the mean example first, and meanwhile learns to do without
+    its code.
     """
 
     def build(self, input_shape):

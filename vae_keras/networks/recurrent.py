@@ -1,4 +1,4 @@
-"""LSTM encoder and autoregressive LSTM decoder, for sequences of tokens."""
+"""A network for sequences of tokens: an LSTM encoder and an autoregressive LSTM decoder."""
 
 import keras
 from keras import layers, ops
@@ -7,17 +7,18 @@ from vae_keras.errors import UserError
 from vae_keras.networks.network import Network
 
 PADDING = 0
-START = PADDING  # the token before the first one: the padding itself stands before nothing
-NEVER = -1e9  # the logit of what cannot come
+START = PADDING  # the token before the first one: padding, since it stands before no other token
+NEVER = -1e9  # the logit of a token that cannot come
 
 
 @keras.saving.register_keras_serializable("vae_keras")
 class RecurrentNetwork(Network):
-    """A bidirectional LSTM reads a sequence, another LSTM writes one, token by token.
+    """A bidirectional LSTM that reads a sequence, and another LSTM that writes one, token by token.
 
-    `units` are those of the encoder in each direction and those of the decoder. Shapes are (steps,
-    vocabulary): sequences of so many tokens below `vocabulary`; 0 is padding. Raises UserError
-    unless `units` are two numbers.
+    `units` are two numbers: the units of the encoder in each direction, and those of the decoder.
+    `embedding` is the size of a token's vector. Shapes are (steps, vocabulary): `steps` tokens,
+    each an integer below `vocabulary`; 0 is padding. Raises UserError if `units` are not two
+    numbers.
     """
 
     name = "lstm"
@@ -34,7 +35,7 @@ class RecurrentNetwork(Network):
         return {"units": list(self.units), "embedding": self.embedding}
 
     def encoder(self, input_shape) -> keras.Model:
-        """Tokens int32 [batch, steps] -> features [batch, 2 · units[0]]."""
+        """Make the encoder: tokens int32 [batch, steps] -> features [batch, 2 · units[0]]."""
         steps, vocabulary = input_shape
         tokens = keras.Input((steps,), dtype="int32")
         embedded = layers.Embedding(vocabulary, self.embedding)(tokens)
@@ -42,13 +43,16 @@ class RecurrentNetwork(Network):
         return keras.Model(tokens, features, name="encoder_features")
 
     def decoder(self, code_size: int, output_shape) -> "RecurrentDecoder":
-        """(z [batch, code_size], tokens before [batch, steps]) -> logits of each token."""
+        """Make the decoder: (z [batch, code_size], tokens before [batch, steps]) -> logits.
+
+        The logits are [batch, steps, vocabulary].
+        """
         steps, vocabulary = output_shape
         return RecurrentDecoder(code_size, steps, vocabulary, self.units[1], self.embedding)
 
 
 class RecurrentDecoder(keras.Model):
-    """An LSTM that z starts, and that sees z and the token before at every step."""
+    """An LSTM whose first state comes from z; at every step it sees z and the token before."""
 
     def __init__(self, code_size, steps, vocabulary, units, embedding):
         super().__init__(name="decoder")
@@ -60,9 +64,11 @@ class RecurrentDecoder(keras.Model):
         self([keras.KerasTensor((None, code_size)), keras.KerasTensor((None, steps), "int32")])
 
     def call(self, inputs):
-        """Logits [batch, steps, vocabulary] of every token, given those before (teacher forcing).
+        """The logits [batch, steps, vocabulary] of all tokens, each given those before it.
 
-        Inputs are z and the tokens before each, [batch, steps]; one below 0 is not told.
+        `inputs` are z [batch, code_size] and the token before each one, int32 [batch, steps]: in
+        training the true ones (teacher forcing). A negative number stands for a token that the
+        decoder is not told.
         """
         z, before = inputs
         told = ops.cast(before >= 0, self.compute_dtype)[..., None]
@@ -72,19 +78,19 @@ class RecurrentDecoder(keras.Model):
         return self._logits(self.lstm(x, initial_state=self.state(z)))
 
     def state(self, z) -> list:
-        """The LSTM's state before the first step."""
+        """The LSTM's state before the first step, from z [batch, code_size]: two [batch, units]."""
         return ops.split(self.begin(z), 2, axis=-1)
 
     def step(self, z, before, state):
-        """The logits [batch, vocabulary] of the next token after `before` [batch], and the state.
+        """The logits [batch, vocabulary] of the token after `before` [batch], and the next state.
 
-        The same as `call`, a step at a time.
+        The steps one by one give the same logits as `call`.
         """
         x = ops.concatenate([self.embed(before), z], axis=-1)
         output, state = self.lstm.cell(x, state)
         return self._logits(output), state
 
     def _logits(self, output):
-        """Those of all tokens; padding is not one that a sequence is made of."""
+        """The logits of all tokens; that of padding is `NEVER`, as no sequence contains it."""
         is_padding = ops.arange(self.vocabulary) == PADDING
         return ops.where(is_padding, NEVER, self.readout(output))

@@ -1,22 +1,22 @@
-"""Residual blocks on patches of the image: much for little computing, on a CPU above all."""
+"""A network of residual blocks on patches of the image, which needs little computing on a CPU."""
 
 import keras
 from keras import layers
 
 from vae_keras.networks.network import Network
 
-LARGE = 28  # pixels at the shorter side, from which on patches are of 4×4 pixels, and else of 2×2
-SMALLEST = 8  # side to which the patches are halved
+LARGE = 28  # pixels of the shorter side from which patches have 4×4 pixels; below it they have 2×2
+SMALLEST = 8  # the grid of patches is halved until its shorter side is at most this
 
 
 @keras.saving.register_keras_serializable("vae_keras")
 class ResidualNetwork(Network):
-    """One convolution to patches, others that halve them to at most 8×8, and residual blocks there.
+    """A convolution to patches, others that halve their grid to 8×8 or less, and residual blocks.
 
-    Near the pixels a convolution has few channels and many places, which a CPU does slowly; so
-    there is but one, of a stride as wide as its kernel. `neck` channels lead to the dense layer,
-    which would have most of the weights otherwise. The decoder mirrors the encoder and crops what
-    an odd size leaves over.
+    Convolutions near the pixels have few channels and many positions, which is slow on a CPU. So
+    there is only one, with a stride as wide as its kernel. A convolution to `neck` channels leads
+    to the dense layer, which would have most of the weights otherwise. The decoder mirrors the
+    encoder, and its output is cropped to the size of the image.
     """
 
     name = "resnet"

@@ -1,3 +1,3 @@
-"""What is minimised, per example and in nats: likelihoods, and schedules of weights."""
+"""What models minimise, per example: likelihoods and plain losses; and schedules of weights."""
 
-import vae_keras.models  # noqa: F401  (so that Keras knows them, too)
+import vae_keras.models  # noqa: F401  (so that Keras can load the models, too)

@@ -1,8 +1,9 @@
-"""What a decoder's output is compared with its target by: likelihoods p(x|z), and plain losses.
+"""Likelihoods p(x|z) and plain losses, which compare a decoder's output with its target.
 
-Each decides everything about the output at once: which range the data must have, how many
-parameters the decoder gives for each channel, and how these become a loss, a mean and samples. The
-parameters are logits or unbounded means: a probability is never formed to be logged again.
+Each class decides everything about the output: the range of the data, how many parameters the
+decoder gives for each channel, and how these become a loss, a mean and samples. The parameters are
+logits or unbounded means. No probability is ever computed only to take its logarithm, which would
+lose precision.
 """
 
 import math
@@ -16,22 +17,27 @@ from vae_keras.errors import UserError, unknown
 
 
 def sum_over_features(values, mask=None):
-    """Sum everything but the first axis, where the `mask` is 1: [batch, ...] -> [batch]."""
+    """Sum over all axes but the first: [batch, ...] -> [batch].
+
+    With a `mask` of ones and zeros, which broadcasts to `values`, only the values at its ones
+    count.
+    """
     if mask is not None:
         values = values * mask
     return ops.sum(ops.reshape(values, (ops.shape(values)[0], -1)), axis=-1)
 
 
 class Reconstruction(keras.layers.Layer):
-    """Everything about a decoder's output: its range, its parameters, its loss, its picture.
+    """Everything about a decoder's output: the data's range, the parameters, the loss and the mean.
 
     `parameters` is the decoder's output [batch, height, width, channels × parameters_per_channel],
-    `x` is [batch, height, width, channels] within `data_range`.
+    and `x` is [batch, height, width, channels] with values in `data_range`. `unit` is that of the
+    loss.
     """
 
     data_range = (-math.inf, math.inf)
     parameters_per_channel = 1
-    unit = ""  # of the loss
+    unit = ""
 
     def __init__(self, **kwargs):
         kwargs.setdefault("dtype", "float32")  # sums over thousands of pixels need it
@@ -45,21 +51,21 @@ class Reconstruction(keras.layers.Layer):
         raise NotImplementedError
 
     def initial(self, mean):
-        """The parameters with which a decoder best starts: those of `mean` [..., channels]."""
+        """The parameters at which a decoder best starts, from the mean example [..., channels]."""
         return mean
 
     def fit(self, x, parameters, mask=None):
-        """Fit what is not learned by gradients to a training batch, before its loss is taken."""
+        """Fit what gradients do not learn to a training batch, before its loss is computed."""
 
     def mean(self, parameters):
-        """The reconstruction itself: [batch, height, width, channels]."""
+        """The mean reconstruction: [batch, height, width, channels]."""
         return parameters
 
     def call(self, parameters):
         return self.mean(parameters)
 
     def check(self, low: float, high: float):
-        """Refuse data whose smallest and largest value lie outside `data_range`."""
+        """Raise UserError if data with the extremes `low` and `high` leave `data_range`."""
         if low < self.data_range[0] or high > self.data_range[1]:
             raise UserError(
                 f"{self.name} needs data in {list(self.data_range)}, but these lie in "
@@ -69,7 +75,7 @@ class Reconstruction(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("vae_keras")
 class SquaredError(Reconstruction):
-    """Σ (x − x̂)² over pixels and channels; the output is unbounded.
+    """The loss Σ (x − x̂)² over pixels and channels of each example; x̂ is unbounded.
 
     It is −log N(x; x̂, ½I) up to a constant: a Gaussian of variance ½, not 1.
     """
@@ -82,7 +88,7 @@ class SquaredError(Reconstruction):
 
 @keras.saving.register_keras_serializable("vae_keras")
 class RootMeanSquaredError(Reconstruction):
-    """√(mean (x − x̂)²) over pixels and channels of each example; the output is unbounded."""
+    """The loss √(mean (x − x̂)²) over pixels and channels of each example; x̂ is unbounded."""
 
     unit = "RMSE"
 
@@ -94,16 +100,22 @@ class RootMeanSquaredError(Reconstruction):
 
 
 class Likelihood(Reconstruction):
-    """A distribution over x whose parameters are the decoder's output; its loss is −log p(x|z)."""
+    """A distribution of x whose parameters are the decoder's output.
+
+    Its loss is the reconstruction loss −log p(x|z), in nats.
+    """
 
     unit = "nats"
 
     def log_prob(self, x, parameters, mask=None):
-        """log p(x|z) of each example, in nats: [batch]; `mask` as in `loss_named`."""
+        """log p(x|z) of each example, in nats: [batch].
+
+        With a `mask` [height, width, 1] of ones and zeros, only the values at its ones count.
+        """
         raise NotImplementedError
 
     def sample(self, parameters, seed):
-        """A draw from p(x|z), the same for the same `seed` (int32 [2])."""
+        """Draw from p(x|z), shaped as x; the same `seed` (int32 [2]) gives the same draw."""
         raise NotImplementedError
 
     def loss(self, x, parameters, mask=None):
@@ -112,10 +124,10 @@ class Likelihood(Reconstruction):
 
 @keras.saving.register_keras_serializable("vae_keras")
 class Bernoulli(Likelihood):
-    """Independent pixels that are 0 or 1, with the decoder's output as logits.
+    """Independent pixels that are 0 or 1; the decoder's output is their logits.
 
-    On grey values in between it is the usual cross-entropy, a loss but not a likelihood: its
-    figures cannot be compared with those of binarised data.
+    On grey values between 0 and 1 the same formula is the usual binary cross-entropy: a loss, but
+    not a likelihood. Its figures cannot be compared with those of binarised data.
     """
 
     data_range = (0.0, 1.0)
@@ -125,10 +137,12 @@ class Bernoulli(Likelihood):
         return sum_over_features(x * parameters - ops.softplus(parameters), mask)
 
     def initial(self, mean):
+        """The logits of the probabilities `mean`, which are clipped to [0.001, 0.999]."""
         mean = ops.clip(mean, 1e-3, 1 - 1e-3)
         return ops.log(mean) - ops.log1p(-mean)
 
     def mean(self, parameters):
+        """The probability of a 1: the sigmoid of the logits."""
         return ops.sigmoid(parameters)
 
     def sample(self, parameters, seed):
@@ -138,9 +152,9 @@ class Bernoulli(Likelihood):
 
 @keras.saving.register_keras_serializable("vae_keras")
 class ContinuousBernoulli(Bernoulli):
-    """Independent pixels anywhere in [0, 1] with density ∝ p^x (1 − p)^(1−x), p in logits.
+    """Independent pixels in [0, 1] with density ∝ p^x (1 − p)^(1−x); the output is logits of p.
 
-    The Bernoulli's formula with the normaliser that makes it a density on grey values
+    It is the Bernoulli's formula with the normaliser that makes it a density on grey values
     (Loaiza-Ganem and Cunningham 2019): log p(x) = x·a − log((exp(a) − 1) / a) for a logit a.
     """
 
@@ -148,17 +162,19 @@ class ContinuousBernoulli(Bernoulli):
         return sum_over_features(x * parameters - _log_mean_exp(parameters), mask)
 
     def mean(self, parameters):
-        # the derivative of log((exp(a) − 1) / a): 1 / (1 − exp(−a)) − 1 / a, by its series near 0
+        # The mean is the derivative of log((exp(a) − 1) / a), which is 1 / (1 − exp(−a)) − 1 / a;
+        # near 0 its series is exact enough.
         small = ops.abs(parameters) < 0.1
         large = ops.where(small, 1.0, ops.abs(parameters))
-        exact = 1 / large + ops.exp(-large) / ops.expm1(-large)  # for −|a|: nothing overflows
+        exact = 1 / large + ops.exp(-large) / ops.expm1(-large)  # at −|a|, where nothing overflows
         series = 0.5 + parameters / 12 - parameters**3 / 720
         return ops.where(small, series, ops.where(parameters > 0, 1 - exact, exact))
 
     def sample(self, parameters, seed):
-        # the inverse of F(x) = (exp(a·x) − 1) / (exp(a) − 1), for −|a|, and mirrored for a > 0
+        # A draw is the inverse of F(x) = (exp(a·x) − 1) / (exp(a) − 1) at a uniform number. It is
+        # computed at −|a|, where nothing overflows, and mirrored for a > 0.
         u = tf.random.stateless_uniform(ops.shape(parameters), seed)
-        a = -ops.maximum(ops.abs(parameters), 1e-3)  # nearer to 0 it is uniform within 0.03 %
+        a = -ops.maximum(ops.abs(parameters), 1e-3)  # nearer to 0, x is uniform within 0.03 %
         x = ops.log1p(u * ops.expm1(a)) / a
         return ops.where(parameters > 0, 1 - x, x)
 
@@ -167,20 +183,22 @@ def _log_mean_exp(a):
     """log ∫ exp(a·t) dt over [0, 1] = log((exp(a) − 1) / a), for any a."""
     small = ops.abs(a) < 0.1
     large = ops.where(small, 1.0, ops.abs(a))
-    # log((1 − exp(−|a|)) / |a|) is the value for −|a|; that for |a| is |a| more
+    # The value at −|a| is log((1 − exp(−|a|)) / |a|); the value at |a| is larger by |a|.
     exact = ops.log(-ops.expm1(-large) / large) + ops.relu(a)
-    series = a / 2 + a**2 / 24 - a**4 / 2880  # |a| would have no slope at 0
+    series = a / 2 + a**2 / 24 - a**4 / 2880  # near 0, where |a| has no gradient
     return ops.where(small, series, exact)
 
 
 @keras.saving.register_keras_serializable("vae_keras")
 class Gaussian(Likelihood):
-    """N(x; f(z), σ²I) with one σ for all pixels.
+    """The normal distribution N(x; x̂, σ²I) with one σ for all pixels; the output is x̂, unbounded.
 
-    `sigma` is a number; "learned" with the other weights; or "optimal": the root mean squared error
-    of the training batches, which maximises the likelihood (Rybkin, Daniilidis and Levine 2021), as
-    a moving average. At the optimum the loss has no slope in σ, so the gradient need not know that
-    σ depends on the other weights.
+    `sigma` is a number, "learned" or "optimal". A learned σ is trained with the other weights. The
+    optimal σ is the root mean squared error of the training batches, which maximises the likelihood
+    (Rybkin, Daniilidis and Levine 2021); it is kept as a moving average. The loss has no slope in σ
+    there, so the gradient can treat σ as a constant.
+
+    Raises UserError if `sigma` is neither a positive number nor one of these words.
     """
 
     def __init__(self, sigma="learned", **kwargs):
@@ -199,6 +217,7 @@ class Gaussian(Likelihood):
         self.built = True
 
     def fit(self, x, parameters, mask=None):
+        """Move an "optimal" σ towards the root mean squared error of a training batch."""
         if self.sigma != "optimal":
             return
         count = ops.sum(sum_over_features(ops.ones_like(x), mask))
@@ -222,23 +241,25 @@ class Gaussian(Likelihood):
         return {**super().get_config(), "sigma": self.sigma}
 
 
-SMALLEST_VARIANCE = 1e-8  # of an optimal σ, for data that a model rebuilds perfectly
-MOVING = 0.05  # the share of the newest batch in it
+SMALLEST_VARIANCE = 1e-8  # bounds an optimal σ where a model rebuilds the data perfectly
+MOVING = 0.05  # the share of the newest batch in the moving average of an optimal log σ
 
 
 @keras.saving.register_keras_serializable("vae_keras")
 class DiscretizedLogistic(Likelihood):
-    """Pixels of 256 levels: the mass of a logistic distribution in the interval around each.
+    """Pixels of 256 levels: the probability of a level is the mass of a logistic around it.
 
-    Mean and scale of every value are the decoder's; the intervals of 0 and 1 are open to their
-    side, so the masses sum to 1 (Kingma et al. 2016, appendix A; Salimans et al. 2017, equation 2).
+    The decoder gives mean and scale of the logistic distribution for every value. The mass is that
+    of the interval around the level; the intervals of 0 and 1 extend to −∞ and ∞, so the masses sum
+    to 1 (Kingma et al. 2016, appendix A; Salimans et al. 2017, equation 2).
     """
 
     data_range = (0.0, 1.0)
     parameters_per_channel = 2
-    half = 0.5 / 255  # of an interval
+    half = 0.5 / 255  # half the width of an interval
 
     def initial(self, mean):
+        """The given `mean`, and the raw scale 0, which stands for 0.1."""
         return ops.concatenate([mean, ops.zeros_like(mean)], axis=-1)
 
     def _mean_and_scale(self, parameters):
@@ -248,14 +269,15 @@ class DiscretizedLogistic(Likelihood):
     def log_prob(self, x, parameters, mask=None):
         mean, scale = self._mean_and_scale(parameters)
         upper, lower = (x + self.half - mean) / scale, (x - self.half - mean) / scale
-        # σ(u) − σ(l) = σ(u) · σ(−l) · (1 − exp(l − u)), of which each logarithm is stable
+        # The mass is σ(u) − σ(l) = σ(u) · σ(−l) · (1 − exp(l − u)): a product whose factors have
+        # stable logarithms.
         below, above = -ops.softplus(-upper), -ops.softplus(lower)
         inside = below + above + ops.log(-ops.expm1(-2 * self.half / scale))
         mass = ops.where(x < self.half, below, ops.where(x > 1 - self.half, above, inside))
         return sum_over_features(mass, mask)
 
     def mean(self, parameters):
-        # E[x] = ∫ P(x > t) dt over [0, 1], the midpoint rule of which is the sum over the levels
+        # E[x] = ∫ P(x > t) dt over [0, 1]; the sum over the levels is its midpoint rule.
         mean, scale = self._mean_and_scale(parameters)
         return scale * (ops.softplus(mean / scale) - ops.softplus((mean - 1) / scale))
 
@@ -268,19 +290,20 @@ class DiscretizedLogistic(Likelihood):
 
 @keras.saving.register_keras_serializable("vae_keras")
 class Categorical(Likelihood):
-    """Tokens of a sequence, with the decoder's output as logits; the padding counts nowhere.
+    """Tokens of a sequence; the decoder's output is their logits, and padding does not count.
 
-    x is int [batch, steps], `parameters` are [batch, steps, vocabulary].
+    `x` is int [batch, steps] and `parameters` are [batch, steps, vocabulary].
     """
 
     padding = 0
 
     def log_prob(self, x, parameters, mask=None):
+        """log p(x|z) of each sequence, without its padding, in nats: [batch]. `mask` is unused."""
         negative = ops.sparse_categorical_crossentropy(x, parameters, from_logits=True)
         return -ops.sum(ops.where(x == self.padding, 0.0, negative), axis=-1)
 
     def mean(self, parameters):
-        """The likeliest tokens."""
+        """The likeliest tokens: int [batch, steps]."""
         return ops.argmax(parameters, axis=-1)
 
     def sample(self, parameters, seed):
@@ -299,7 +322,10 @@ LOSSES = {"mse": SquaredError, "rmse": RootMeanSquaredError, "bce": Bernoulli}
 
 
 def likelihood_named(name: str, **options) -> Likelihood:
-    """The likelihood called `name`. Raises UserError if it is unknown or lacks one of `options`."""
+    """Make the likelihood called `name`.
+
+    Raises UserError if there is none of that name, or if it does not have one of `options`.
+    """
     if name not in LIKELIHOODS:
         raise unknown("likelihood", name, LIKELIHOODS)
     check_accepted("likelihood", name, LIKELIHOODS[name], options.keys())
@@ -307,7 +333,10 @@ def likelihood_named(name: str, **options) -> Likelihood:
 
 
 def loss_named(name: str) -> Reconstruction:
-    """The reconstruction loss called `name`: mse, rmse or bce. Raises UserError if unknown."""
+    """Make the reconstruction loss called `name`: mse, rmse or bce.
+
+    Raises UserError if there is none of that name.
+    """
     if name not in LOSSES:
         raise unknown("loss", name, LOSSES)
     return LOSSES[name](name=name)

@@ -8,11 +8,11 @@ from vae_keras.errors import UserError
 
 
 class Warmup:
-    """The share that a weight has of itself: it rises from 0 to 1 over the first epochs.
+    """The factor of a weight that rises from 0 to 1 over the first `warmup` epochs.
 
-    With several `cycles` it does so again, at even distances over the `epochs` of the training
-    (Fu et al. 2019, "Cyclical annealing schedule"). Raises UserError if there is a warm-up and no
-    one says how many steps an epoch has or, for cycles, how many epochs there are.
+    With several `cycles` it does so again, at equal distances over the `epochs` of the training (Fu
+    et al. 2019, Cyclical annealing schedule). Raises UserError if there is a warm-up and
+    `steps_per_epoch` is missing, or `epochs` if there are cycles.
     """
 
     def __init__(self, warmup: int, cycles: int, epochs: int | None, steps_per_epoch: int | None):
@@ -25,7 +25,7 @@ class Warmup:
         self.every = (epochs or 0) * (steps_per_epoch or 0) // cycles if cycles > 1 else 0
 
     def __call__(self, step) -> Any:
-        """The share at a training step, from 0 to 1; without a step, in evaluation, it is 1."""
+        """The factor, from 0 to 1, at a training step; in evaluation `step` is None and it is 1."""
         if step is None or not self.steps:
             return 1.0
         if self.every:

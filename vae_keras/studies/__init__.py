@@ -1,1 +1,1 @@
-"""What trains and compares models: reports, sweeps, edits, and studies of one question each."""
+"""Studies: they train and compare models, or report on a trained one."""

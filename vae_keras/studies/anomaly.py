@@ -1,4 +1,4 @@
-"""How well the loss of a model tells a label that it never saw."""
+"""A study: how well the loss of a model detects a label that it never saw."""
 
 import dataclasses
 import tempfile
@@ -14,14 +14,14 @@ from vae_keras.evaluation.anomaly import anomaly_scores
 from vae_keras.evaluation.probe import check_unconditional
 from vae_keras.training.run import train
 
-# Anomalies
-
 
 def held_out_auroc(config, label, verbose=0) -> float:
-    """How well a model that never saw `label` tells it from the rest, by `anomaly_scores`.
+    """Train a model without one label, and measure how well its loss detects that label.
 
-    Trains what `config` describes without that label (a class name or number) and leaves no files.
-    Returns the area under the ROC curve on the test set: 0.5 is chance. Raises UserError.
+    `config` describes the model; `label` is a class name or number. It returns the area under the
+    ROC curve of `anomaly_scores` on the test set: 0.5 is chance. No files are left. Raises
+    UserError if the model is conditional, if there is no such label, or if nothing is left to train
+    on.
     """
     check_unconditional(rung_named(config.model).model())
     dataset = data.load(config)
@@ -35,7 +35,10 @@ def held_out_auroc(config, label, verbose=0) -> float:
 
 
 def without_label(dataset: Dataset, label: int) -> Dataset:
-    """The data set with one label taken out of training and validation, but not of the test."""
+    """The data set with one label taken out of training and validation, but not out of the test.
+
+    Raises UserError if no training or validation examples are left.
+    """
 
     def others(examples):
         return examples.take(np.flatnonzero(examples.own_labels != label))
@@ -47,7 +50,7 @@ def without_label(dataset: Dataset, label: int) -> Dataset:
 
 
 def _label_called(dataset, name) -> int:
-    """The label of that name or number, if both splits have it and others."""
+    """The label of that name or number. Raises UserError if training or test lack it."""
     dataset.require_labels()
     present = np.intersect1d(dataset.train.own_labels, dataset.test.own_labels)
     known = {dataset.class_names[label]: label for label in present.tolist()}

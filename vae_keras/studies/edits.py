@@ -1,8 +1,8 @@
-"""What edits in the latent space do to drawn faces, of which the truth is known.
+"""A study: what feature vectors do to drawn faces, of which the truth is known.
 
-The feature vector of an attribute is added to the codes of test faces that lack it and taken from
-those that have it. A classifier of real faces, which has nothing to do with the model, says what it
-sees in the decoded ones; and the very face that should have come out can be drawn.
+The feature vector of an attribute is added to the codes of test faces that lack it, and subtracted
+from those of faces that have it. A classifier, trained on real faces and independent of the model,
+says what it sees in the decoded faces. And the very face that should come out can be drawn.
 """
 
 import json
@@ -24,22 +24,19 @@ from vae_keras.latent.features import feature_vectors
 from vae_keras.training.stored import open_stored
 
 NAMES = tuple(BINARY)
-KINDS = 24  # draws of what is seen only with an attribute
-PAIRS = 300  # of faces between which is morphed
-STEPS = 11  # images on the way from one to the other
+KINDS = 24  # draws of the details that are seen only with an attribute
+PAIRS = 300  # pairs of faces to morph between
+STEPS = 11  # images on the way from one face to the other
 SHOWN_FACES = 10  # faces in a picture
-SMALLEST = 1e-12  # mean step to divide by
-
-
-# Edits
+SMALLEST = 1e-12  # bounds a mean step in a denominator
 
 
 @dataclass(frozen=True)
 class Edited:
     """The test faces that lack an attribute, and what a model makes of them.
 
-    Images [n, *example_shape]: the `face`, its `reconstruction`, the `edit` with the attribute
-    added, and the `truth`.
+    All are images [n, *example_shape]: the `face`, its `reconstruction`, the `edit` with the
+    attribute added to the code, and the `truth`, the face drawn with the attribute.
     """
 
     face: np.ndarray
@@ -49,7 +46,7 @@ class Edited:
 
 
 def edited(model, dataset: Dataset, vector, attribute: str) -> Edited:
-    """Add `attribute` to all test faces that lack it."""
+    """Add `attribute` to the codes of all test faces that lack it, with the feature `vector`."""
     lacking = dataset.test.take(
         dataset.attributes_of(dataset.test, NAMES)[:, NAMES.index(attribute)] == 0
     )
@@ -63,12 +60,13 @@ def edited(model, dataset: Dataset, vector, attribute: str) -> Edited:
 
 
 def edit_figures(model, dataset: Dataset, attribute: str, found: Edited, classifier) -> dict:
-    """How near the edited faces come to the truth.
+    """Figures of how near the edited faces come to the truth.
 
-    `turned`: the share in which the classifier now sees the attribute. The rest are distances from
-    the truth, see `distances`; and `nearest_kind`, the same from the true face whose kind (of
-    glasses, say) is nearest to the edit, for a bare face does not tell the kind. `blind` is the
-    distance of the mean of all kinds, which no edit that does not know it can beat by much.
+    `turned` is the share of faces in which the classifier now sees the attribute. The figures of
+    `distances` are from the truth. A face without the attribute does not tell its kind, such as the
+    kind of glasses: `nearest_kind` has the distances from the kind that is nearest to the edit, and
+    `blind` is the distance of the mean over all kinds, which an edit that does not know the kind
+    can hardly beat.
     """
     factors = flipped(factors_of(dataset.test), attribute)
     factors = factors[factors[attribute]]
@@ -89,11 +87,11 @@ def edit_figures(model, dataset: Dataset, attribute: str, found: Edited, classif
 
 
 def distances(model, found: Edited, truth) -> dict:
-    """The mean distance from `truth` of the `edit` and of `nothing`, the reconstruction without it.
+    """Mean distances from `truth`, as root mean squared errors of values in [0, 1].
 
-    And of the `floor`, the model's reconstruction of the truth itself. `excess_left` is (edit −
-    floor) / (nothing − floor), None unless the floor is the lower one. In root mean squared errors
-    of values in [0, 1].
+    `edit` is the distance of the edit, `nothing` that of the reconstruction without an edit, and
+    `floor` that of the model's reconstruction of the truth itself. `excess_left` is (edit − floor)
+    / (nothing − floor), or None if `floor` is not below `nothing`.
     """
     images = {
         "edit": found.edit,
@@ -106,15 +104,16 @@ def distances(model, found: Edited, truth) -> dict:
 
 
 def errors(images, truth) -> np.ndarray:
-    """The root mean squared error of each image: [n]."""
+    """The root mean squared error of each image [n, height, width, channels]: [n]."""
     return np.sqrt(np.mean((images - truth) ** 2, axis=(1, 2, 3)))
 
 
 def leakage(model, dataset: Dataset, vectors: dict, classifier) -> np.ndarray:
     """The share of test faces in which the classifier sees an attribute change after an edit.
 
-    Row: the attribute that is added or taken away; column: the one that is seen to change. Against
-    the reconstruction, so that what the model cannot rebuild does not count. [attributes, ...]
+    It is [attributes, attributes]: a row is the attribute that is added or taken away, a column the
+    one that is seen to change. Edits are compared with reconstructions, so that what the model
+    cannot rebuild does not count.
     """
     codes, has = encode(model, dataset.test), dataset.attributes_of(dataset.test, NAMES)
     before = classifier.sees(decode(model, codes))
@@ -126,7 +125,7 @@ def leakage(model, dataset: Dataset, vectors: dict, classifier) -> np.ndarray:
 
 
 def factors_of(faces: Examples) -> np.ndarray:
-    """The factors from which the faces of a split were drawn."""
+    """The factors [n] from which the faces of a split were drawn."""
     return sample(len(faces.values), SEED)[faces.rows]
 
 
@@ -134,15 +133,12 @@ def _drawn(factors, dataset) -> np.ndarray:
     return draw(factors, dataset.example_shape[0]) / np.float32(255)
 
 
-# Morphing
-
-
 def morph_figures(frames, classifier) -> dict:
-    """How the images on the way look: `frames` [pairs, steps, *example_shape].
+    """Figures of the images on paths between faces, `frames` [pairs, steps, *example_shape].
 
-    `confidence` [steps]: the mean of |2p − 1| over attributes and pairs, 1 if the classifier is
-    sure of all. `roughness`: the largest step over the mean step of a way, in the classifier's
-    logits; 1 is perfectly even, and 0 if it does not move.
+    `confidence` [steps] is the mean of |2p − 1| over attributes and pairs: 1 if the classifier is
+    sure of everything. `roughness` is the largest step of a path over its mean step, in the
+    classifier's logits: 1 is perfectly even, and 0 means that nothing changes.
     """
     pairs, steps = frames.shape[:2]
     p = classifier.probabilities(frames.reshape(-1, *frames.shape[2:])).reshape(pairs, steps, -1)
@@ -155,20 +151,17 @@ def morph_figures(frames, classifier) -> dict:
 
 
 def morphs(model, faces: Examples) -> np.ndarray:
-    """The ways between the first and second half of some faces: [pairs, STEPS, *example_shape]."""
+    """Morph between the first and the second half of faces: [pairs, STEPS, *example_shape]."""
     starts, ends = np.split(encode(model, faces), 2)
     codes = np.concatenate([morphing.linear(*ends_, STEPS) for ends_ in zip(starts, ends)])
     return decode(model, codes).reshape(len(starts), STEPS, *faces.example_shape)
 
 
 def blends(faces: Examples) -> np.ndarray:
-    """The same ways between the pixels themselves."""
+    """Blend the pixels of the pairs that `morphs` joins by codes, in the same shape."""
     starts, ends = np.split(faces.arrays()[0], 2)
     alpha = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None, None, None]
     return np.stack([(1 - alpha) * start + alpha * end for start, end in zip(starts, ends)])
-
-
-# The study
 
 
 OUTPUTS = ("edits.json", "edits.png", "leakage.png", "morphing.png")
@@ -177,10 +170,12 @@ OUTPUTS = ("edits.json", "edits.png", "leakage.png", "morphing.png")
 def study_edits(
     names, attribute="glasses", method="regression", output="studies", overwrite=False
 ) -> dict:
-    """Compare models of `faces`, runs or exports, by what the feature vectors do to test faces.
+    """Compare models of `faces` by what their feature vectors do to test faces.
 
-    Writes `output`/edits.json and three pictures. Returns what the JSON file holds: the accuracy of
-    the classifier, and the figures of each model. Raises UserError.
+    `names` are runs or exports. It writes `output`/edits.json and three pictures, and returns what
+    the JSON file holds: the accuracy of the classifier, and the figures of each model. Raises
+    UserError if the attribute is unknown, files exist and `overwrite` is False, or the models
+    cannot be opened, are conditional, or were not trained on the same faces.
     """
     if attribute not in NAMES:
         raise unknown("attribute", attribute, NAMES)
@@ -233,13 +228,13 @@ def study_edits(
 
 
 def _rebuilt(model, dataset, classifier) -> list[float]:
-    """How often the classifier sees each attribute in the reconstruction as it is in the face."""
+    """The share of faces whose reconstruction shows each attribute as the face does."""
     seen = classifier.sees(decode(model, encode(model, dataset.test)))
     return (seen == dataset.attributes_of(dataset.test, NAMES)).mean(axis=0).tolist()
 
 
 def _common_dataset(models: dict) -> Dataset:
-    """The faces that all of them were trained on."""
+    """The faces that all models were trained on. Raises UserError if these differ."""
     for name, trained in models.items():
         if trained.config.dataset.partition(":")[0] != "faces":
             raise UserError(f"{name} was trained on {trained.config.dataset!r}, not on faces")
@@ -252,7 +247,7 @@ def _common_dataset(models: dict) -> Dataset:
 
 
 def edits_table(found: dict) -> str:
-    """The figures of `study_edits` as lines of text."""
+    """The figures that `study_edits` returns, as lines of text."""
     accuracy = min(found["classifier_accuracy"])
     lines = [
         f"{found['attribute']} added to test faces without; the classifier is right in at least "

@@ -1,4 +1,4 @@
-"""Why a plain autoencoder does not generate."""
+"""A study: why a plain autoencoder does not generate."""
 
 import math
 
@@ -12,15 +12,16 @@ from vae_keras.models.vae import StandardNormal
 from vae_keras.studies.thinning import thinned
 from vae_keras.training.fitting import trained
 
-SAMPLES = 10_000  # of the prior, for figures
+SAMPLES = 10_000  # samples of the prior that the figures are computed from
 SHOWN_SAMPLES = 36  # decoded samples in a picture
 
 
 def generation(configured, dataset):
-    """Sample an autoencoder and a VAE of the same network, and judge what the decoders make of it.
+    """Sample an autoencoder and a VAE of the same network, and judge the decoded images.
 
-    Both have the Bernoulli decoder. The autoencoder is sampled from N(0, I), like the VAE, and from
-    the Gaussian fitted to its codes.
+    Both have a Bernoulli decoder. The autoencoder is sampled from N(0, I), as the VAE is, and from
+    the Gaussian that is fitted to its codes. It returns {column: {figure: number}} and the picture.
+    Raises UserError if there are no labels of at least two classes.
     """
     dataset.require_labels()
     plain = trained(configured(model="deep", loss="bce"), dataset)
@@ -53,10 +54,10 @@ def generation(configured, dataset):
 
 
 def gaps(samples, codes) -> dict[str, float]:
-    """How far `samples` [n, latent_dim] lie from the nearest of `codes` [m, latent_dim].
+    """The distances of `samples` [n, latent_dim] from the nearest of `codes` [m, latent_dim].
 
-    Median and 95 % quantile of the distance, in the units of the latent space and in spacings: the
-    mean distance of a code to its nearest neighbour.
+    They are the median and the 95 % quantile, in the units of the latent space and in spacings. A
+    spacing is the mean distance of a code to its nearest neighbour.
     """
     tree = scipy.spatial.cKDTree(codes)
     spacing = tree.query(codes, k=2)[0][:, 1].mean()
@@ -71,10 +72,10 @@ def gaps(samples, codes) -> dict[str, float]:
 
 
 def class_areas(samples, codes, labels) -> dict[str, float]:
-    """How evenly `samples` [n, latent_dim] fall to the classes of their nearest `codes`.
+    """Figures of how evenly `samples` [n, latent_dim] fall to the classes of the nearest `codes`.
 
-    Smallest and largest share of a class, and the entropy of the shares divided by log(classes): 1
-    if all are equal, 0 if one class has everything.
+    They are the smallest and the largest share of a class, and the entropy of the shares divided by
+    log(classes): 1 if all are equal, 0 if one class has everything.
     """
     classes, numbers = np.unique(labels, return_inverse=True)
     nearest = scipy.spatial.cKDTree(codes).query(samples)[1]
@@ -87,6 +88,6 @@ def class_areas(samples, codes, labels) -> dict[str, float]:
 
 
 def confidence(classifier, images) -> dict[str, float]:
-    """The largest class probability of each image: its mean, and the share above 0.9."""
+    """The mean of the largest class probability of an image, and the share of images above 0.9."""
     largest = classifier.probabilities(images).max(axis=1)
     return {"confidence": float(largest.mean()), "confident_share": float((largest > 0.9).mean())}

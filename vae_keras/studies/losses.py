@@ -1,4 +1,4 @@
-"""What each reconstruction loss penalises."""
+"""A study: what each reconstruction loss penalises."""
 
 import numpy as np
 import scipy.special
@@ -11,14 +11,12 @@ from vae_keras.training.fitting import trained
 HALF_LEVEL = 1 / 510  # half a grey level of 256
 
 
-# What each reconstruction loss penalises
-
-
 def losses(configured, dataset):
-    """Train the deep autoencoder with each loss, and measure each by all of them.
+    """Train the deep autoencoder with each loss, and measure each model by all losses.
 
-    Its output is unbounded with mse and rmse; for the cross-entropy, and for it alone, that is
-    clipped to half a grey level (1/510) above 0 and below 1.
+    The output of a model of mse or rmse is unbounded. For the cross-entropy, and only for it, that
+    is clipped to half a grey level (1/510) above 0 and below 1. It returns {column: {figure:
+    number}} and the picture.
     """
     images = dataset.test.take(slice(8)).arrays()[0]
     found, rows = {}, {"input": images}
@@ -30,10 +28,10 @@ def losses(configured, dataset):
 
 
 def pixel_losses(targets=(0.0, 0.5, 1.0), points=401) -> dict:
-    """Each loss of one pixel by its prediction: {target: {loss: [points]}}, and "prediction".
+    """Each loss of one pixel by its prediction: {"prediction": [points], target: {loss: [points]}}.
 
-    Less the loss's smallest value at that target, which is 0 but for the cross-entropy: there it is
-    the entropy of the target.
+    The smallest value of a loss at a target is subtracted. It is 0 but for the cross-entropy, where
+    it is the entropy of the target.
     """
     predictions = np.linspace(HALF_LEVEL, 1 - HALF_LEVEL, points).astype(np.float32)
     found = {"prediction": predictions}
@@ -48,17 +46,17 @@ def pixel_losses(targets=(0.0, 0.5, 1.0), points=401) -> dict:
 
 
 def pixel_loss(name: str, x, predictions):
-    """The loss called `name` of images of one pixel: [n]."""
+    """The loss called `name` of images `x` [n, 1, 1, 1] at predictions [n]: [n]."""
     parameters = scipy.special.logit(predictions) if name == "bce" else predictions
     return np.asarray(loss_named(name).loss(x, parameters.reshape(x.shape)))
 
 
 def reconstruction_errors(model, examples) -> dict[str, float]:
-    """The test error of a model by each of LOSSES, per example and averaged.
+    """The test error of a model by each of LOSSES, averaged over examples.
 
-    In squared error, RMSE and nats; sums over pixels but for the RMSE. Even a perfect
-    reconstruction of grey values has a cross-entropy, their entropy: `bce_above_minimum` is
-    without it.
+    The units are squared error, RMSE and nats; all but the RMSE are sums over pixels. Even a
+    perfect reconstruction of grey values has a cross-entropy, which is their entropy:
+    `bce_above_minimum` is without it.
     """
     measures = {name: loss_named(name) for name in LOSSES}
     totals = dict.fromkeys((*LOSSES, "bce_above_minimum"), 0.0)
@@ -76,7 +74,7 @@ def reconstruction_errors(model, examples) -> dict[str, float]:
 
 
 def bernoulli_entropy(x) -> float:
-    """The entropy of independent Bernoulli variables with the means `x`, summed, in nats."""
+    """The sum of the entropies of independent Bernoulli variables with means `x`, in nats."""
     x = np.asarray(x, np.float64)
     return float((scipy.special.entr(x) + scipy.special.entr(1 - x)).sum())
 

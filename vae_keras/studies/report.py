@@ -1,4 +1,4 @@
-"""The evaluation of a trained model: its figures as a table, as a file and in a picture."""
+"""The evaluation of a trained model: its figures as a table, as a file and as a picture."""
 
 import json
 import math
@@ -41,11 +41,13 @@ def report(
 ) -> dict:
     """Evaluate the run or export `name` on its test set; write evaluation.json and evaluation.png.
 
-    `samples` are the draws for each image of the importance weighting, `naive_samples` those of
-    naive Monte Carlo, beside which it is put on the first `naive_images`: 10,000 of them unless
-    they are given, or 1,000 of sequences, which take longer. The files go to the folder `output`,
-    or beside the model. Returns what evaluation.json holds. Raises UserError if there is no such
-    model, if a count is below 1, or if the files exist and `overwrite` is not given.
+    `samples` is the number of draws for importance weighting. On the first `naive_images` it is
+    compared with naive Monte Carlo of `naive_samples` draws; these are 10,000 unless they are
+    given, or 1,000 for sequences, which take longer. The files go to the folder `output`, or beside
+    the model. It returns what evaluation.json holds.
+
+    Raises UserError if there is no such model, its data cannot be loaded, a number is below 1, the
+    files exist and `overwrite` is False, or the export has no likelihood.
     """
     trained = open_stored(name)
     model, config, folder = trained.model, trained.config, trained.folder
@@ -91,7 +93,7 @@ def report(
 
 
 def report_table(found: dict) -> str:
-    """The figures of `report` as lines of text."""
+    """The figures that `report` returns, as lines of text."""
     title = (
         f"{found['model']} on {found['images']:,} test examples of {found['dataset']}, "
         f"{found['data_kind']}"
@@ -143,10 +145,10 @@ def _estimate(row: dict, name: str) -> str:
 
 
 def averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
-    """Mean and standard error over the images."""
+    """The mean and the standard error over examples of each of {name: [n]}."""
     found = {}
     for name, values in figures.items():
-        if name == "nll_error":  # what the sampling, not the choice of images, leaves open
+        if name == "nll_error":  # the error of the sampling, not of the choice of examples
             found["nll_sampling_error"] = _known(math.sqrt(np.sum(values**2)) / len(values))
             continue
         spread = values.std(ddof=1) if len(values) > 1 else math.nan
@@ -156,5 +158,5 @@ def averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def _known(error: float) -> float | None:
-    """The error, or None where a single value does not tell it: JSON has no NaN."""
+    """The error, or None if it is not finite, as for a single value: JSON has no NaN."""
     return float(error) if math.isfinite(error) else None

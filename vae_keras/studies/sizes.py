@@ -1,4 +1,4 @@
-"""How many dimensions a code needs."""
+"""A study: how many dimensions a code needs."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from vae_keras.evaluation.losses import evaluate
 from vae_keras.studies.generation import SHOWN_SAMPLES
 from vae_keras.training.fitting import trained
 
-SIZES = (2, 5, 10, 20)  # of codes
-
-
-# How many dimensions
+SIZES = (2, 5, 10, 20)  # dimensions of the codes
 
 
 def sizes(configured, dataset):
-    """Train VAEs with codes of 2, 5, 10 and 20 dimensions, and draw samples of each."""
+    """Train VAEs with codes of 2, 5, 10 and 20 dimensions, and draw samples of each.
+
+    It returns {column: {figure: number}} and the picture.
+    """
     found, panels = {}, {}
     for size in SIZES:
         model = trained(configured(latent_dim=size), dataset)

@@ -1,8 +1,8 @@
-"""Four studies: why autoencoders do not generate; what each term, each loss, each size does.
+"""Four studies: why autoencoders do not generate, and what each term, loss and size does.
 
-Each trains the models it compares, measures them, and draws one picture. A study takes
-`configured`, which makes a TrainConfig of the options that its models do not share, and the data
-set; it returns {column: {figure: number}} and the picture.
+Each study trains the models that it compares, measures them, and draws one picture. It is a
+function of `configured`, which makes a TrainConfig from the options that its models do not share,
+and of the data set. It returns {column: {figure: number}} and the picture.
 """
 
 import functools
@@ -28,9 +28,9 @@ def run(
 ) -> dict:
     """Train, measure and draw one of STUDIES; write `output`/STUDY.png and STUDY.json.
 
-    `epochs` None is the recipe's. Returns what the JSON file holds: the options and `figures`,
-    {column: {figure: number}}. Raises UserError for data that cannot be used, or if the files exist
-    and `overwrite` is not given.
+    If `epochs` is None, they are those of the recipe. It returns what the JSON file holds: the
+    options and `figures`, {column: {figure: number}}. Raises UserError if a file exists and
+    `overwrite` is False, or if the data cannot be loaded or do not fit the models.
     """
     picture, numbers = free_outputs(output, (f"{study}.png", f"{study}.json"), overwrite)
     common = dict(dataset=dataset, data_dir=data_dir, epochs=epochs, seed=seed)
@@ -47,7 +47,7 @@ STUDIES = {"generation": generation, "terms": terms, "losses": losses, "sizes": 
 
 
 def study_table(figures: dict) -> str:
-    """{column: {figure: number}} as lines, a row for each figure."""
+    """{column: {figure: number}} as lines of text, with a row for each figure."""
     names = dict.fromkeys(name for column in figures.values() for name in column)
     widths = [max(12, len(column)) for column in figures]
     lines = ["  ".join([" " * 26, *map(str.rjust, figures, widths)])]

@@ -1,4 +1,4 @@
-"""Rate against distortion: the same model trained with several weights of the KL term."""
+"""A study: rate against distortion of the same model, trained with several β."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,13 @@ BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 def sweep(output, betas=BETAS, overwrite=False, **options) -> list[dict]:
-    """Train a VAE for each of `betas`; write `output`.json as they come, and `output`.png.
+    """Train a VAE for each of `betas`; write each result to `output`.json, and draw `output`.png.
 
-    A sweep that was stopped goes on where it was. `options` are those of TrainConfig. Returns a row
-    {"beta", "rate", "distortion", "active_units"} for each: the KL and the reconstruction loss of
-    the test set in nats per example (Alemi et al. 2018, "Fixing a broken ELBO"). Raises UserError.
+    A sweep that was stopped goes on where it was. `options` are those of TrainConfig. It returns a
+    row {"beta", "rate", "distortion", "active_units"} for each: rate and distortion are the KL and
+    the reconstruction loss of the test set, in nats per example (Alemi et al. 2018, Fixing a broken
+    ELBO). Raises UserError if the picture exists and `overwrite` is False, if `output`.json is of
+    another sweep or cannot be written, or if options and data do not fit.
     """
     numbers, picture = (Path(output).with_suffix(ending) for ending in (".json", ".png"))
     free_output(picture, overwrite)
@@ -50,7 +52,10 @@ def sweep(output, betas=BETAS, overwrite=False, **options) -> list[dict]:
 
 
 def _rows_so_far(numbers: Path, asked: dict) -> list[dict]:
-    """What a sweep of the same configuration has found before it was stopped."""
+    """The rows of a sweep with the same configuration that was stopped.
+
+    Raises UserError if the file is damaged, or if the configuration is another one.
+    """
     if not numbers.exists():
         return []
     try:
@@ -68,4 +73,5 @@ def _rows_so_far(numbers: Path, asked: dict) -> list[dict]:
 
 
 def model_size(config: dict) -> str:
+    """The size of the code and the number of epochs, for a title."""
     return f"{config['latent_dim']}-D code, {config['epochs']} epochs"

@@ -1,4 +1,4 @@
-"""Some of many, evenly."""
+"""Takes some of many values, evenly."""
 
 import math
 
@@ -6,5 +6,5 @@ MOST_POINTS = 3_000  # in a scatter
 
 
 def thinned(values):
-    """Some of `values`, evenly spread, as many as a scatter shows."""
+    """Some of `values`, at equal distances: as many as a scatter shows."""
     return values[:: max(1, math.ceil(len(values) / MOST_POINTS))]

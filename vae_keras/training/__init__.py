@@ -1,6 +1,6 @@
-"""train(config): the run folder, the fit with its callbacks, checkpoints, results."""
+"""Trains models: the run folder, the fit with its callbacks, checkpoints and results."""
 
 from vae_keras.startup import attributes_of
 
-# what needs TensorFlow is imported when there is something to train
+# What needs TensorFlow is imported only when there is something to train.
 __getattr__ = attributes_of(__name__, {"run": ("Run", "train"), "fitting": ("trained",)})

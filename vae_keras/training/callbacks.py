@@ -1,4 +1,4 @@
-"""What happens at the end of every epoch: pictures, history, checkpoints."""
+"""Callbacks of a run: pictures, history, checkpoints and warnings at the end of every epoch."""
 
 import csv
 import io
@@ -17,12 +17,12 @@ from vae_keras.figures.codes import codes_figure
 from vae_keras.files import remove_folder, whole_folder, write_text
 from vae_keras.latent.codes import encode
 
-UNUSED = 0.01  # nats
-KEPT_CHECKPOINTS = 2  # the last one, and the one before in case the disk lost it
+UNUSED = 0.01  # nats of KL below which a dimension counts as unused
+KEPT_CHECKPOINTS = 2  # the last one, and the one before it in case the disk lost the last
 
 
 class LatentPlot(keras.callbacks.Callback):
-    """Draws the codes of the first `most` examples to `folder/latent_0001.png` … every epoch."""
+    """Draws the codes of the first `most` examples to `folder`/latent_0001.png, … every epoch."""
 
     def __init__(self, examples, class_names, folder: Path, most=3_000):
         super().__init__()
@@ -37,14 +37,17 @@ class LatentPlot(keras.callbacks.Callback):
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Writes history.csv, whole, after every epoch: one column for each logged figure."""
+    """Writes history.csv, whole, after every epoch: a column for each logged figure.
+
+    `rows` are those of the epochs before a resumed run.
+    """
 
     def __init__(self, path: Path, rows=()):
         super().__init__()
         self.path, self.rows = Path(path), list(rows)
 
     def on_train_begin(self, logs=None):
-        if self.rows:  # the epochs after the checkpoint are run again
+        if self.rows:  # epochs after the checkpoint run again, so their old rows must go
             self._write()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -62,7 +65,10 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves model, optimizer, history and position to `folder/epoch_0001` … after every epoch."""
+    """Saves model, optimizer, history and position to `folder`/epoch_0001, … after every epoch.
+
+    The last KEPT_CHECKPOINTS stay. `seconds_before` is the training time before a resumed run.
+    """
 
     def __init__(self, folder: Path, history: HistoryFile, seconds_before=0.0):
         super().__init__()
@@ -87,7 +93,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stops the run with one line when the loss is no longer a number."""
+    """Stops the run with a UserError of one line if the loss is no longer a number."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.step = epoch + 1, 0
@@ -106,10 +112,10 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class CollapseWarning(keras.callbacks.Callback):
-    """Says in one line when dimensions of a VAE's code are not used, and what helps.
+    """Warns in one line if dimensions of a VAE's code are unused, and says what helps.
 
-    A dimension is not used if its posterior is the prior: a KL below UNUSED nats, on average over
-    the first examples.
+    A dimension is unused if its posterior is the prior: if its KL is below UNUSED nats, averaged
+    over the first `most` examples.
     """
 
     def __init__(self, examples, most=1_000):
@@ -140,7 +146,7 @@ class CollapseWarning(keras.callbacks.Callback):
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """Says after the first epoch how long the rest will take."""
+    """Prints after the first epoch how long the others will take at most."""
 
     def __init__(self, first_epoch: int):
         super().__init__()
@@ -150,7 +156,7 @@ class TimeLeft(keras.callbacks.Callback):
         self.start = None
 
     def on_train_batch_end(self, batch, logs=None):
-        # from the first step on: before it lies the tracing of the graph, which is not repeated
+        # Time counts from the first step on: the tracing of the graph before it is not repeated.
         if self.start is None:
             self.start = time.perf_counter()
 

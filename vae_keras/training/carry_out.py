@@ -1,4 +1,4 @@
-"""A run from the first weights, or its last checkpoint, to the export."""
+"""Carries out a run: from the first weights, or its last checkpoint, to the export."""
 
 import importlib.metadata
 import json
@@ -26,7 +26,12 @@ from vae_keras.training.run_folder import RunFolder
 
 
 def carry_out(config: TrainConfig, dataset: data.Dataset, folder: RunFolder, board, verbose) -> Run:
-    """Do what a resolved `config` describes, from where `folder` has come to if it is resumed."""
+    """Train, evaluate, draw and export what a resolved `config` describes; return the run.
+
+    A resumed run starts from the last checkpoint in `folder`. `board` is a `TensorBoard` or None.
+    `verbose` is that of Keras's `fit`. Raises UserError if the folder cannot be written, or if the
+    loss is no longer a number.
+    """
     model = build(config, dataset)
     state = _restore(model, folder.last_checkpoint() if config.resume else None)
 
@@ -47,7 +52,7 @@ def carry_out(config: TrainConfig, dataset: data.Dataset, folder: RunFolder, boa
     model.prior.fit(lambda: encode(model, dataset.train))
     metrics = _metrics(model, config, dataset, state)
     say(f"drawing {folder.plots} and writing {folder.exported} …")
-    for stale in folder.evaluation:  # of the run before it was resumed
+    for stale in folder.evaluation:  # an evaluation of the run before it was resumed
         stale.unlink(missing_ok=True)
     model.save(folder.model)
     draw_results(model, dataset, _columns(state["history"]), folder.plots)
@@ -70,7 +75,7 @@ def _restore(model, checkpoint: Path | None) -> dict:
 
 def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board) -> dict:
     """Train from the position of `state` to the last epoch; return the new state."""
-    if verbose == "auto":  # outside a terminal or notebook the bar would print a line a step
+    if verbose == "auto":  # outside a terminal or notebook, the bar would print a line every step
         verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
     first = state["epoch"]
     history = callbacks.HistoryFile(folder.history, state["history"])
@@ -85,10 +90,10 @@ def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board)
         verbose=verbose,
         callbacks=[
             callbacks.StopOnNaN(),
-            # The weights that are validated are those that the run will end with.
+            # Validation uses the averaged weights, with which the run ends.
             *([keras.callbacks.SwapEMAWeights()] if config.ema else []),
             callbacks.LatentPlot(dataset.train, dataset.class_names, folder.plots),
-            *([board] if board else []),  # behind the plot, which it shows
+            *([board] if board else []),  # after LatentPlot, whose picture it shows
             history,
             checkpoint,
             *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
@@ -122,7 +127,7 @@ def _metrics(model, config, dataset, state) -> dict:
 
 
 def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) -> str:
-    """What is about to happen, in a few lines."""
+    """A few lines that say what the run is about to do."""
     size = "×".join(map(str, dataset.example_shape))
     steps = steps_per_epoch(config, dataset)
     after = f", after epoch {epochs_done}" if epochs_done else ""
@@ -142,7 +147,7 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
 
 
 def command(config: TrainConfig, dataset: data.Dataset) -> str:
-    """The shortest command that repeats the run: what the defaults do not say already."""
+    """The shortest command that repeats the run: the options that differ from their defaults."""
     plain = TrainConfig(dataset=config.dataset, model=config.model).resolved(dataset).as_dict()
     plain |= {"dataset": "digits", "model": "vae"}
     words = ["python", "train.py"]
@@ -153,14 +158,14 @@ def command(config: TrainConfig, dataset: data.Dataset) -> str:
 
 
 def device() -> str:
-    """What TensorFlow computes on."""
+    """The names of the GPUs that TensorFlow computes on, or the CPU."""
     gpus = tf.config.list_physical_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
     return ", ".join(map(str, names)) or f"CPU ({os.cpu_count()} cores)"
 
 
 def summary(folder: RunFolder, dataset: data.Dataset, metrics: dict) -> str:
-    """What came of it, and where it lies."""
+    """A few lines that say what a run has given, and where it lies."""
     terms = [k.removeprefix("test_") for k in metrics if k.startswith("test_") and k != "test_loss"]
     parts = ", ".join(f"{name} {metrics['test_' + name]:.4g}" for name in terms)
     return (

@@ -1,4 +1,4 @@
-"""Building, compiling and fitting the model that a configuration describes."""
+"""Builds, compiles and fits the model that a configuration describes."""
 
 import math
 
@@ -11,11 +11,14 @@ from vae_keras.models import Autoencoder
 from vae_keras.networks import network_named
 from vae_keras.training import callbacks
 
-STEPS_PER_EXECUTION = 16  # at the most: small, fast models lose less time in Python
+STEPS_PER_EXECUTION = 16  # the most steps between two returns to Python, which take time
 
 
 def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
-    """The compiled model that a resolved `config` describes, with its first weights."""
+    """Make the compiled model that a resolved `config` describes, with its first weights.
+
+    Raises UserError if the model or its likelihood cannot learn from the data set.
+    """
     keras.utils.set_random_seed(config.seed)
     steps = steps_per_epoch(config, dataset)
     model_class = rung_named(config.model).model()
@@ -31,14 +34,14 @@ def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
     model.start_from(dataset)
     model.reconstruction.check(*dataset.value_range())
     per_execution = max(n for n in range(1, STEPS_PER_EXECUTION + 1) if steps % n == 0)
-    # Keras would run into the next epoch if it did not divide the steps of one.
+    # If `per_execution` did not divide the steps of an epoch, Keras would run into the next one.
     model.compile(optimizer(config, steps), steps_per_execution=per_execution)
     model.optimizer.build(model.trainable_variables)
     return model
 
 
 def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Adam with what the configuration says of learning rate, clipping and averaging."""
+    """Adam, with the learning rate, clipping and averaging of the configuration."""
     rate = config.learning_rate
     if config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, steps_per_epoch * config.epochs)
@@ -47,25 +50,30 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
 
 
 def steps_per_epoch(config: TrainConfig, dataset: data.Dataset) -> int:
+    """The number of batches of an epoch."""
     return math.ceil(len(dataset.train) / config.batch_size)
 
 
 def fit(model, config: TrainConfig, dataset: data.Dataset, first_epoch=0, **more):
-    """Keras's `fit` on the training data, in the order that seed and epoch decide."""
+    """Fit the model to the training data; seed and epoch decide the order of the examples.
+
+    `first_epoch` counts from 0; the other keywords go to Keras's `fit`.
+    """
     model.fit(
         dataset.train.shuffled_batches(config.batch_size, config.seed, first_epoch, config.epochs),
         epochs=config.epochs,
         initial_epoch=first_epoch,
         steps_per_epoch=steps_per_epoch(config, dataset),
-        shuffle=False,  # the batches come in their order
+        shuffle=False,  # the pipeline has shuffled already
         **more,
     )
 
 
 def trained(config: TrainConfig, dataset, variant=None):
-    """A model that `config` describes, trained, without a run folder: nothing is written.
+    """Train the model that `config` describes, without a run folder: no file is written.
 
-    With `variant`, a subclass of the model's, the same as that. Raises UserError.
+    With `variant`, a subclass of the model's class, the model is one of that. Raises UserError if
+    configuration and data set do not fit, or if the loss is no longer a number.
     """
     config = config.resolved(dataset)
     model = build(config, dataset)

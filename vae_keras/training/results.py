@@ -1,4 +1,4 @@
-"""The pictures and files at the end of a run."""
+"""Draws and writes the results at the end of a run."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from vae_keras.latent.codes import encode
 from vae_keras.latent.grids import prior_grid
 
 GRID_SIDE = 20
-SAMPLES, SEQUENCES = 64, 16  # that are drawn, and written if they are sequences
+SAMPLES, SEQUENCES = 64, 16  # samples that are drawn; of sequences, those that are written
 
 
 def draw_results(model, dataset, history: dict, folder: Path):
-    """Samples, reconstructions, manifold, loss curves and the GIF of the latent plots."""
+    """Write samples, reconstructions, manifold, loss curves and the film of the latent plots."""
     drawn = {"loss_curves": figures.loss_curves(history, model.reconstruction.unit)}
     for name, rows in exhibits_of(model, dataset).items():
         drawn[name] = figures.image_rows(rows, name.replace("_", " "))
-    if dataset.kind.is_pictured and not model.takes_labels:  # another one for each label
+    if dataset.kind.is_pictured and not model.takes_labels:  # each label has another manifold
         drawn["manifold"] = manifold(model, dataset)
     for name, figure in drawn.items():
         figures.save(figure, folder / f"{name}.png")
@@ -32,13 +32,13 @@ def draw_results(model, dataset, history: dict, folder: Path):
 
 
 def write_kept(kind, folder: Path, name: str, examples, title: str):
-    """Write examples to `folder`, as files of every kind that a run leaves of them."""
+    """Write examples to `folder` in every format in which a run keeps them."""
     for ending in kind.kept:
         kind.save(examples, folder / f"{name}{ending}", title)
 
 
 def write_sequences(model, dataset, samples, folder: Path):
-    """Samples, reconstructions and a way between two test sequences, as files of their kind."""
+    """Write samples, reconstructions, and a path between two test sequences, as files."""
     x, _ = dataset.test.take(slice(SEQUENCES // 2)).arrays()
     pairs = np.stack([x, model(x)], axis=1).reshape(-1, *x.shape[1:])
     shown = {
@@ -53,7 +53,7 @@ def write_sequences(model, dataset, samples, folder: Path):
 
 
 def manifold(model, dataset):
-    """What the decoder makes of a grid over the two dimensions that the codes use most."""
+    """Draw what the decoder makes of a grid over the two dimensions that the codes use most."""
     variances = encode(model, dataset.validation, 3_000).var(axis=0)
     used = np.sort(np.argsort(-variances, kind="stable")[:2])
     standard = prior_grid(model.latent_dim, GRID_SIDE, used)

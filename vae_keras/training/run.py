@@ -1,4 +1,4 @@
-"""train(config): what can be wrong with the input is found before TensorFlow is imported."""
+"""`train`, which finds what is wrong with its input before TensorFlow is imported."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, and what came of it."""
+    """A finished run: its folder, its configuration and data set, and its results."""
 
     folder: RunFolder
     config: TrainConfig
@@ -26,9 +26,9 @@ class Run:
 def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="auto") -> Run:
     """Train, draw, evaluate and export what `config` describes.
 
-    `dataset` takes the place of the one that `config.dataset` names. `verbose` is that of Keras's
-    `fit`; with 0 nothing is printed. Raises UserError for options or data that do not fit, and has
-    then written nothing.
+    `dataset` replaces the one that `config.dataset` names. `verbose` is that of Keras's `fit`; with
+    0 nothing is printed. Raises UserError if options or data do not fit, or if the run's name is
+    taken; nothing is written then. Raises UserError, too, if the loss is no longer a number.
     """
     folder = run_to_resume(config) if config.resume else new_run(config)
     board = _tensorboard(folder) if config.tensorboard else None
@@ -39,7 +39,7 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
         dataset = data.load(config)
     else:
         is_named = dataset.source == config.dataset or dataset.name == short_name(config.dataset)
-        if not is_named:  # what it was trained on is told as it was
+        if not is_named:  # the configuration must say that the data were given as an object
             config = config.replace(dataset=GIVEN + dataset.name)
         dataset = data.binarised(dataset, config.binarize)
     config = config.replace(name=folder.name).resolved(dataset)
@@ -51,7 +51,7 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
 
 
 def _open_choices(config: TrainConfig, stored: TrainConfig) -> dict:
-    """What `config` leaves to the recipe and the stored run has decided."""
+    """The values of the stored run for options that `config` leaves open."""
     return {
         key: value
         for key, value in stored.as_dict().items()
@@ -60,7 +60,7 @@ def _open_choices(config: TrainConfig, stored: TrainConfig) -> dict:
 
 
 def _tensorboard(folder: RunFolder):
-    """What writes for TensorBoard. Raises UserError if that is not installed."""
+    """Make the callback for TensorBoard. Raises UserError if TensorBoard is not installed."""
     from vae_keras.training.tensorboard import TensorBoard  # an extra
 
     return TensorBoard(folder.path / "tensorboard", folder.plots)

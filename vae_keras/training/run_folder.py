@@ -1,4 +1,4 @@
-"""Where a run lies on disk, and what it is called."""
+"""The folders of runs: their paths and their names."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
 from vae_keras.files import remove_folder, write_text
 
-EVALUATION = ("evaluation.json", "evaluation.png")  # what `evaluate` leaves
+EVALUATION = ("evaluation.json", "evaluation.png")  # written by the command evaluate
 
 
 @dataclass(frozen=True)
@@ -22,53 +22,62 @@ class RunFolder:
 
     @classmethod
     def below(cls, root: Path, name: str) -> "RunFolder":
+        """The folders of a run called `name`, below the output folder `root`."""
         return cls(root / "runs" / name, root / "saved_models" / name)
 
     @property
     def name(self) -> str:
+        """The name of the run."""
         return self.path.name
 
     @property
     def config(self) -> Path:
+        """The path of the resolved configuration."""
         return self.path / "config.json"
 
     @property
     def history(self) -> Path:
+        """The path of the losses of every epoch."""
         return self.path / "history.csv"
 
     @property
     def metrics(self) -> Path:
+        """The path of the figures of the test set."""
         return self.path / "metrics.json"
 
     @property
     def evaluation(self) -> list[Path]:
-        """The numbers and the picture of `evaluate`."""
+        """The paths of the numbers and the picture that the command evaluate writes."""
         return [self.path / name for name in EVALUATION]
 
     @property
     def model(self) -> Path:
+        """The path of the trained model."""
         return self.path / "model.keras"
 
     @property
     def plots(self) -> Path:
+        """The folder of the pictures."""
         return self.path / "plots"
 
     @property
     def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
         return self.path / "checkpoints"
 
     def is_taken(self) -> bool:
+        """True if there is a run or an export of that name."""
         return self.path.exists() or self.exported.exists()
 
     def create(self, config: TrainConfig):
-        """Make the folders and write config.json. Raises UserError where that is not possible."""
+        """Make the folders and write config.json. Raises UserError if that is not possible."""
         try:
             self.exported.parent.mkdir(parents=True, exist_ok=True)
             if config.overwrite and self.path.exists():
                 remove_folder(self.path)
             for folder in (self.plots, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
-            for leftover in self.checkpoints.glob(".epoch_*"):  # of a process that was killed
+            for leftover in self.checkpoints.glob(".epoch_*"):  # from a process that was killed
                 shutil.rmtree(leftover)
             write_text(self.config, config.to_json())
         except OSError as error:
@@ -77,19 +86,22 @@ class RunFolder:
             ) from error
 
     def read_config(self) -> TrainConfig:
-        """The resolved configuration of the run, with this place as its own."""
+        """The resolved configuration of the run, with the folder's name as its name.
+
+        Raises UserError if config.json is missing or damaged.
+        """
         if not self.config.is_file():
             raise UserError(f"no run {str(self.path)!r}: it has no config.json")
         return read_config(self.config, name=self.name)
 
     def load_model(self):
-        """The trained model. Raises UserError if training has not come to its end."""
+        """Load the trained model. Raises UserError if it is not there yet, or damaged."""
         if not self.model.is_file():
             raise UserError(
                 f"run {str(self.path)!r} has no model.keras yet: finish it with train --resume "
                 f"--name {self.name}"
             )
-        import keras  # and TensorFlow, which those who look for a run need not wait for
+        import keras  # imports TensorFlow, so only when there is a model to load
 
         try:
             return keras.models.load_model(self.model)
@@ -97,18 +109,19 @@ class RunFolder:
             raise UserError(f"{self.model} cannot be read: {error}") from error
 
     def read_metrics(self) -> dict:
+        """The figures of the test set. Raises UserError if metrics.json is damaged."""
         try:
             return json.loads(self.metrics.read_text(encoding="utf-8"))
         except ValueError as error:
             raise UserError(f"{self.metrics} is damaged ({error}): restore it") from error
 
     def last_checkpoint(self) -> Path | None:
-        """The newest complete checkpoint, if there is one."""
+        """The newest complete checkpoint, or None."""
         return max(self.checkpoints.glob("epoch_*"), default=None)
 
 
 def read_config(file: Path, **changes) -> TrainConfig:
-    """The configuration in a config.json. Raises UserError if it is damaged."""
+    """The configuration in a config.json, with `changes`. Raises UserError if it is damaged."""
     try:
         return TrainConfig(**{**json.loads(file.read_text(encoding="utf-8")), **changes})
     except (ValueError, TypeError) as error:
@@ -121,14 +134,17 @@ def default_name(config: TrainConfig) -> str:
 
 
 def short_name(dataset: str) -> str:
-    """A data set without the way to it: `digits`; `photos` for folder:some/photos."""
+    """The name of a data set without its path: `digits`, or `photos` for folder:some/photos."""
     kind, _, rest = dataset.rpartition(":")
-    file = Path(f"faces{rest}" if kind == "faces" else rest).resolve()  # also of "." and ".."
+    file = Path(f"faces{rest}" if kind == "faces" else rest).resolve()  # "." and ".." get a name
     return file.name.split(".")[0]
 
 
 def new_run(config: TrainConfig) -> RunFolder:
-    """A place for a new run. A name that the user gave must be free, or overwritten by wish."""
+    """The folders of a new run. Without a given name, it takes a number if its name is taken.
+
+    Raises UserError if the given name is taken and `config.overwrite` does not allow to replace it.
+    """
     root = Path(config.output_dir)
     if config.name is not None:
         run = RunFolder.below(root, config.name)
@@ -146,7 +162,10 @@ def new_run(config: TrainConfig) -> RunFolder:
 
 
 def run_to_resume(config: TrainConfig) -> RunFolder:
-    """The run that `config` names, or the newest one of its data set and model."""
+    """The run that `config` names, or else the newest one of its data set and model.
+
+    Raises UserError if there is none.
+    """
     root = Path(config.output_dir)
     name = config.name
     if name is None:
@@ -172,7 +191,10 @@ def existing_run(path: str) -> RunFolder:
 
 
 def check_same(stored: TrainConfig, config: TrainConfig):
-    """Refuse to resume a run with other options than it was started with; epochs may differ."""
+    """Raise UserError if `config` differs from the `stored` one that a run was started with.
+
+    The epochs may differ, and the options of NOT_OF_THE_RUN.
+    """
     for option, value in stored.as_dict().items():
         new = getattr(config, option, None)
         if option not in (*NOT_OF_THE_RUN, "name", "epochs") and new != value:

@@ -1,4 +1,4 @@
-"""A trained model by its name: a run or an export, and the data it was trained on."""
+"""Opens a trained model by its name, with the data it was trained on: a run or an export."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from vae_keras.training.run_folder import existing_run, read_config
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model with its configuration, and the folder where it lies."""
+    """A trained model with its configuration, and the folder in which it lies."""
 
     model: Autoencoder | ExportedModel
     config: TrainConfig
@@ -23,10 +23,14 @@ class StoredModel:
 
     @property
     def name(self) -> str:
+        """The name of the model's folder."""
         return self.folder.resolve().name
 
     def dataset(self, data_dir=None) -> data.Dataset:
-        """The data it was trained on. Raises UserError if they are not there, or are others now."""
+        """Load the data that the model was trained on, archives from `data_dir` if it is given.
+
+        Raises UserError if the data cannot be loaded, or if their shape is another one now.
+        """
         try:
             dataset = data.load(self.config.replace(data_dir=data_dir or self.config.data_dir))
         except UserError as error:
@@ -40,14 +44,17 @@ class StoredModel:
 
 
 def open_stored(name: str) -> StoredModel:
-    """The run or export of that path or name. Raises UserError."""
+    """Open the run or the export that has this path or name.
+
+    Raises UserError if there is neither, if it is damaged, or if an export lacks its configuration.
+    """
     if not (Path(name) / "saved_model.pb").is_file():
         try:
             run = existing_run(name)
         except UserError:
-            pass  # an export of that name?
+            pass  # there may be an export of that name
         else:
-            config = run.read_config()  # before the model: it is what is easier to mend
+            config = run.read_config()  # before the model, because it is easier to repair
             return StoredModel(run.load_model(), config, run.path)
     exported = load_exported(name)
     if not (exported.path / TRAINING).is_file():

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: figures, the pictures of every epoch, codes in the projector."""
+"""Writes a run for TensorBoard: figures, pictures of every epoch, and codes for the projector."""
 
 import math
 import time
@@ -23,24 +23,25 @@ except ImportError as error:
         f"--tensorboard needs TensorBoard ({error}): pip install 'tensorboard>=2.21,<3'"
     ) from error
 Event, SessionLog, Summary = tf.compat.v1.Event, tf.compat.v1.SessionLog, tf.compat.v1.Summary
-RUNS = {  # as TensorBoard calls them: the prefix of their logged figures, the tag of their picture
+RUNS = {  # runs of TensorBoard: the prefix of their logged figures, and the tag of their picture
     "train": ("", "latent_space"),
     "validation": ("val_", "reconstructions"),
 }
 RECONSTRUCTIONS = 10
-MOST_POINTS = 3_000  # of the projector
-MOST_NUMBERS = 1_000_000  # in all their codes, which are text
-FEWEST_DIMENSIONS = 3  # that the projector draws
+MOST_POINTS = 3_000  # codes in the projector
+MOST_NUMBERS = 1_000_000  # numbers in all these codes, which are written as text
+FEWEST_DIMENSIONS = 3  # the projector draws no fewer
 THUMBNAIL = 64  # pixels: MOST_POINTS make a sprite of 3,520, and TensorBoard reads 8,192 at most
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's modes by the number of channels
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes what TensorBoard reads; its runs are `folder/train` and `folder/validation`.
+    """Writes a run for TensorBoard, as its runs `folder`/train and `folder`/validation.
 
-    Both have the same tags, and the number of the epoch as step. All comes from the history and
-    from pictures on disk: the latent space from `plots`, reconstructions from `folder`. So a run
-    that is resumed writes it again up to its checkpoint, and no epoch is missing or there twice.
+    Both have the same tags; the step is the number of the epoch. Everything comes from the history
+    and from pictures on disk: the latent space from `plots`, reconstructions from `folder`. So a
+    resumed run writes everything again up to its checkpoint, and no epoch is missing or there
+    twice.
     """
 
     def __init__(self, folder: Path, plots: Path):
@@ -49,11 +50,11 @@ class TensorBoard(keras.callbacks.Callback):
         self.assets = self.folder / "validation" / "plugins" / PLUGIN_ASSETS_NAME
 
     def is_complete(self) -> bool:
-        """Whether the projector is there, which comes last."""
+        """True if the codes for the projector are there, which are written last."""
         return (self.assets / PROJECTOR_FILENAME).is_file()
 
     def begin(self, dataset, rows):
-        """Write the `rows` of the history so far, in the place of all that was there."""
+        """Write the `rows` of the history so far, and remove what was there before."""
         self.dataset, self.writers, now = dataset, {}, time.time()
         for run in RUNS:
             if (self.folder / run).is_dir():
@@ -62,7 +63,7 @@ class TensorBoard(keras.callbacks.Callback):
             file = self.folder / run / f"events.out.tfevents.{now:.6f}"
             self.writers[run] = tf.io.TFRecordWriter(str(file))
             self._append(run, now, file_version="brain.Event:2")
-            # A TensorBoard that is open meanwhile forgets what it has read of this run.
+            # With this mark, a TensorBoard that is open forgets what it has read of this run.
             self._append(run, now, session_log=SessionLog(status=SessionLog.START))
         for row in rows:
             self._write(row)
@@ -91,7 +92,7 @@ class TensorBoard(keras.callbacks.Callback):
         for run, (prefix, tag) in RUNS.items():
             values = [Summary.Value(tag=name, simple_value=row[prefix + name]) for name in names]
             picture = self._picture(run, epoch)
-            if picture.is_file():  # not of an epoch before TensorBoard was asked for
+            if picture.is_file():  # epochs before TensorBoard was asked for have none
                 values.append(Summary.Value(tag=tag, image=_png(picture)))
             self._append(run, ended, step=epoch, summary=Summary(value=values))
 
@@ -101,7 +102,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.writers[run].flush()
 
     def write_projector(self, model):
-        """Write the codes of validation examples, with labels and images."""
+        """Write the codes of validation examples for the projector, with labels and images."""
         most = max(1, min(MOST_POINTS, MOST_NUMBERS // model.latent_dim))
         examples = self.dataset.validation.take(slice(most))
         codes = encode(model, examples)
@@ -123,10 +124,10 @@ class TensorBoard(keras.callbacks.Callback):
 
 
 def metadata(examples, dataset) -> str:
-    """What the projector is told of each example: a table of columns that are divided by tabs.
+    """A table for the projector, of tab-separated columns, with a row for each example.
 
-    They are the label, the sequence in words and the attributes, where there are any, and the
-    position. A single column has no name, as TensorBoard wants it.
+    The columns are the label, the sequence as text and the attributes, where there are any, and the
+    position. A single column has no name, because TensorBoard wants none.
     """
     columns = {}
     if examples.labels is not None:
@@ -146,7 +147,7 @@ def metadata(examples, dataset) -> str:
 
 
 def sprite(examples) -> tuple[Image.Image, tuple[int, int]]:
-    """All images in one, row by row in a square, and the (width, height) of each in it."""
+    """One image that holds all examples in rows, and the (width, height) of each in it."""
     height, width, channels = examples.example_shape
     scale = min(1, THUMBNAIL / max(height, width))
     size = max(1, round(scale * width)), max(1, round(scale * height))

@@ -1,1 +1,1 @@
-"""Images that the package draws itself, of which the truth is known."""
+"""Images that the package draws itself, so that the truth about them is known."""

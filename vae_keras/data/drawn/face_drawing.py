@@ -1,8 +1,8 @@
-"""How a cartoon face is drawn from its factors.
+"""Draws cartoon faces from their factors.
 
-The picture is a square from -1 to 1 in both directions, y upwards. It is composed of layers, each
-a smooth closed line of points filled with one colour, for all faces at once in NumPy; Matplotlib's
-renderer then fills them, anti-aliased, face by face.
+The picture is a square from -1 to 1 in both directions, y upwards. It is composed of layers. Each
+layer is a smooth closed line of points, filled with one colour; NumPy computes it for all faces at
+once. Matplotlib's renderer then fills the layers, anti-aliased, face by face.
 """
 
 import functools
@@ -21,7 +21,10 @@ CHUNK = 500  # faces that are painted at a time
 
 
 def draw(factors: np.ndarray, image_size: int) -> np.ndarray:
-    """The faces, uint8 [n, image_size, image_size, 3]."""
+    """Paint faces, an array [n] of factors: uint8 [n, image_size, image_size, 3].
+
+    Raises UserError if `image_size` is outside `SIZES`.
+    """
     check_size(image_size)
     images = np.empty((len(factors), image_size, image_size, 3), np.uint8)
     for first in range(0, len(factors), CHUNK):
@@ -31,6 +34,7 @@ def draw(factors: np.ndarray, image_size: int) -> np.ndarray:
 
 
 def check_size(image_size):
+    """Raise UserError if `image_size` is outside `SIZES`."""
     if image_size not in SIZES:
         raise UserError(
             f"image size {image_size} is out of range: faces are {SIZES[0]} to {SIZES[-1]} pixels"
@@ -67,7 +71,7 @@ def _painted(m, size):
 
 
 def _for_each_face(layers, count):
-    """The layers' points, a list of [count, p, 2]; colours [count, k, 4]; shown [count, k]."""
+    """The layers' points, k of [count, p, 2]; their colours [count, k, 4]; shown [count, k]."""
     points = [np.broadcast_to(x.points, (count, *x.points.shape[1:])) for x in layers]
     colors = np.empty((count, len(layers), 4))
     lab = np.stack([np.broadcast_to(x.color, (count, 3)) for x in layers], 1)
@@ -128,7 +132,7 @@ def _arc(number):
 
 
 def _dyed(number):
-    """Cloth in a hue of the arc; yellow is muddy unless it is lighter than the rest."""
+    """The colour of cloth, with a hue of the arc; as yellow looks muddy, it is lighter."""
     hue = _arc(number)
     return _lch(0.6 + 0.14 * _bump(hue, 0.27, 0.09), 0.105, hue)
 
@@ -172,7 +176,7 @@ def _radius(angle, power):
 
 @functools.cache
 def _spline(count, per_span=3):
-    """What turns controls into the points of a closed cubic B-spline: [points, controls]."""
+    """The matrix [points, controls] from controls to points of a closed cubic B-spline."""
     t = np.arange(per_span)[:, None] / per_span
     weights = np.concatenate(
         [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], 1
@@ -192,7 +196,7 @@ def _smooth(*controls):
 
 
 def _symmetric(*controls):
-    """Corners from the middle's top down the right side, and the same up the left side."""
+    """A smooth line, closed by its mirror image; `controls` go from the top down the right side."""
     left = [(-x, y) for x, y in controls[::-1] if np.any(x)]
     return _smooth(*controls, *left)
 
@@ -207,14 +211,14 @@ def _ribbon(line, width):
 
 
 def _between(one, other):
-    """What lies between two lines that run in the same direction."""
+    """A closed line around what lies between two lines that run in the same direction."""
     n = max(len(one), len(other))
     one, other = (np.broadcast_to(line, (n, *line.shape[1:])) for line in (one, other))
     return np.concatenate([one, other[:, ::-1]], 1)
 
 
 def _joined(*shapes):
-    """Several closed lines as one: the seam has no area, so that nothing of it is seen."""
+    """Several closed lines as one; the seam between them has no area, so it is invisible."""
     n = max(len(shape) for shape in shapes)
     start = shapes[0][:, :1]
     parts = [part for shape in shapes for part in (shape, shape[:, :1], start)]
@@ -232,9 +236,9 @@ def _pair(shape):
 
 # --- Measures ---
 
-CENTRE = -0.05  # of the head
-EYES = -0.03
-NECK = np.array([0.0, -0.6])  # about which the head tilts
+CENTRE = -0.05  # the height of the head's centre
+EYES = -0.03  # the height of the eyes
+NECK = np.array([0.0, -0.6])  # the point about which the head tilts
 
 
 @dataclass(frozen=True)
@@ -277,7 +281,7 @@ class _Measures:
 
     @functools.cached_property
     def hair(self):
-        """Dark hair is darker still where it would be lost on a skin of its colour."""
+        """The colour of the hair; dark hair gets darker on a skin of its colour, to be seen."""
         hair = HAIR[self.factors["hair"]]
         distance = np.linalg.norm(hair - self.skin, axis=1, keepdims=True)
         return hair * (1 - 0.28 * _bump(distance, 0, 0.1) * (hair[:, :1] < 0.5))
@@ -312,7 +316,7 @@ class _Measures:
         return CENTRE + 0.5 * self.height
 
     def head(self, angle, scale=1.0):
-        """The line around the head at the angles; its lower half depends on the jaw."""
+        """The line around the head at the given angles; its lower half depends on the jaw."""
         power = np.where(np.sin(angle) < 0, 1.85 + 1.1 * self.factor("jaw"), 2.15)
         radius = scale * _radius(angle, power)
         return _points(
@@ -331,14 +335,14 @@ class _Layer:
 
 
 def _soft(shape, color, opacity, shown=True, levels=3, smallest=0.4):
-    """A spot with a soft edge: `shape`, a function of the scale, several times inside itself."""
+    """A spot with a soft edge: `shape`, a function of the scale, painted ever smaller."""
     each = 1 - (1 - opacity) ** (1 / levels)
     for scale in np.linspace(1, smallest, levels):
         yield _Layer(shape(scale), color, each, shown)
 
 
 def _shaded_right(shape, edges, slope, color, shown=True):
-    """The right side of a shape, in the shade: what lies beyond each of the slanted edges."""
+    """Shade on the right side of a shape: what lies beyond each of the slanted edges."""
     x, y = shape[..., 0], shape[..., 1]
     for edge in np.moveaxis(np.atleast_2d(edges), -1, 0):
         part = _points(np.maximum(x, edge[:, None] + slope * y), y)
@@ -520,7 +524,7 @@ CROWN = np.linspace(-0.06 * np.pi, 1.06 * np.pi, 41)  # the angles from ear to e
 
 
 def _volumes():
-    """How far the hair reaches, in radii of the head, by style: [styles, angles]."""
+    """The distance to which the hair reaches, in radii of the head, by style: [styles, angles]."""
     up = CROWN - np.pi / 2
     volumes = {
         "cropped": 0.06 + 0 * up,
@@ -537,7 +541,7 @@ def _volumes():
 
 
 def _hairlines():
-    """Where the forehead ends, in half heights of the head, by style: [styles, angles]."""
+    """The height at which the forehead ends, in half heights of the head: [styles, angles]."""
     x = np.cos(CROWN)
     beside = np.where(x > 0.35, (x - 0.35) / 0.65, np.abs(x - 0.35) / 1.35)
     lines = {
@@ -582,7 +586,7 @@ def _puff(m):
 
 
 def _long_hair(m):
-    """What falls behind the neck."""
+    """The hair that falls behind the neck."""
     w, top = m.width, CENTRE + 0.6 * m.height
     shape = _symmetric(
         (0, top + 0.1), (0.8 * w, top), (1.2 * w, CENTRE + 0.1), (1.3 * w, -0.5), (1.3 * w, -0.8),
@@ -592,7 +596,7 @@ def _long_hair(m):
 
 
 def _locks(m):
-    """What falls over the shoulders."""
+    """The hair that falls over the shoulders."""
     w = m.width
     lock = _smooth(
         (0.93 * w, CENTRE + 0.35), (1.1 * w, CENTRE + 0.3), (1.27 * w, CENTRE - 0.02),
@@ -607,7 +611,7 @@ def _locks(m):
 
 
 def _hair(m):
-    """What covers the head, down to the hairline, and its shadow on the forehead."""
+    """The hair that covers the head, down to the hairline, and its shadow on the forehead."""
     style = m.factors["style"]
     inner = m.head(CROWN, 0.93)
     edge = CENTRE + m.height * HAIRLINES[style]

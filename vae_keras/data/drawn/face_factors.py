@@ -1,10 +1,10 @@
-"""What tells one cartoon face from another: a row of factors, each drawn at random by itself."""
+"""The factors that tell cartoon faces apart, each drawn at random and independent of the others."""
 
 import numpy as np
 
 from vae_keras.errors import UserError, unknown
 
-BINARY = {  # the share of faces that have it
+BINARY = {  # the share of faces that have the attribute
     "glasses": 0.4,
     "smile": 0.5,
     "hat": 0.3,
@@ -33,14 +33,14 @@ CATEGORICAL = {
     "lens": ("round", "square"),
     "frame": tuple(FRAME_COLORS),
 }
-CONTINUOUS = {  # from, to
+CONTINUOUS = {  # the smallest and the largest value
     "skin_tone": (0, 1),  # very light to very dark
     "face_width": (0, 1),
     "face_height": (0, 1),
     "jaw": (0, 1),  # pointed to square
     "eye_size": (0, 1),
     "eye_spacing": (0, 1),
-    "gaze": (-1, 1),  # left to right, as one looks at the picture
+    "gaze": (-1, 1),  # left to right, as the viewer sees it
     "brow_height": (0, 1),
     "mouth_width": (0, 1),
     "tilt": (-7, 7),  # degrees, clockwise
@@ -49,7 +49,8 @@ CONTINUOUS = {  # from, to
     "shirt_hue": (0, 1),
     "hat_hue": (0, 1),
 }
-DETAILS_OF = {"hat": ("hat_kind", "hat_hue"), "glasses": ("lens", "frame")}  # seen with them alone
+# Factors that can be seen only in a face with the attribute.
+DETAILS_OF = {"hat": ("hat_kind", "hat_hue"), "glasses": ("lens", "frame")}
 DETAILS = tuple(name for names in DETAILS_OF.values() for name in names)
 FACTORS = np.dtype(
     [(name, np.bool_) for name in BINARY]
@@ -59,14 +60,15 @@ FACTORS = np.dtype(
 
 
 def sample(count: int, seed: int = 0, start: int = 0) -> np.ndarray:
-    """The factors of `count` faces of a seed from number `start` on: an array of type `FACTORS`.
+    """Draw the factors of `count` faces: an array [count] of the structured type `FACTORS`.
 
-    Each face is a function of the seed and its own number alone.
+    Each face is a function of the seed and its own number alone; numbers begin at `start`. Raises
+    UserError if `count` is below 1.
     """
     if count < 1:
         raise UserError(f"count of faces {count} is too small: ask for at least 1")
     width = len(FACTORS.names)
-    source = np.random.PCG64(seed).advance(start * width)  # every uniform number is one step
+    source = np.random.PCG64(seed).advance(start * width)  # a uniform number takes one step
     uniform = np.random.Generator(source).random((count, width))
     factors = np.empty(count, FACTORS)
     for name, numbers in zip(FACTORS.names, uniform.T):
@@ -84,7 +86,10 @@ def _from_uniform(name, numbers):
 
 
 def flipped(factors: np.ndarray, attribute: str) -> np.ndarray:
-    """The same faces with one binary attribute the other way and nothing else changed."""
+    """Copies of the faces in which one binary attribute is inverted and nothing else is changed.
+
+    Raises UserError if `attribute` is not one of `BINARY`.
+    """
     if attribute not in BINARY:
         raise unknown("attribute", attribute, BINARY)
     factors = factors.copy()
@@ -93,7 +98,11 @@ def flipped(factors: np.ndarray, attribute: str) -> np.ndarray:
 
 
 def other_details(factors: np.ndarray, attribute: str, seed: int) -> np.ndarray:
-    """The same faces with what is seen only together with an attribute drawn anew."""
+    """Copies of the faces in which the details of `attribute` are drawn anew.
+
+    Details are factors that can be seen only together with the attribute, such as the colour of a
+    hat.
+    """
     factors, others = factors.copy(), sample(len(factors), seed)
     for name in DETAILS_OF.get(attribute, ()):
         factors[name] = others[name]
@@ -101,9 +110,10 @@ def other_details(factors: np.ndarray, attribute: str, seed: int) -> np.ndarray:
 
 
 def attributes(factors: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """The names [k] and values, float32 [n, k], of all that can be seen in every face.
+    """The names [k] and the values, float32 [n, k], of the attributes that every face shows.
 
-    A category is a column of 0 and 1 for each of its values, such as hair_brown.
+    A category becomes a column of 0 and 1 for each of its values, such as hair_brown. Details that
+    only some faces show are left out.
     """
     columns = {}
     for name in FACTORS.names:

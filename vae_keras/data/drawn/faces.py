@@ -1,8 +1,8 @@
 """Cartoon faces that the package draws itself, so that the truth of every edit is known.
 
-A face is a row of factors: what it wears, the colours, the measures. `sample` draws the factors
-at random, all independent of each other; `draw` paints them. To edit is to change a factor and to
-paint again: `flipped` gives the very image that a model should have made of the first one.
+A face is a row of factors: what it wears, its colours, its measures. `sample` draws the factors at
+random, independent of each other, and `draw` paints them. To edit a face is to change a factor and
+to paint it again: `flipped` gives the very image that a model should make of the first one.
 
     factors = sample(1_000, seed=0)
     bare = factors[~factors["hat"]]
@@ -23,16 +23,17 @@ from vae_keras.progress import progress
 __all__ = ["attributes", "draw", "faces", "faces_dataset", "flipped", "sample"]
 
 VERSION = 2  # raise it when the same seed would give other pixels
-COUNT = 20_000
+COUNT = 20_000  # faces, unless another number is asked for
 FEWEST, MOST = 10, 10_000_000
 SEED = 0  # the data are the same for every run, whatever its seed
 LABEL = "glasses"
 
 
 def faces_dataset(count: int, image_size: tuple[int, int]) -> Dataset:
-    """So many faces with all their attributes; the label is whether they wear glasses.
+    """A data set of `count` faces with all attributes; label 1 means that the face wears glasses.
 
-    The factors of a split are `sample(count)[split.rows]`.
+    `image_size` is (height, width). The factors of a split are `sample(count)[split.rows]`. Raises
+    UserError if the sides differ or are outside the sizes that can be drawn.
     """
     if image_size[0] != image_size[1]:
         raise UserError(f"image size {image_size[0]}x{image_size[1]}: faces are square")
@@ -44,9 +45,10 @@ def faces_dataset(count: int, image_size: tuple[int, int]) -> Dataset:
 
 
 def faces(image_size: int, count: int = COUNT, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
-    """The images, uint8 [count, image_size, image_size, 3], and the factors [count] of many faces.
+    """The images, uint8 [count, image_size, image_size, 3], and the factors [count] of faces.
 
-    They are kept on disk: drawn at the first use, and a memory map from then on.
+    They are drawn at the first use and kept on disk; the images are a memory map. Raises UserError
+    if `image_size` is outside the sizes that can be drawn, or if `count` is below 1.
     """
     check_size(image_size)
     factors = sample(count, seed)

@@ -1,1 +1,1 @@
-"""Images from archives, folders and CelebA, and their attributes."""
+"""Images from archives, from folders and from CelebA, with their labels and attributes."""

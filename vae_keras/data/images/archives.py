@@ -1,4 +1,4 @@
-"""Data sets in files of arrays: Keras's .npz layout, IDX files, and what Keras downloads."""
+"""Data sets in files of arrays: .npz in Keras's layout, IDX, and what Keras downloads."""
 
 import gzip
 import math
@@ -21,8 +21,8 @@ CLASS_NAMES = {
 
 
 def digits() -> Dataset:
-    """1,797 handwritten digits, 8×8 grey, from scikit-learn: no download. A fifth is the test."""
-    from sklearn.datasets import load_digits  # half a second that other data sets need not pay
+    """The 1,797 handwritten digits of scikit-learn, 8×8 grey: no download. A fifth is the test."""
+    from sklearn.datasets import load_digits  # takes half a second, so only for this data set
 
     archive = load_digits()
     images = (archive.images / 16).astype(np.float32)[..., None]
@@ -31,10 +31,12 @@ def digits() -> Dataset:
 
 
 def keras_archive(name: str, data_dir: Path | None) -> Dataset:
-    """`mnist`, `fashion_mnist` or `cifar10`, from `data_dir` if it is there, else downloaded.
+    """The data set mnist, fashion_mnist or cifar10, from `data_dir` if it is there, or downloaded.
 
-    The file in `data_dir` may be `NAME.npz` in Keras's layout or, for the first two, IDX files;
-    those of Fashion-MNIST have the names of MNIST's and are looked for in a folder called after it.
+    A file in `data_dir` may be NAME.npz in Keras's layout. For the first two it may also be IDX:
+    the files of Fashion-MNIST have the names of MNIST's, so they must lie in a folder with
+    "fashion" in its name. Raises UserError if `data_dir` does not exist, a file is damaged or the
+    download fails.
     """
     names = CLASS_NAMES[name]
     for folder in _places(name, data_dir):
@@ -76,10 +78,11 @@ def _downloaded(name, data_dir, class_names):
 
 
 def npz(path: Path, name: str | None = None, class_names=()) -> Dataset:
-    """An .npz file with `x_train` and, if there are any, `y_train`, `x_test` and `y_test`.
+    """Load an .npz file with `x_train` and, if there are any, `y_train`, `x_test` and `y_test`.
 
-    Images are [n, height, width] or [n, height, width, channels], uint8 or floats from 0 to 1;
-    labels are integers. Without `x_test` a tenth is set aside for the test.
+    Images are [n, height, width] or [n, height, width, channels], uint8 or floats from 0 to 1.
+    Labels are integers from 0. Without `x_test` a tenth of the images is the test. Raises UserError
+    if the file is missing or damaged, or if an array has another form.
     """
     path = _existing(path)
     try:
@@ -105,9 +108,11 @@ def npz(path: Path, name: str | None = None, class_names=()) -> Dataset:
 
 
 def amat(path: Path) -> Dataset:
-    """Binarised MNIST in text, `..._train.amat`: Larochelle's fixed draw. It has no labels.
+    """Load binarised MNIST in text, `..._train.amat`: Larochelle's fixed draw, without labels.
 
-    Its lines are the pixels of an image, 0 or 1; `..._valid.amat` and `..._test.amat` stand beside.
+    A line holds the pixels of an image, 0 or 1. The files `..._valid.amat` and `..._test.amat` must
+    lie beside it. Raises UserError if one is missing or holds anything else, or if "train" is not
+    in the name.
     """
     parts = [
         path.with_name(path.name.replace("train", part)) for part in ("train", "valid", "test")
@@ -127,10 +132,11 @@ def _read_amat(path: Path) -> np.ndarray:
 
 
 def idx(path: Path, name: str | None = None, class_names=()) -> Dataset:
-    """An IDX file of images, plain or gzipped, with its labels and its t10k pair beside it.
+    """Load an IDX file of images, plain or gzipped, with the labels and test images beside it.
 
-    They are found by their usual names (`train-images-idx3-ubyte` → `train-labels-idx1-ubyte`,
-    `t10k-images-idx3-ubyte`). Without a pair a tenth is set aside for the test.
+    They are found by their usual names: `train-labels-idx1-ubyte` and `t10k-images-idx3-ubyte`
+    beside `train-images-idx3-ubyte`. Without test images a tenth is the test. Raises UserError if a
+    file is missing or damaged, or if the images and labels do not fit each other.
     """
     path = _existing(path)
     train = _idx_pair(path)
@@ -154,7 +160,7 @@ def _idx_pair(path: Path) -> Examples:
 
 
 def _beside(path: Path, *replaced: tuple[str, str]) -> Path | None:
-    """The file beside `path` with parts of its name replaced, plain or gzipped, if there is one."""
+    """The file beside `path` with parts of its name replaced, plain or gzipped, or None."""
     name = path.name.removesuffix(".gz")
     for old, new in replaced:
         name = name.replace(old, new)
@@ -163,7 +169,10 @@ def _beside(path: Path, *replaced: tuple[str, str]) -> Path | None:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The array in an IDX file (http://yann.lecun.com/exdb/mnist), plain or gzipped."""
+    """The array in an IDX file (http://yann.lecun.com/exdb/mnist), plain or gzipped.
+
+    Raises UserError if the file cannot be read, is no IDX file, is empty or truncated.
+    """
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
@@ -189,7 +198,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def _examples(what: str, images: np.ndarray, labels: np.ndarray | None) -> Examples:
-    """Check images and labels and bring them to the form of `Examples`."""
+    """Check images and labels, and convert them to `Examples`."""
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or 0 in images.shape:
@@ -224,7 +233,7 @@ def _checked_floats(what, images):
 
 
 def _checked_labels(what, labels, count):
-    if labels.ndim == 2 and labels.shape[1] == 1:  # the form of CIFAR's labels
+    if labels.ndim == 2 and labels.shape[1] == 1:  # as CIFAR's labels
         labels = labels[:, 0]
     if labels.shape != (count,):
         raise UserError(f"{what} has {count:,} images but labels of shape {labels.shape}")

@@ -1,4 +1,4 @@
-"""Tables in text files whose rows say something of images: .csv, or cells with spaces between."""
+"""Tables of image attributes in text files: .csv, or cells with spaces between them."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +12,9 @@ Row = tuple[int, list[str]]  # the number of a line in its file, and its cells
 
 
 def table_rows(table: Path) -> Iterator[Row]:
-    """The lines of a .csv file, or of a text with spaces between its cells, unless they are empty.
+    """The rows of a .csv file, or of a text with spaces between its cells, without empty ones.
 
-    Raises UserError for a file that is neither.
+    Raises UserError if the file cannot be read as such.
     """
     try:
         with open(table, encoding="utf-8-sig", newline="") as file:
@@ -28,7 +28,7 @@ def table_rows(table: Path) -> Iterator[Row]:
 
 
 def next_cells(table: Path, rows: Iterator[Row]) -> list[str]:
-    """The cells of the next row. Raises UserError if there is none."""
+    """The cells of the next row. Raises UserError if there is no further row."""
     _, cells = next(rows, (0, None))
     if cells is None:
         raise UserError(f"{table}: is empty or ends before its header: restore or remove it")
@@ -36,7 +36,7 @@ def next_cells(table: Path, rows: Iterator[Row]) -> list[str]:
 
 
 def column_names(table: Path, cells: list[str]) -> tuple[str, ...]:
-    """The names in a header. Raises UserError if one is missing or comes twice."""
+    """The names in a header row. Raises UserError if a name is missing or comes twice."""
     names = tuple(cell.strip() for cell in cells)
     if not names or not all(names):
         raise UserError(f"{table}: its header lacks the name of a column: add it")
@@ -56,8 +56,9 @@ def values_by_image(
 ) -> np.ndarray:
     """The values of `images` in the columns `names`, float32 [n, k], from rows in any order.
 
-    The first cell of a row is the image; `value` gives the number that another cell means or raises
-    KeyError(cell), and `wanted` says what it takes. Raises UserError unless every image has a row.
+    The first cell of a row is the image. The function `value` turns any other cell into a number,
+    or raises KeyError(cell); `wanted` says in words which cells it takes. Raises UserError unless
+    there is exactly one row for every image, with one valid value for each column.
     """
     positions = {image: position for position, image in enumerate(images)}
     values = np.empty((len(images), len(names)), np.float32)

@@ -1,4 +1,4 @@
-"""Pixels that are 0 or 1, of which a Bernoulli likelihood really is one."""
+"""Binarised images: their pixels are 0 or 1, so that a Bernoulli likelihood is a true one."""
 
 import dataclasses
 from pathlib import Path
@@ -14,11 +14,12 @@ SPLITS = ("train", "validation", "test")
 
 
 def binarised(dataset: Dataset, choice: str) -> Dataset:
-    """The data set with its grey values made 0 or 1 as `choice` says. Raises UserError.
+    """The data set with grey values turned into 0 or 1, as `choice` says; "none" changes nothing.
 
-    "dynamic" draws each pixel with its grey value as probability, in training at every step anew;
-    "static" draws it once; "static:FILE" takes the drawn images from a file; "threshold" cuts at
-    one half.
+    "dynamic" draws each pixel with its grey value as probability, anew at every training step;
+    "static" draws it once. "static:FILE" takes images that were drawn once from a file. "threshold"
+    cuts at one half. Raises UserError if the images are not grey, if there is no such choice, or if
+    the file does not fit the data set.
     """
     method, _, file = choice.partition(":")
     if choice == "none":
@@ -56,13 +57,13 @@ def _drawn_once(dataset) -> Dataset:
 
 
 def _static(dataset, file: Path) -> Dataset:
-    """The images of `file`, an .npz with x_train and x_test, or `..._train.amat` and its partners.
+    """The data set with the images of `file`, an .npz or `..._train.amat` with its partners.
 
-    In an .npz they stand in the order of the data set, whose labels they keep.
+    Images of an .npz are in the order of the data set, so they keep its labels.
     """
     is_amat = file.suffix == ".amat"
     drawn = archives.amat(file) if is_amat else archives.npz(file)
-    pooled = dataset.test.values is dataset.train.values  # one array, of which a part is the test
+    pooled = dataset.test.values is dataset.train.values  # the test was cut from the same array
     if not pooled and drawn.test.values is drawn.train.values:
         raise UserError(f"{file}: has no x_test, but {dataset.name} has test images of its own")
 
@@ -75,7 +76,7 @@ def _static(dataset, file: Path) -> Dataset:
         white = images.max()
         if not np.isin(images, (0, white)).all():
             raise UserError(f"{file}: holds values other than two: it is not binarised")
-        labels = None if is_amat else examples.labels  # their order is not the data set's
+        labels = None if is_amat else examples.labels  # an .amat has an order of its own
         images = (255 * (images > 0)).astype(np.uint8)
         return dataclasses.replace(examples, values=images, labels=labels, binarisation="static")
 

@@ -1,6 +1,6 @@
 """CelebA: aligned photos of well-known people with 40 attributes, as its archives unpack.
 
-It has to be asked for at its makers' site; nothing is downloaded here.
+Nothing is downloaded here: one has to ask the makers of CelebA for it.
 """
 
 from collections.abc import Iterator
@@ -29,18 +29,20 @@ SPLITS = ("training", "validation", "test")  # numbered 0, 1, 2
 
 
 def celeba(path: Path, image_size: tuple[int, int]) -> Dataset:
-    """The images in `path`/img_align_celeba, resized to `image_size`, with their attributes.
+    """The images in `path`/img_align_celeba, resized to (height, width), with their attributes.
 
-    list_attr_celeba says which attributes they have, list_eval_partition which split they are in;
-    without the latter the splits are drawn as for any folder. Both are .txt, or .csv with a header.
-    Raises UserError unless they and the folder name the same images.
+    list_attr_celeba states the attributes and list_eval_partition the splits; both are .txt, or
+    .csv with a header. Without the partition, the splits are drawn as for any folder. Raises
+    UserError if a file is missing or damaged, or unless the tables and the folder name the same
+    images.
 
-    Of the 178×218 pixels the central 148×148 are kept, the crop most used with VAEs: it leaves out
-    most of the background. (Larsen 2016 and NVAE take the same square 5 pixels further down, others
-    140 or 178 pixels.) The results are kept on disk and streamed from there, as those of a folder.
+    Of the 178×218 pixels the central 148×148 are kept, the crop most used with VAEs, which leaves
+    out most of the background. (Larsen et al. 2016 and NVAE take the same square 5 pixels further
+    down; others take 140 or 178 pixels.) The resized images are kept on disk and streamed from
+    there.
 
-    There are no labels: an image has many of the attributes or none, so no one of them is its
-    class, and the people who are shown differ from split to split.
+    There are no labels: an image may have many of the attributes or none, so that no attribute is
+    its class, and the people differ from split to split.
     """
     folder = _image_folder(path)
     files = image_files(folder)
@@ -66,7 +68,7 @@ def _image_folder(path: Path) -> Path:
 
 
 def _attributes(path: Path, images) -> tuple[tuple[str, ...], np.ndarray]:
-    """The names [k] and, float32 [n, k], 1 for the attributes that an image has, else 0."""
+    """The names [k], and float32 [n, k]: 1 for an attribute that an image has, otherwise 0."""
     table = _table(path, ATTRIBUTES)
     if table is None:
         raise UserError(f"folder {str(path)!r} has no {ATTRIBUTES}.txt or .csv: put it there")
@@ -84,7 +86,7 @@ def _attributes(path: Path, images) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def _splits(path: Path, images) -> np.ndarray | None:
-    """The number of every image's split, float32 [n], or None if no list tells it."""
+    """The number of each image's split, float32 [n], or None if there is no partition."""
     table = _table(path, PARTITION)
     if table is None:
         return None
@@ -108,7 +110,7 @@ def _table(path: Path, stem: str) -> Path | None:
 
 
 def _counted(table: Path, rows: Iterator[Row], count: int) -> Iterator[Row]:
-    """The rows, then UserError if they were not so many: a file that was cut off is called so."""
+    """Yield the rows. Raises UserError at the end if they are not `count`: the file is cut off."""
     found = 0
     for row in rows:
         found += 1

@@ -1,4 +1,4 @@
-"""A folder of images: any size and format that Pillow reads, streamed from a resized cache."""
+"""Folders of images of any size and any format of Pillow, streamed from a resized cache."""
 
 import concurrent.futures
 import os
@@ -15,7 +15,7 @@ from vae_keras.files import cached, files_below, new_pixels, state_of, write_tex
 from vae_keras.progress import progress
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
-CHANNEL_MODES = {1: "grayscale", 3: "rgb"}  # of images with so many channels
+CHANNEL_MODES = {1: "grayscale", 3: "rgb"}  # the colour mode by the number of channels
 STUBS = ("BUFR", "GRIB", "HDF5", "MPEG")  # Pillow knows these formats but cannot decode them
 CHUNK = 100  # images that are resized side by side
 CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
@@ -25,27 +25,28 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 class Crop(NamedTuple):
-    """The part that is wanted of images that all have one size, in pixels."""
+    """A part of images that all have one size; all numbers are pixels."""
 
     size: tuple[int, int]  # width, height
     box: tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") -> Dataset:
-    """All images below `path`, cropped to the shape and resized to `image_size` (height, width).
+    """All images below `path`, cropped to the shape of `image_size` (height, width) and resized.
 
-    The folders directly below `path` are the labels, unless some images lie in none of them.
-    With `color_mode` "auto" the images are grey if every one of them is.
+    The folders directly below `path` are the labels, unless an image lies in none of them. With
+    `color_mode` "auto" the images are grey if every one of them is.
 
-    A file attributes.csv in `path` gives the attributes: UTF-8, its first line file,NAME,NAME,…,
-    then a line for each image, whose path is relative to `path`, with numbers, true or false.
-    A column of -1 and 1 alone becomes one of 0 and 1.
+    A file attributes.csv in `path` gives attributes. It is UTF-8. Its first line is
+    file,NAME,NAME,…; then comes a line for each image, with its path relative to `path`, and
+    numbers, true or false. A column of only -1 and 1 becomes one of 0 and 1.
 
-    The resized images are kept on disk, so only the first use reads every file; from then on
-    batches are read from there, and the memory does not grow with the number of images.
+    The resized images are kept on disk, so that only the first use reads every file. Batches are
+    read from there: the memory in use does not grow with the number of images. Raises UserError if
+    there are no images, an image cannot be read, or attributes.csv is damaged or does not fit.
     """
     files = image_files(path)
-    attribute_names, attributes = _attributes(path, files)  # first: they are checked in a moment
+    attribute_names, attributes = _attributes(path, files)  # quick to check, so before the images
     images = resized(path, files, image_size, color_mode)
     parts = [file.relative_to(path).parts for file in files]
     class_names, labels = (), None
@@ -61,7 +62,10 @@ def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") ->
 
 
 def image_files(path: Path) -> list[Path]:
-    """The images below a folder that Pillow reads by their endings, sorted. Raises UserError."""
+    """The files below a folder whose endings say that Pillow reads them as images, sorted.
+
+    Raises UserError if the folder does not exist or has no such file.
+    """
     formats = Image.registered_extensions()
     endings = {e for e, name in formats.items() if name in Image.OPEN and name not in STUBS}
     files = files_below(path, endings)
@@ -82,10 +86,10 @@ def _all_grey(files) -> bool:
 def resized(
     path: Path, files: list[Path], image_size, color_mode, crop: Crop | None = None
 ) -> np.ndarray:
-    """The resized `files` of the folder `path`, as a memory map of the cache.
+    """The resized `files` of the folder `path`: uint8 [n, height, width, channels], a memory map.
 
-    It is uint8 [n, height, width, channels]. Raises UserError for an image that cannot be read or,
-    with `crop`, is of another size.
+    It lies in the cache. Raises UserError if an image cannot be read or, with `crop`, has another
+    size.
     """
 
     def resize_all(folder: Path):
@@ -112,7 +116,10 @@ def _fill(target: Path, files, image_size, color_mode, crop):
 
 
 def read_pixels(file: Path, image_size, color_mode, crop: Crop | None = None) -> np.ndarray:
-    """The image in `file`, or the part of it, as uint8 [height, width, channels], upright."""
+    """The image in `file`, or its part `crop`: uint8 [height, width, channels], upright.
+
+    Raises UserError if it cannot be read or, with `crop`, has another size.
+    """
     with _opened(file) as image:
         if crop is not None and image.size != crop.size:
             found, wanted = ("×".join(map(str, size)) for size in (image.size, crop.size))
@@ -126,19 +133,22 @@ def read_pixels(file: Path, image_size, color_mode, crop: Crop | None = None) ->
 
 
 def read_image(file: Path, example_shape) -> np.ndarray:
-    """The image in `file`, cropped and resized: float32 `example_shape`, in [0, 1].
+    """The image in `file`, cropped and resized: float32 [*example_shape] in [0, 1].
 
-    Raises UserError for a file that cannot be read.
+    Raises UserError if the file cannot be read.
     """
     *size, channels = example_shape
     return read_pixels(file, size, CHANNEL_MODES[channels]) / np.float32(255)
 
 
 def as_pixels(image: Image.Image, image_size, color_mode) -> np.ndarray:
-    """A Pillow image as uint8 [height, width, channels]: cropped, resized, on white if clear."""
+    """A Pillow image as uint8 [height, width, channels], cropped to the shape and resized.
+
+    `color_mode` is "grayscale" or "rgb". Transparent images are laid on white.
+    """
     height, width = image_size
     if image.mode.startswith("I") or image.mode == "F":
-        # Pillow would cut these off at 255: 16-bit grey is scaled instead, and so are floats to 1.
+        # Pillow would clip these at 255; so 16-bit grey is scaled to 255, as are floats up to 1.
         values = np.asarray(image, np.float32)
         is_16_bit = image.mode.startswith("I;16") or values.max() > 255
         scale = 1 / 257 if is_16_bit else 255 if image.mode == "F" and values.max() <= 1 else 1
@@ -164,7 +174,7 @@ def _unreadable(file, error) -> UserError:
 
 
 def _attributes(path: Path, files) -> tuple[tuple[str, ...], np.ndarray | None]:
-    """The names [k] and values, float32 [n, k], in attributes.csv: nothing and None without it."""
+    """The names [k] and values, float32 [n, k], in attributes.csv; () and None if there is none."""
     table = path / ATTRIBUTES
     if not table.is_file():
         return (), None
@@ -181,7 +191,7 @@ def _attributes(path: Path, files) -> tuple[tuple[str, ...], np.ndarray | None]:
 
 
 def _number(cell: str) -> float:
-    """The number that a cell means. Raises KeyError(cell)."""
+    """The number that a cell stands for. Raises KeyError(cell) if it stands for none."""
     word = cell.strip().lower()
     try:
         number = WORDS[word] if word in WORDS else float(word)

@@ -1,13 +1,13 @@
 """Reads ABC notation, as much of it as tunes of one voice use: notes, lengths and bars.
 
-The notation: https://abcnotation.com/wiki/abc:standard:v2.1. What becomes of a tune here:
+The notation: https://abcnotation.com/wiki/abc:standard:v2.1. A tune is read by these rules:
 
 - Lengths are exact: tuplets and broken rhythms keep their fractions.
 - An accidental lasts until the end of its bar, for its letter in every octave.
-- Tied notes of one pitch are one note. A tie between two pitches is a slur, which means nothing.
+- Tied notes of one pitch become one note. A tie between two pitches is a slur and is ignored.
 - Nothing is repeated: every bar comes once, a second ending after the first one.
-- Of a chord the highest note is read. Grace notes, ornaments, chord symbols and words are not.
-- A bar that is full at the end of a line ends there, also without a bar line.
+- Of a chord the highest note is read. Grace notes, ornaments, chord symbols and words are ignored.
+- A bar that is full at the end of a line ends there, even without a bar line.
 """
 
 import re
@@ -26,7 +26,8 @@ MODES = {  # how many sharps fewer than the major key of the same tonic
     **{"": 0, "maj": 0, "ion": 0, "mix": 1, "dor": 2, "m": 3, "min": 3, "aeo": 3},
     **{"phr": 4, "loc": 5, "lyd": -1},
 }
-TUPLET_TIMES = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # so many notes in the time of; the others: 2 or 3
+# Notes of a tuplet -> the notes whose time they take. Others take 2, or 3 in metres of threes.
+TUPLET_TIMES = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 LENGTH = r"\d*/*\d*"
 NOTE = rf"(?P<accidental>\^\^?|__?|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>{LENGTH})"
 MUSIC = re.compile(
@@ -46,11 +47,11 @@ MUSIC = re.compile(
 
 
 class NotUnderstood(Exception):
-    """This says why a tune cannot be read: "several voices", "a key that is not known", …"""
+    """Raised with the reason why a tune cannot be read, such as "several voices"."""
 
 
 def tunes(text: str) -> Iterator[str]:
-    """Return the parts of an ABC file that are a tune each: from a line X: to the next."""
+    """Return the tunes of an ABC file, each as its text from a line X: to the next."""
     return iter(re.split(r"^(?=X:)", text, flags=re.MULTILINE)[1:])
 
 
@@ -61,9 +62,10 @@ def title(text: str) -> str:
 
 
 def parse(text: str, source: str = "") -> Tune:
-    """Return one tune, up to the first blank line after its key. Its times are exact fractions.
+    """Return the tune that begins `text`, up to the first blank line after its key.
 
-    Raises NotUnderstood if it has several voices, or a sign, key or length that is not known.
+    Times are exact, in sixteenths. `source` says where the tune comes from. Raises NotUnderstood if
+    the tune has several voices, or a sign, key or length that is not known.
     """
     reader = _Reader()
     for line in text.splitlines():
@@ -86,7 +88,7 @@ class _Event:
 
 
 def _notes(events: list[_Event]) -> list[Note]:
-    """The notes of a tune, those that are tied made one."""
+    """The notes of a tune; tied notes become one."""
     notes, now, is_tied = [], 0, False
     for event in events:
         if is_tied and event.pitch == notes[-1].pitch:
@@ -99,14 +101,14 @@ def _notes(events: list[_Event]) -> list[Note]:
 
 
 class _Reader:
-    """What is known in the middle of a tune."""
+    """The state of reading a tune: what its fields say, and the bars and events so far."""
 
     def __init__(self):
         self.in_body = False
         self.metre, self.unit, self.key, self.voices = FREE, None, {}, set()
-        self.bars, self.events = [], []  # that have ended
-        self.bar, self.accidentals, self.follows = [], {}, True  # the events of this bar
-        self.factor = 1  # of the length of the note after > or <
+        self.bars, self.events = [], []  # the bars that have ended, and their events
+        self.bar, self.accidentals, self.follows = [], {}, True  # the bar that is being read
+        self.factor = 1  # by which > or < changes the length of the next note
         self.tuplet, self.tuplet_left = 1, 0
 
     def read_field(self, name, value):
@@ -135,11 +137,11 @@ class _Reader:
             self.end_bar()
 
     def _read(self, found):
-        """One sign of the music."""
+        """Read one sign of the music."""
         if found["letter"]:
             self._add(self._pitch(found), found["length"])
         elif found["bar"]:
-            sign = found["bar"].removesuffix("[")  # of [1
+            sign = found["bar"].removesuffix("[")  # it belongs to the ending, [1
             self.end_bar(ends_part=sign not in ("", "|"))
             self.accidentals = {}
             self.follows = (found["ending"] or "1").startswith("1")
@@ -189,7 +191,7 @@ class _Reader:
         return 12 * octave + SEMITONES[letter] + alteration
 
     def _break(self, signs):
-        """a>b: the first note one and a half as long, the second half. a<b: the other way."""
+        """Change two lengths: a>b makes a half longer and b half as long; a<b does the reverse."""
         if not self.bar:
             raise NotUnderstood("text that is not music")
         short = Fraction(1, 2 ** len(signs))
@@ -197,7 +199,7 @@ class _Reader:
         self.bar[-1].length = _exact(self.bar[-1].length * first)
 
     def _begin_tuplet(self, notes, times, count):
-        """(p:q:r: the next r notes, p of them in the time of q."""
+        """Begin a tuplet (p:q:r, which plays the next r notes at p in the time of q."""
         in_threes = self.metre.partition("/")[0] in ("6", "9", "12")
         times = int(times or TUPLET_TIMES.get(notes, 3 if in_threes else 2))
         self.tuplet, self.tuplet_left = Fraction(times, notes), int(count or notes)
@@ -205,7 +207,7 @@ class _Reader:
 
 @lru_cache(maxsize=1_000)
 def _length(text: str, unit=1):
-    """So many units: "3" -> 3, "3/2" -> 3/2, "/" -> 1/2, "//" -> 1/4, "" -> 1."""
+    """A length in units: "3" -> 3, "3/2" -> 3/2, "/" -> 1/2, "//" -> 1/4, "" -> 1."""
     found = re.fullmatch(r"(\d*)(/*)(\d*)", text)
     if not found or "0" in (found[1], found[3]):
         raise NotUnderstood("a length that is not known")
@@ -214,7 +216,7 @@ def _length(text: str, unit=1):
 
 
 def _exact(number):
-    """The same as an integer if it is one, for calculating with fractions is slow."""
+    """The number as an int if it is whole, because fractions are slow to calculate with."""
     return int(number) if number.denominator == 1 else number
 
 
@@ -226,7 +228,7 @@ def _metre(value: str) -> str:
 @lru_cache(maxsize=1_000)
 def _key(value: str) -> dict[str, int]:
     """The letters that a key raises or lowers: "D" -> {"F": 1, "C": 1}; "Am", "D mix", "Bb"."""
-    if value in ("HP", "Hp"):  # of the Highland bagpipes
+    if value in ("HP", "Hp"):  # the keys of the Highland bagpipes
         return {"F": 1, "C": 1}
     found = re.match(r"([A-G])([#b]?)\s*([A-Za-z]*)", value)
     mode = found[3][:3] if found else None

@@ -1,7 +1,7 @@
 """Makes folk_tunes.npz, the data set `melodies`: python -m vae_keras.data.music.make_tunes
 
-It reads ABC files that the package music21 brings along, which nothing else needs: install it with
-the extra `corpus`. SOURCES.md says which collections they are and why these.
+It reads ABC files that the package music21 contains. Nothing else needs music21: install it with
+the extra `corpus`. SOURCES.md says which collections are used, and why these.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ COLLECTIONS = ("oneills1850", "ryansMammoth")
 
 
 def main():
-    """Write FILE and print what is in it and what was left out."""
+    """Write FILE, and print what is in it and what was left out."""
     left_out = LeftOut()
     found = gathered("melodies", read_tunes(corpus_folder(), left_out), _group, left_out)
     found.save(FILE)
@@ -30,7 +30,10 @@ def main():
 
 
 def corpus_folder() -> Path:
-    """The folder of the collections, found without importing music21."""
+    """Return the folder of the collections, without importing music21.
+
+    Exits with a message if music21 is not installed.
+    """
     package = importlib.util.find_spec("music21")
     if package is None:
         sys.exit("music21 is not installed: pip install 'vae_keras[corpus]'")
@@ -38,7 +41,7 @@ def corpus_folder() -> Path:
 
 
 def read_tunes(corpus: Path, left_out: LeftOut) -> Iterator[Tune]:
-    """All tunes of the COLLECTIONS that can be read; the others are counted in `left_out`."""
+    """Yield the tunes of the COLLECTIONS that can be read; others are counted in `left_out`."""
     for file in (file for name in COLLECTIONS for file in sorted((corpus / name).glob("*.abc"))):
         for number, text in enumerate(tunes(file.read_text("utf-8", errors="replace")), start=1):
             source = f"{file.parent.name}/{file.name}, tune {number}"
@@ -49,7 +52,7 @@ def read_tunes(corpus: Path, left_out: LeftOut) -> Iterator[Tune]:
 
 
 def _group(tune: Tune) -> str:
-    """The same for variants of a tune: its title, without article, kind and number."""
+    """A name that variants of a tune share: the title without article, kind and number."""
     title = re.sub(r"\s--.*|^the |, the\b|\d+$", "", tune.title.lower())
     return re.sub(r"\W", "", title) or tune.source
 

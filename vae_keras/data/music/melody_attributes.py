@@ -1,4 +1,4 @@
-"""What numbers say of a melody: how many notes it has, how high they are, which way they go."""
+"""Attributes of melodies: how many notes there are, how high they lie, and which way they go."""
 
 import numpy as np
 
@@ -10,8 +10,9 @@ NAMES = ("notes", "mean_pitch", "pitch_range", "contour")
 def attributes(windows: np.ndarray) -> np.ndarray:
     """Return the attributes NAMES of windows [n, steps] as float32 [n, 4].
 
-    `notes` counts the note-ons. The others are in semitones and look at what sounds step by step:
-    `contour` is by how much the second half lies higher than the first. They are 0 for silence.
+    `notes` counts the note-ons. The others are in semitones and count every step at which a note
+    sounds: `contour` is the mean pitch of the second half minus that of the first. They are 0 where
+    a window, or a half, is silent.
     """
     pitches = np.ma.masked_equal(sounding(windows), SILENCE)
     first, second = np.split(pitches, [windows.shape[1] // 2], axis=1)

@@ -1,4 +1,4 @@
-"""A set of melodies: the windows of many tunes, and which of them are for what."""
+"""A set of melodies: the windows of many tunes, and their split."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from vae_keras.errors import UserError
 from vae_keras.files import whole_file
 
 VERSION = 1  # raise it when the same tunes would give other windows, or another split
-EXAMPLES = 3  # names that are kept of what is left out for one reason
+EXAMPLES = 3  # names that are kept for each reason why something is left out
 MOST_TOLD = 5  # reasons in a message
 FEWEST = 3  # tunes
 LOWEST, HIGHEST = 36, 96  # the pitches between which melodies are transposed
@@ -26,10 +26,10 @@ DOWN, UP = -6, 5  # semitones, so that every key comes once
 
 @dataclass(frozen=True)
 class Melodies:
-    """Windows of tokens, uint8 [n, 32], and which of them are for what.
+    """Windows of tokens, uint8 [n, 32], and the rows of the three splits.
 
-    `train`, `validation` and `test` are positions of windows: those of one tune are on one side.
-    The last two have no window that is nearly the same as one on another side.
+    `train`, `validation` and `test` are positions among the windows. Windows of one tune are in one
+    split. Validation and test have no window that is nearly the same as one of another split.
     """
 
     windows: np.ndarray
@@ -45,19 +45,19 @@ class Melodies:
 
     @classmethod
     def load(cls, path: Path) -> "Melodies":
-        """Return the melodies that `save` has written to a file."""
+        """Return the melodies that `save` wrote to a file."""
         with np.load(path) as file:
             return cls(**file)
 
 
 class LeftOut:
-    """This counts by reason what was left out: files, tunes or windows, with the names of a few."""
+    """Counts what is left out, by the reason: files, tunes or windows, with the names of a few."""
 
     def __init__(self):
         self.counts, self.names = Counter(), {}
 
     def add(self, reason: str, name: str):
-        """Count one more that is left out for a reason."""
+        """Count one more thing, called `name`, that is left out for a reason."""
         self.counts[reason] += 1
         names = self.names.setdefault(reason, [])
         if name not in names and len(names) < EXAMPLES:
@@ -72,10 +72,11 @@ class LeftOut:
 def gathered(
     name: str, tunes: Iterable[Tune], group: Callable[[Tune], str], left_out: LeftOut
 ) -> Melodies:
-    """Return the windows of `tunes` with their split; what is left out is added to `left_out`.
+    """Return the windows of `tunes` with their split.
 
-    Tunes for which `group` gives the same are on one side. Raises UserError, with the `name` of
-    the data set, if too few tunes are left or if they are too much alike to be split.
+    Tunes for which `group` gives the same value are in one split. What is left out is added to
+    `left_out`. Raises UserError, with the `name` of the data set, if too few tunes are left, or if
+    they are too similar to be split.
     """
     used, cut = [], []
     for tune in tunes:
@@ -111,10 +112,10 @@ def _split(cut, side, source, left_out):
 
 
 def transposed(windows: np.ndarray, key) -> np.ndarray:
-    """Return windows [n, steps], each moved by DOWN to UP semitones, which `key` alone decides.
+    """Return windows [n, steps], each moved by DOWN to UP semitones at random.
 
-    All moves that keep a window's notes between LOWEST and HIGHEST are equally probable; what lies
-    outside is not moved further out. `key` is one or several integers.
+    The integers `key` alone decide the moves. All moves that keep a window's notes between LOWEST
+    and HIGHEST are equally probable; notes outside are not moved further out.
     """
     is_note = windows >= FIRST_PITCH
     pitches = windows.astype(int) - FIRST_PITCH
@@ -126,7 +127,7 @@ def transposed(windows: np.ndarray, key) -> np.ndarray:
 
 
 def melody_dataset(name: str, found: Melodies) -> Dataset:
-    """Return the data set of windows of melodies, which training transposes at random."""
+    """Return the windows as a `Dataset`; in training they are transposed at random."""
     values = melody_attributes.attributes(found.windows)
     examples = Examples(found.windows.astype(np.int32), attributes=values)
     train = replace(examples, augmentation=transposed)

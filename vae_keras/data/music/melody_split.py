@@ -1,8 +1,8 @@
-"""Splits windows by their tunes, and takes what is nearly the same out of the held-out sides.
+"""Splits windows by their tunes, and removes held-out ones that are nearly the same as others.
 
 Two windows are nearly the same if they are equal after a transposition, once at most one event, a
-note-on or a note-off, is taken out of each: a note more or less, higher or lower, earlier or later.
-An event is only taken out where FEWEST_LEFT others stay.
+note-on or a note-off, is taken out of each. So they may differ by a note more or less, higher or
+lower, earlier or later. An event is taken out only where at least FEWEST_LEFT others stay.
 """
 
 import numpy as np
@@ -10,13 +10,16 @@ import numpy as np
 from vae_keras.data.music.melody_tokens import FIRST_PITCH, HOLD, PITCHES
 
 SEED = 0  # the split is the same for every run, whatever its seed
-SHARE = 0.1  # of the tunes, for the test; as many for the validation
+SHARE = 0.1  # the share of tunes for the test, and again for validation
 FEWEST_LEFT = 4
 TRAIN, VALIDATION, TEST = range(3)
 
 
 def sides(groups: list[str]) -> np.ndarray:
-    """Return the side of each tune, int [n]: TRAIN, VALIDATION or TEST, one for a whole group."""
+    """Return the split of each tune, int [n]: TRAIN, VALIDATION or TEST, the same for a group.
+
+    `groups` has the name of each tune's group.
+    """
     names, of_tune = np.unique(groups, return_inverse=True)
     order = np.random.default_rng(SEED).permutation(len(names))
     held_out = max(1, round(SHARE * len(names)))
@@ -27,7 +30,7 @@ def sides(groups: list[str]) -> np.ndarray:
 
 
 def near(windows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return which of `windows` [n, steps] are nearly the same as one of `others`, as bool [n]."""
+    """Return which of `windows` [n, steps] are nearly the same as one of `others`: bool [n]."""
     numbers = fingerprints(windows)
     return (np.isin(numbers, fingerprints(others)) & (numbers != 0)).any(axis=1)
 
@@ -35,9 +38,9 @@ def near(windows: np.ndarray, others: np.ndarray) -> np.ndarray:
 def fingerprints(windows: np.ndarray) -> np.ndarray:
     """Return numbers that windows [n, steps] share if they are nearly the same.
 
-    They are uint64 [n, steps + 1], where 0 stands for no number. The last one is that of the whole
-    window, the others are those of the window without the event at each step. Two other windows
-    share one with a chance of 2⁻⁶⁴.
+    They are uint64 [n, steps + 1]. The last number is that of the whole window. The others are
+    those of the window without the event at each step; 0 means that there is none. Two windows that
+    differ share a number with a chance of 2⁻⁶⁴.
     """
     is_event = windows != HOLD
     can_lose = is_event.sum(axis=1) > FEWEST_LEFT
@@ -52,7 +55,7 @@ def fingerprints(windows: np.ndarray) -> np.ndarray:
 
 
 def _hash(windows):
-    """Zobrist's: the sum of a random number for each token and place, after a transposition."""
+    """Zobrist's hash: the sum of a random number for each token and place, once transposed."""
     steps = np.arange(windows.shape[1])
     is_note = windows >= FIRST_PITCH
     first = windows[np.arange(len(windows)), is_note.argmax(axis=1)].astype(np.int64)

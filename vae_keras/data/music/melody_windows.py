@@ -1,8 +1,8 @@
 """Cuts tunes into windows of whole bars. All times are in sixteenths of a whole note.
 
-A window begins at a bar line. A pick-up is therefore in no window, unless it fills up the bar that
-ends the part before it. The last bar of a part, short because of the pick-up, is filled up with
-silence. No window goes on over another irregular bar, nor from a first ending to the second.
+A window begins at a bar line. So a pick-up is in no window, unless it completes the bar that ends
+the part before it. The last bar of a part, which is short because of the pick-up, is filled with
+silence. No window contains another irregular bar, or goes from a first ending to the second.
 """
 
 import re
@@ -15,13 +15,13 @@ import numpy as np
 
 from vae_keras.data.music.melody_tokens import STEPS, Note, to_tokens
 
-COMMON = ("4/4", "2/2", "2/4")  # two bars, of 2/4 four, are 32 steps
+COMMON = ("4/4", "2/2", "2/4")  # metres in which two bars, or four of 2/4, are 32 steps
 FREE = "free metre"
-FEWEST_NOTES = 2  # of a window: less is no melody
+FEWEST_NOTES = 2  # in a window: fewer are no melody
 
 
 class Bar(NamedTuple):
-    """A bar is what lies between two bar lines."""
+    """What lies between two bar lines."""
 
     metre: str  # "4/4", or FREE
     start: Fraction | int
@@ -31,7 +31,7 @@ class Bar(NamedTuple):
 
 
 class Tune(NamedTuple):
-    """A tune has the notes of one voice, in order and without overlaps, and their bars."""
+    """The notes of one voice, in order and without overlaps, and their bars."""
 
     title: str
     source: str
@@ -40,7 +40,7 @@ class Tune(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run is whole bars of one metre in a row. What begins at `end` or later is in other bars."""
+    """Whole bars of one metre in a row; at `end` other bars begin."""
 
     metre: str
     start: Fraction | int
@@ -50,15 +50,15 @@ class Run(NamedTuple):
 
 @cache
 def bar_length(metre: str) -> int | None:
-    """Return how long a bar is, 16 for "4/4", or None for FREE and metres not in sixteenths."""
+    """Return the length of a bar, 16 for "4/4", or None for FREE and metres not in sixteenths."""
     is_known = re.fullmatch(r"[1-9]\d?/(1|2|4|8|16)", metre)
     return int(16 * Fraction(metre)) if is_known else None
 
 
 def windows(tune: Tune) -> tuple[list[np.ndarray], list[str]]:
-    """Return the windows of a tune, each uint8 [STEPS], and for each that is left out the reason.
+    """Return the windows of a tune, uint8 [STEPS] each, and a reason for each that is left out.
 
-    Windows are in the COMMON metres and overlap by half. A tune without any has one reason.
+    Windows are in the COMMON metres and overlap by half. A tune without any window has one reason.
     """
     found, reasons = [], []
     for run in runs(tune.bars):
@@ -84,7 +84,7 @@ def _why_none(tune):
 
 
 def runs(bars: list[Bar]) -> list[Run]:
-    """Return the whole bars of a tune, as far as each follows the other."""
+    """Return the whole bars of a tune, in runs in which each bar follows the one before."""
     found, is_open = [], False
     for bar in _joined(bars):
         length = bar_length(bar.metre)
@@ -101,7 +101,7 @@ def runs(bars: list[Bar]) -> list[Run]:
 
 
 def _joined(bars):
-    """The bars, with a short one and the pick-up that fills it up made one."""
+    """The bars; a short bar and the pick-up that completes it become one."""
     joined = []
     for bar in bars:
         short = joined[-1] if joined else None
@@ -119,14 +119,14 @@ def _joined(bars):
 
 
 def _starts(run: Run) -> list[int]:
-    """Where the windows of a run begin."""
+    """The times at which the windows of a run begin."""
     length = bar_length(run.metre)
     bars = STEPS // length
     return [run.start + first * length for first in range(0, run.bars - bars + 1, bars // 2)]
 
 
 def _notes_between(notes, start, end) -> list[Note]:
-    """The notes that sound between two times, counted from the first and cut at both."""
+    """The notes that sound between two times, cut at both; their starts count from `start`."""
     first = bisect_right(notes, start, key=_end)
     last = bisect_left(notes, end, key=lambda note: note.start)
     between = []

@@ -1,14 +1,13 @@
-"""MIDI files: melodies of one's own to learn from, and those of a model to listen to.
+"""MIDI files: reads melodies to learn from, and writes those of a model to listen to.
 
-What becomes of a file:
+A file is read by these rules:
 
-- Each channel of each track is a tune of its own, but for the drums (channel 10).
-- Where notes sound together the highest is the melody: of notes that begin together the others are
-  left out, and so is one that begins below another which sounds on for more than a sixteenth. A
-  note ends when the next one of the melody begins.
-- The tempo is ignored, for steps are parts of a beat. Notes are moved to the nearest sixteenth; a
-  file is left out if fewer than NEAR_SHARE of them begin within NEAR sixteenths of one.
-- Bars are those of the metres that the file states, 4/4 where it states none. A bar within which
+- Each channel of each track is a tune of its own. Drums (channel 10) are left out.
+- Of notes that begin together the highest is the melody. A note that begins below another one is
+  left out if that sounds on for more than a sixteenth. A note ends when the next one begins.
+- The tempo is ignored, because steps are parts of a beat. Notes move to the nearest sixteenth. A
+  file is left out if fewer than NEAR_SHARE of its notes begin within NEAR sixteenths of one.
+- Bars are those of the metres that the file states, or of 4/4 if it states none. A bar within which
   the metre changes is in no window.
 """
 
@@ -33,18 +32,18 @@ DRUMS = 9  # channel 10, counted from 0
 STEPS_PER_BEAT = 4  # a beat is a quarter note
 LONGEST = 10_000  # beats: more than an hour at 120 a minute
 MOST_EVENTS = 100_000
-LARGEST = 500_000  # bytes: so many events mostly take less, and to read more takes long
+LARGEST = 500_000  # bytes: MOST_EVENTS mostly take less, and to read more takes long
 NEAR, NEAR_SHARE = 0.25, 0.8
 TICKS_PER_BEAT = 480  # in the files that are written
 VELOCITY = 90
 
 
 class NotUsable(Exception):
-    """This says why a file is left out: "that cannot be read", "with drums alone", …"""
+    """Raised with the reason why a file is left out, such as "that cannot be read"."""
 
 
 class Piece(NamedTuple):
-    """This is what a MIDI file has, with times in sixteenths."""
+    """The content of a MIDI file; times are in sixteenths."""
 
     lines: dict[str, list[Note]]  # the melody of each channel of each track
     bars: list[Bar]
@@ -52,11 +51,11 @@ class Piece(NamedTuple):
 
 
 def midi_folder(path: Path) -> Melodies:
-    """Return the melodies in 4/4, 2/2 and 2/4 of all .mid and .midi files below the folder `path`.
+    """Return the melodies in 4/4, 2/2 and 2/4 of the .mid and .midi files below the folder `path`.
 
-    All tunes of a file are on one side of the split. The first use reads the files and keeps the
-    windows on disk. Raises UserError if the folder does not exist, if it has no MIDI files, or,
-    with what was left out, if too little of them is usable.
+    All tunes of a file are in one split. The first use reads the files, keeps the windows on disk,
+    and prints what was left out. Raises UserError if the folder does not exist, if it has no MIDI
+    files, or if too few of its tunes are usable.
     """
     files = midi_files(path)
 
@@ -71,9 +70,9 @@ def midi_folder(path: Path) -> Melodies:
 
 
 def midi_files(path: Path) -> list[Path]:
-    """Return the MIDI files below a folder, by their endings, sorted.
+    """Return the files below a folder with the endings of MIDI files, sorted.
 
-    Raises UserError if the folder does not exist or has none.
+    Raises UserError if the folder does not exist or has no such file.
     """
     files = files_below(path, ENDINGS)
     if not files:
@@ -82,7 +81,7 @@ def midi_files(path: Path) -> list[Path]:
 
 
 def _tunes(path, files, left_out) -> Iterator[Tune]:
-    """The melodies of all files that can be used."""
+    """Yield the melodies of all usable files."""
     for file in progress(files, f"reading {len(files):,} MIDI files, once"):
         name = str(file.relative_to(path))
         try:
@@ -99,10 +98,10 @@ def _file(tune: Tune) -> str:
 
 
 def read_midi(path: Path, steps: int = STEPS) -> np.ndarray:
-    """Return the melody of a file, cut from its beginning into windows [n, steps] in a row.
+    """Return the melody of a file, cut from its beginning into consecutive windows [n, steps].
 
-    It is the channel with the most notes. The last window is filled up with silence. Raises
-    UserError if the file cannot be read or has no notes that can be used.
+    It is the channel with the most notes. The last window is filled with silence. Raises UserError
+    if the file cannot be read or has no usable notes.
     """
     try:
         piece = read_piece(path)
@@ -117,9 +116,9 @@ def _window(notes, start, steps):
 
 
 def read_piece(path: Path) -> Piece:
-    """Return what a MIDI file has, as melodies.
+    """Return the melodies and bars of a MIDI file.
 
-    Raises NotUsable if it cannot be read, is very large, or has no notes near sixteenths.
+    Raises NotUsable if it cannot be read, is too large, or has no notes near sixteenths.
     """
     file = _opened(path)
     tracks = [_timed(track) for track in file.tracks]
@@ -175,7 +174,7 @@ def _played(track) -> dict[int, list[tuple[int, int, int]]]:
                 played.setdefault(event.channel, []).append((event.note, begun.pop(key), now))
             if event.type == "note_on" and event.velocity > 0:
                 begun[key] = now
-    for (channel, pitch), start in begun.items():  # that nothing ends
+    for (channel, pitch), start in begun.items():  # notes that no event ends
         played.setdefault(channel, []).append((pitch, start, track[-1][0]))
     return played
 
@@ -207,7 +206,8 @@ def _bars(tracks, step, end) -> list[Bar]:
     bars = []
     for start, until in itertools.pairwise([*metres, math.inf]):
         metre = metres[start]
-        length = bar_length(metre) or max(1, min(until, end) - start)  # one bar: no window of it
+        # A metre that is not in sixteenths has one long bar, which is in no window.
+        length = bar_length(metre) or max(1, min(until, end) - start)
         for first in range(start, min(until, end), length):
             bars.append(Bar(metre, first, min(length, until - first)))
     return bars
@@ -216,7 +216,7 @@ def _bars(tracks, step, end) -> list[Bar]:
 def write_midi(tokens: np.ndarray, path: Path):
     """Write windows [steps] or [n, steps], one after another, to a MIDI file, whole or not at all.
 
-    It states no tempo and no instrument: that is a piano at 120 quarter notes a minute.
+    The file states no tempo and no instrument, which means a piano at 120 quarter notes a minute.
     """
     track = mido.MidiTrack(_events(np.atleast_2d(tokens), TICKS_PER_BEAT // STEPS_PER_BEAT))
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track])
@@ -225,7 +225,7 @@ def write_midi(tokens: np.ndarray, path: Path):
 
 
 def _events(windows, ticks) -> Iterator[mido.Message]:
-    """The notes of windows, and an end of the track where the last window ends."""
+    """Yield the notes of windows, and an end of the track where the last window ends."""
     now = 0
     for number, window in enumerate(windows):
         for pitch, start, length in to_notes(window):

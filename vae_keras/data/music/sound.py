@@ -1,4 +1,4 @@
-"""Melodies as sound, for those who have no synthesiser at hand."""
+"""Melodies as sound, so that one can hear them without a synthesiser."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from vae_keras.files import whole_file
 
 RATE = 16_000  # samples a second
 SIXTEENTH = 0.125  # seconds: 120 quarter notes a minute
-OVERTONES = (0.6, 0.25, 0.1, 0.05)  # amplitudes of a pitch and its multiples, 1 together
-DECAY = 3.0  # of the amplitude, a second
-EDGE = 0.005  # seconds over which a note begins and ends, lest it click
+OVERTONES = (0.6, 0.25, 0.1, 0.05)  # amplitudes of a pitch and its multiples; their sum is 1
+DECAY = 3.0  # rate at which the amplitude falls, in 1/s
+EDGE = 0.005  # seconds over which a note fades in and out, so that it does not click
 
 
 def sound(tokens: np.ndarray) -> np.ndarray:
     """Return windows [steps] or [n, steps], one after another, as the sound of plucked tones.
 
-    It is float32 [samples] in [-1, 1], RATE of them a second.
+    The sound is float32 [samples] in [-1, 1], with RATE samples a second.
     """
     windows = np.atleast_2d(tokens)
     step = round(SIXTEENTH * RATE)
@@ -31,10 +31,10 @@ def sound(tokens: np.ndarray) -> np.ndarray:
 
 
 def _tone(pitch: int, samples: int) -> np.ndarray:
-    """A note of a MIDI pitch: A4, 69, has 440 Hz."""
+    """The sound of one note of a MIDI pitch; A4, which is 69, has 440 Hz."""
     seconds = np.arange(samples) / RATE
     frequencies = 440 * 2 ** ((pitch - 69) / 12) * np.arange(1, len(OVERTONES) + 1)
-    is_heard = frequencies < RATE / 2  # above, another tone would be heard in its place
+    is_heard = frequencies < RATE / 2  # above this limit, another tone would be heard instead
     waves = np.sin(2 * np.pi * frequencies[is_heard, None] * seconds)
     edges = np.minimum(1, np.minimum(seconds, seconds[::-1]) / EDGE)
     return np.array(OVERTONES)[is_heard] @ waves * np.exp(-DECAY * seconds) * edges

@@ -1,1 +1,1 @@
-"""Sentences, and words as numbers."""
+"""Sentences as data: where they come from, and how words become numbers."""

@@ -3,9 +3,9 @@
     python -m vae_keras.data.text.make_sentences
 
 writes `python_documentation.txt.xz` beside this file, one sentence a line. The documentation is
-what the Python that runs brings along: the text behind `help()`, in `pydoc_data.topics`, and the
-docstrings of the standard library. It differs a little between versions of Python, and some systems
-install parts of the library apart: SOURCES.md names the version that the file was made with.
+that of the Python that runs: the text behind `help()`, in `pydoc_data.topics`, and the docstrings
+of the standard library. It differs a little between versions of Python, and some systems install
+parts of the library separately. SOURCES.md names the version that the file was made with.
 """
 
 import ast
@@ -25,7 +25,7 @@ from vae_keras.files import whole_file
 
 NO_SOURCES = ("site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__")
 FEWEST_WORDS = 5  # in a sentence of documentation, marks included
-MOST_CODE = 1 / 6  # of its words
+MOST_CODE = 1 / 6  # share of a sentence's words that may be code
 CODE = "<name>"  # stands for code within a sentence
 BULLET = re.compile(r"(?:[*•-]|\(?\d+[.)]|\[\d+\]) +")
 LABEL = re.compile(
@@ -75,13 +75,13 @@ def main():
 def documentation(files: Iterable[Path], left_out: Counter) -> list[str]:
     """Return each sentence of the documentation once: those of `help()`, then those of `files`.
 
-    What is none is counted in `left_out`, by the reason.
+    What is not a sentence is counted in `left_out`, by the reason.
     """
     return list(dict.fromkeys(prose([*topics.values(), *docstrings(files)], left_out)))
 
 
 def packed(lines: Iterable[str]) -> bytes:
-    """Return the bytes of a file of these lines: the same ones give the same bytes."""
+    """Return the bytes of a compressed file of these lines; the same lines give the same bytes."""
     text = "".join(f"{line}\n" for line in lines)
     return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
 
@@ -110,7 +110,7 @@ def docstrings(files: Iterable[Path]) -> Iterator[str]:
 def prose(texts: Iterable[str], left_out: Counter) -> list[str]:
     """Return the sentences of texts with markup.
 
-    What is none is counted in `left_out`, by the reason.
+    What is not a sentence is counted in `left_out`, by the reason.
     """
     found = []
     for block in (block for text in texts for block in _blocks(text)):
@@ -129,7 +129,7 @@ def prose(texts: Iterable[str], left_out: Counter) -> list[str]:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Lines that stand together, joined: of one indentation, with no bullet but the first's."""
+    """Yield lines that belong together, joined: lines of one indentation, up to the next bullet."""
     lines, indentation = [], 0
     for line in [*text.expandtabs().splitlines(), ""]:
         content = line.strip()
@@ -146,7 +146,7 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _pieces(block: str) -> list[str]:
-    """A block cut where a sentence ends and another begins, without the label in front of it."""
+    """Cut a block where a sentence ends and another begins, and remove the label in front of it."""
     label = LABEL.match(block)
     block = block[label.end() :] if label else block
     pieces, start = [], 0
@@ -158,9 +158,9 @@ def _pieces(block: str) -> list[str]:
 
 
 def _without_markup(piece: str) -> str:
-    """Emphasis and quotes around words fall away; what they hold that is code becomes <name>.
+    """Remove emphasis, and the quotes around words; code in quotes becomes <name>.
 
-    So do the identifiers that no quotes mark. Names of letters alone (ValueError) stay as they are.
+    So do identifiers without quotes. Names of letters alone (ValueError) stay as they are.
     """
     text = QUOTED.sub(_word_or_code, piece).replace("’", "'")
     text = PLURAL.sub(r"\1", EMPHASIS.sub(r"\2", text))
@@ -175,7 +175,10 @@ def _word_or_code(quoted: re.Match) -> str:
 
 
 def _reason_against(piece: str, sentence: str) -> str | None:
-    """Why a piece, and what it is without markup, is not an English sentence; None if it is one."""
+    """Return why a piece is not an English sentence, or None if it is one.
+
+    `sentence` is the piece without its markup.
+    """
     words = split_words(sentence)
     prose = sentence.replace(CODE, "")
     if not (BEGUN.match(piece) and ENDED.search(sentence)):

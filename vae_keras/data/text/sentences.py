@@ -1,7 +1,7 @@
 """English sentences: those of Python's own documentation, or the lines of a text file.
 
-The sentences of the documentation come along in a file, the same for everybody. `make_sentences`
-has written it, and SOURCES.md says what it was made of.
+The package ships the sentences of the documentation as a file, so they are the same for everybody.
+`make_sentences` wrote the file, and SOURCES.md says what it was made of.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from vae_keras.errors import UserError
 
 DOCUMENTATION = Path(__file__).with_name("python_documentation.txt.xz")  # a sentence a line
 MOST_WORDS = 25  # in a sentence, marks included
-LEAST_TIMES = 2  # that a word comes in the training sentences, or else it is unknown
-MOST_UNKNOWN = 0.1  # of the words of a sentence
+LEAST_TIMES = 2  # a word that the training sentences have less often is unknown
+MOST_UNKNOWN = 0.1  # share of a sentence's words that may be unknown
 FEWEST = 10  # training sentences
 TEST_SHARE = 0.1
 TRAIN, VALIDATION, TEST, UNUSED = range(4)
@@ -37,11 +37,12 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Sentences:
-    """A named data set of sentences, three splits of them, and what did not become one.
+    """A named data set of sentences, in three splits.
 
-    `tokens` int32 [n, time] are the words of a sentence, marks included, its end, and padding;
-    `time` is one more than the words of the longest. `train`, `validation` and `test` are positions
-    among the n. `left_out` says how many lines were not used and why.
+    `tokens`, int32 [n, time], are the words of a sentence, marks included, its end, and padding;
+    `time` is the number of words of the longest sentence, and one for its end. `train`,
+    `validation` and `test` are positions among the n sentences. `left_out` says how many lines were
+    not used, by the reason.
     """
 
     name: str
@@ -56,10 +57,10 @@ class Sentences:
 def sentences() -> Sentences:
     """Return the sentences of Python 3.11's documentation as a data set.
 
-    They are in lower case, and <name> stands for what is code in them. The package brings them
-    along, so they do not depend on the Python that runs.
+    They are in lower case, and <name> stands for code. The file is part of the package, so they do
+    not depend on the Python that runs.
     """
-    import lzma  # which some builds of Python lack: other data sets do without
+    import lzma  # some builds of Python lack it, and other data sets do not need it
 
     with lzma.open(DOCUMENTATION, "rt", encoding="utf-8") as lines:
         return _data_set("sentences", lines)
@@ -68,7 +69,7 @@ def sentences() -> Sentences:
 def text_file(path: Path) -> Sentences:
     """Return the sentences of a text file as a data set: UTF-8, one sentence a line.
 
-    Raises UserError if the file cannot be read, is not UTF-8, or gives too few sentences to train,
+    Raises UserError if the file cannot be read, is not UTF-8, or has too few sentences to train,
     validate and test a model.
     """
     path = Path(path)
@@ -76,7 +77,7 @@ def text_file(path: Path) -> Sentences:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of a text file. Raises UserError for what is not text in UTF-8."""
+    """Yield the lines of a text file. Raises UserError if it cannot be read or is not UTF-8."""
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(file, 1):
@@ -94,11 +95,8 @@ def _lines(path: Path) -> Iterator[str]:
         raise UserError(f"{path}: is not UTF-8 ({reason}): save it as UTF-8 text") from error
 
 
-# --- From sentences to a data set ---
-
-
 def _data_set(name: str, lines: Iterable[str]) -> Sentences:
-    """The data set of the sentences among `lines`. Raises UserError if they are few.
+    """The data set of the sentences among `lines`. Raises UserError if they are too few.
 
     The vocabulary is that of the training sentences.
     """
@@ -131,7 +129,7 @@ def _data_set(name: str, lines: Iterable[str]) -> Sentences:
 
 
 def _distinct(lines: Iterable[str], left_out: Counter) -> list[Words]:
-    """The words of each line that is used, once; the other lines are counted."""
+    """The words of each line that is used, once; other lines are counted in `left_out`."""
     found = {}  # in order
     for line in lines:
         words = tuple(split_words(line))
@@ -147,9 +145,10 @@ def _distinct(lines: Iterable[str], left_out: Counter) -> list[Words]:
 
 
 def _splits(sentences: Iterable[Words]) -> np.ndarray:
-    """The split of each sentence: a tenth is the test, a tenth of the rest validation.
+    """The split of each sentence: a tenth is the test, and a tenth of the rest is validation.
 
-    The order is one of hashes: a text can grow, and what was in its test does not become training.
+    Sentences are ordered by their hashes. So a text can grow, and what was in its test split does
+    not become training data.
     """
     digests = [hashlib.sha256(" ".join(words).encode()).digest()[:8] for words in sentences]
     order = np.argsort(np.array([int.from_bytes(digest) for digest in digests], np.uint64))
@@ -162,10 +161,10 @@ def _splits(sentences: Iterable[Words]) -> np.ndarray:
 
 
 def _near_training(tokens: np.ndarray, splits: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Whether each sentence is held out but near one of training, bool [n].
+    """Which sentences are held out but nearly the same as one of training: bool [n].
 
-    Two sentences are near if they are equal once a word is left out of each, or of one, and all
-    numbers are the same.
+    Two sentences are nearly the same if they are equal once at most one word is taken out of each;
+    numbers count as equal.
     """
     is_number = np.array([word[0].isdigit() for word in vocabulary.words])
     alike = np.where(is_number[tokens], np.argmax(is_number), tokens).tolist()
@@ -181,13 +180,13 @@ def _near_training(tokens: np.ndarray, splits: np.ndarray, vocabulary: Vocabular
 
 
 def _lacking_a_word(tokens: list[int]) -> set[int]:
-    """The hashes of a sentence and of what it is without any one of its words."""
+    """The hashes of a sentence, and of the sentence without each one of its words."""
     words = tuple(tokens[: tokens.index(END)])
     return {hash(words), *(hash(words[:i] + words[i + 1 :]) for i in range(len(words)))}
 
 
 def _check_enough(name: str, vocabulary: Vocabulary, splits, left_out):
-    """Raise UserError unless a model could be trained, validated and tested with it."""
+    """Raise UserError unless a model can be trained, validated and tested with the sentences."""
     counts = np.bincount(splits, minlength=UNUSED)
     if len(vocabulary) >= len(SPECIAL) + 2 and counts[TRAIN] >= FEWEST and counts.all():
         return
@@ -200,11 +199,8 @@ def _check_enough(name: str, vocabulary: Vocabulary, splits, left_out):
     )
 
 
-# --- As examples ---
-
-
 def sentence_dataset(found: Sentences) -> Dataset:
-    """Return the data set `found` as examples: each is a row of tokens."""
+    """Return the sentences as a `Dataset` whose examples are rows of tokens."""
     examples = Examples(found.tokens)
     splits = map(examples.take, (found.train, found.validation, found.test))
     return Dataset(found.name, *splits, kind=SentenceKind(found.vocabulary.words))

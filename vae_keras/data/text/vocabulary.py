@@ -1,4 +1,4 @@
-"""Words as numbers and back: what a model of sentences reads and writes."""
+"""Words as numbers and back: the tokens that a model of sentences reads and writes."""
 
 import re
 import unicodedata
@@ -16,28 +16,28 @@ SPECIAL = ("<pad>", "<end>", "<unk>")
 PADDING, END, UNKNOWN = range(len(SPECIAL))
 
 
-# One pattern for Python and for tf.strings.regex_replace: it needs nothing that RE2 has not.
+# The pattern is for Python and for tf.strings.regex_replace, so it uses only what RE2 has.
 MARKS = "!-/:-@\\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f"  # ASCII, Latin, general, CJK
 LETTERS = f"[^\\s{MARKS}]"
 WORD = f"<[a-z]+>|{LETTERS}+(?:['-]{LETTERS}+|[.,][0-9]{LETTERS}*)*|\\S"
 CURLED = str.maketrans("‘’‛“”„‟", '\'\'\'""""')
 FOLLOWS = frozenset(".,;:!?)]}%/")  # no space before these
-LEADS = frozenset("([{$#/")  # none after these
+LEADS = frozenset("([{$#/")  # no space after these
 QUOTES = "\"'"
 
 
 def split_words(text: str) -> list[str]:
-    """The words and marks of a text in lower case: each mark that joins no word is one of its own.
+    """Split a text into words and marks in lower case; a mark that joins no words stands alone.
 
-    Apostrophes and hyphens join words (don't, built-in), points and commas numbers (3.5), angle
-    brackets a placeholder (<name>). Forms of one character are made one (Unicode's NFKC) and
-    quotation marks straight.
+    Apostrophes and hyphens join words (don't, built-in), points and commas join digits (3.5), and
+    angle brackets mark a placeholder (<name>). Variants of a character become one (Unicode's NFKC),
+    and quotation marks become straight.
     """
     return re.findall(WORD, unicodedata.normalize("NFKC", text).translate(CURLED).lower())
 
 
 def join_words(words: Iterable[str]) -> str:
-    """The text that `split_words` gives these words for, spaced as it would be printed."""
+    """Join words and marks to a text, spaced as in print: the reverse of `split_words`."""
     words = list(words)
     text, glued = "", True
     for word, opens in zip(words, _opening(words)):
@@ -48,9 +48,9 @@ def join_words(words: Iterable[str]) -> str:
 
 
 def _opening(words: list[str]) -> Iterator[bool]:
-    """For each word whether it is a quotation mark that another one closes.
+    """For each word, True if it is a quotation mark that a later one closes.
 
-    An apostrophe after an s is none (the classes' names), unless it closes.
+    An apostrophe after an s does not open a quotation (the classes' names).
     """
     left, is_open = Counter(word for word in words if word in QUOTES), Counter()
     for before, word in zip(["", *words], words):
@@ -62,9 +62,10 @@ def _opening(words: list[str]) -> Iterator[bool]:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that have a number: `words[token]`, of which the first are padding, end, unknown.
+    """The words that have a number: `words[token]`; the first are padding, end and unknown.
 
-    Raises UserError for words that no sentence can be made of.
+    Raises UserError if `words` do not begin with these three, if a word comes twice, or if one is
+    not what `split_words` calls a word.
     """
 
     words: tuple[str, ...]
@@ -84,18 +85,22 @@ class Vocabulary:
 
     @cached_property
     def _tokens(self) -> dict[str, int]:
-        """Padding and end are no words that a text could have."""
+        """The token of each word; padding and end are left out, because no text contains them."""
         return {word: token for token, word in enumerate(self.words) if token >= UNKNOWN}
 
     def encode(self, sentences: Iterable[str], time: int) -> np.ndarray:
-        """Sentences as int32 [n, time]: the words, the end, and padding; a rare word is unknown.
+        """Turn sentences into tokens, int32 [n, time]: the words, the end, and padding.
 
-        Raises UserError for a sentence of more than `time` - 1 words.
+        A word that is not in the vocabulary becomes unknown. Raises UserError if a sentence has
+        more than `time` - 1 words.
         """
         return self.encode_words(map(split_words, sentences), time)
 
     def encode_words(self, sentences: Iterable[list[str]], time: int) -> np.ndarray:
-        """What `encode` gives for sentences that are split into words already."""
+        """Turn sentences that are already split into words into tokens, int32 [n, time].
+
+        Raises UserError if a sentence has more than `time` - 1 words.
+        """
         sentences = list(sentences)
         tokens = np.full((len(sentences), time), PADDING, np.int32)
         for row, words in zip(tokens, sentences):
@@ -110,7 +115,7 @@ class Vocabulary:
         return tokens
 
     def decode(self, tokens) -> list[str]:
-        """The sentence of each row of integers [n, time], up to its first end or padding."""
+        """The sentence of each row of tokens [n, time], up to its first end or padding."""
         return [
             join_words(self.words[token] for token in takewhile(_is_word, row))
             for row in np.asarray(tokens).tolist()
@@ -122,7 +127,7 @@ def _is_word(token: int) -> bool:
 
 
 def most_frequent(sentences: Iterable[list[str]], least: int) -> Vocabulary:
-    """The vocabulary of the words that come at least so many times, the most frequent first."""
+    """The vocabulary of the words that come at least `least` times, the most frequent first."""
     counts = Counter(word for words in sentences for word in words)
     frequent = [word for word, times in counts.items() if times >= least and word not in SPECIAL]
     return Vocabulary((*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))))
