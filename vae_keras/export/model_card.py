@@ -81,6 +81,7 @@ def usage(name: str, model) -> str:
     if kind_of(model.vocabulary).family == "tokens":
         return _usage_of_sequences(name, model)
     return f"""import tensorflow as tf
+
 model = tf.saved_model.load("saved_models/{name}")
 images = model.generate(tf.constant(16), tf.constant([0, 1]){label})["x"]  # [16, {shape}]
 z = model.encode(images{label})["z"]  # [16, {model.latent_dim}]
@@ -90,6 +91,7 @@ again = model.decode(z{label})["x"]  # [16, {shape}]"""
 def _usage_of_sequences(name: str, model) -> str:
     steps = model.example_shape[0]
     return f"""import tensorflow as tf
+
 folder = "saved_models/{name}"
 model = tf.saved_model.load(folder)
 words = open(f"{{folder}}/assets/vocabulary.txt", encoding="utf-8").read().split("\\n")
