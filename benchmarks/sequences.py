@@ -38,7 +38,7 @@ MODELS = {
         name="sentences_vae", latent_dim=16, word_dropout=0.25, free_bits=0.35, beta_warmup=2
     ),
 }
-EPOCHS = {"melodies": 6, "sentences": 10}  # of the language model, which learns sooner
+EPOCHS = {"melodies": 48, "sentences": 10}  # of the language model, by its loss on validation data
 SAMPLES = 100  # draws for importance weighting
 SHOWN = 1_000  # test examples, at equal distances, for figures that are slow to compute
 PAIRS, STEPS = 200, 9  # pairs of test examples, and codes on the way between the two

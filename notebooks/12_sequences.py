@@ -25,9 +25,9 @@
 # 5. add notes to a tune with a feature vector,
 # 6. do the same with sentences, and ask honestly whether the code helps.
 #
-# It takes about three minutes and needs no download: the melodies are folk tunes from the corpus of
-# music21, read once and kept on disk, the sentences come from Python's own documentation. It builds
-# on the chapters on the variational idea and on collapse.
+# It takes about three minutes and needs no download: the melodies are folk tunes of two old printed
+# collections, the sentences those of Python's own documentation. It builds on the chapters on the
+# variational idea and on collapse.
 
 # %% tags=["parameters"]
 SEED = 0
