@@ -40,7 +40,7 @@ MODELS = {
 }
 EPOCHS = {"melodies": 48, "sentences": 10}  # of the language model, by its loss on validation data
 SAMPLES = 100  # draws for importance weighting
-SHOWN = 1_000  # test examples, at equal distances, for figures that are slow to compute
+EVALUATED = 1_000  # test examples, at equal distances, for figures that are slow to compute
 PAIRS, STEPS = 200, 9  # pairs of test examples, and codes on the way between the two
 
 
@@ -63,7 +63,7 @@ class LanguageModel(SequenceVAE):
 def figures(model, dataset) -> dict:
     """The figures of the VAE on the test set, by name."""
     test = dataset.test
-    bound = likelihood_figures(model, shown(test), SAMPLES)
+    bound = likelihood_figures(model, evaluated(test), SAMPLES)
     use = code_figures(model, test)
     found = {
         **evaluate(model, dataset),
@@ -74,19 +74,19 @@ def figures(model, dataset) -> dict:
         **interpolations(model, test),
     }
     if dataset.name == "melodies":
-        found |= {"samples": music(np.asarray(model.generate(SHOWN, (0, 0))), test)}
+        found |= {"samples": music(np.asarray(model.generate(EVALUATED, (0, 0))), test)}
         found |= {"attributes": edits(model, dataset)}
     return found
 
 
-def shown(examples):
-    """About SHOWN of the examples of a split, at equal distances."""
-    return examples.take(slice(0, None, max(1, len(examples) // SHOWN)))
+def evaluated(examples):
+    """About EVALUATED of the examples of a split, at equal distances."""
+    return examples.take(slice(0, None, max(1, len(examples) // EVALUATED)))
 
 
 def greedy_seconds(model) -> float:
-    """The seconds that it takes to decode SHOWN codes of the prior, after the graph is traced."""
-    decode, z = tf.function(model.decode), model.prior.sample(SHOWN, (0, 0))
+    """Seconds to decode EVALUATED codes of the prior, after the graph is traced."""
+    decode, z = tf.function(model.decode), model.prior.sample(EVALUATED, (0, 0))
     decode(z)
     start = time.perf_counter()
     decode(z).numpy()
@@ -98,7 +98,7 @@ def interpolations(model, test) -> dict:
 
     `valid_on_the_way` is the share of decoded sequences that can be melodies or sentences.
     """
-    codes = encode(model, shown(test), 2 * PAIRS)
+    codes = encode(model, evaluated(test), 2 * PAIRS)
     neighbours, ends, valid = [], [], []
     for pair in codes.reshape(PAIRS, 2, -1):
         way = np.asarray(model.decode(morphing.path(pair, STEPS)))
@@ -153,7 +153,7 @@ def edits(model, dataset) -> dict:
     It is {attribute of the vector: {attribute: change}}.
     """
     vectors = feature_vectors(model, dataset.train, NAMES, NAMES, "regression")
-    codes = encode(model, shown(dataset.test))
+    codes = encode(model, evaluated(dataset.test))
     before = attributes(np.asarray(model.decode(codes)))
     return {
         name: dict(
@@ -178,7 +178,7 @@ def main(name, epochs):
     _write(name, found)
     config = run.config.replace(epochs=epochs or EPOCHS[name], beta_warmup=0)
     language_model = trained(config, run.dataset, LanguageModel)
-    same = replace(run.dataset, test=shown(run.dataset.test))
+    same = replace(run.dataset, test=evaluated(run.dataset.test))
     found["language_model"] = evaluate(language_model, run.dataset)
     found["language_model_of_shown"] = evaluate(language_model, same)
     _write(name, found)

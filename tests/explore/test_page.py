@@ -15,7 +15,7 @@ from tests.explore.samples import BAD_FILES, as_file, photo, with_features
 from vae_keras import VAE
 from vae_keras.explore import explore
 from vae_keras.explore.explorer import Explorer
-from vae_keras.explore.image_files import read_image
+from vae_keras.explore.image_files import read_upload
 from vae_keras.export.saved_model import export
 from vae_keras.figures.pixels import to_pixels
 
@@ -174,7 +174,7 @@ def test_a_code_can_be_written(tab, digits):
 def test_an_upload_shows_its_reconstruction(tab, digits, photo_file):
     with tab.changed:
         tab.upload(photo_file)
-    image = read_image(as_file(photo()), digits.example_shape)
+    image = read_upload(as_file(photo()), digits.example_shape)
     np.testing.assert_array_equal(
         tab.pixels(tab.pane(UPLOAD).get_by_alt_text("chosen image")), to_pixels(image)
     )
@@ -220,7 +220,7 @@ def test_a_dropped_image_is_taken(tab, digits):
     zone = tab.pane(UPLOAD).locator("button.zone").element_handle()
     with tab.changed:
         tab.page.evaluate(drop, [zone, base64.b64encode(as_file(photo())).decode()])
-    image = read_image(as_file(photo()), digits.example_shape)
+    image = read_upload(as_file(photo()), digits.example_shape)
     np.testing.assert_allclose(tab.code(), digits.encode(image), atol=0.001)
 
 

@@ -12,7 +12,7 @@ from vae_keras import Dataset, Examples, TrainConfig, UserError, evaluate
 from vae_keras.data.kinds import Kind
 from vae_keras.evaluation.likelihood import likelihood_figures
 from vae_keras.models import noise
-from vae_keras.models.sequence import NOT_TOLD, SequenceVAE
+from vae_keras.models.sequence import HIDDEN, SequenceVAE
 from vae_keras.networks.recurrent import RecurrentNetwork
 from vae_keras.objectives.likelihoods import Categorical
 from vae_keras.training.fitting import build, fit
@@ -166,7 +166,7 @@ def test_the_tokens_before_begin_with_the_start():
 def test_word_dropout_keeps_tokens_from_the_decoder(share):
     model, x = made(word_dropout=share), sequences(2_000)
     found = told(model, x)
-    is_dropped = found == NOT_TOLD
+    is_dropped = found == HIDDEN
     np.testing.assert_allclose(is_dropped.mean(axis=0), share, atol=0.04)
     np.testing.assert_array_equal(found[~is_dropped], before(x)[~is_dropped])
     np.testing.assert_array_equal(told(model, x), found)
@@ -209,7 +209,7 @@ def test_scheduled_sampling_rises_with_the_steps():
 def test_tokens_of_its_own_are_kept_from_it_as_often_as_others():
     model, x = parrot(scheduled_sampling=0.5, word_dropout=0.5), np.full((2_000, STEPS), 3)
     found = told(model, x, step=100)[:, 1:]
-    for token, share in ((NOT_TOLD, 0.5), (3, 0.25), (7, 0.25)):
+    for token, share in ((HIDDEN, 0.5), (3, 0.25), (7, 0.25)):
         assert np.mean(found == token) == pytest.approx(share, abs=0.03)
 
 
@@ -393,7 +393,7 @@ def test_a_new_model_gives_tokens_as_often_as_they_come():
     model, _ = configured(data)
     x = data.train.read(slice(None))
     frequencies = np.bincount(x[x != 0], minlength=len(WORDS))
-    logits = model.parameters(0 * codes(1, 4), np.full((1, STEPS), NOT_TOLD))
+    logits = model.parameters(0 * codes(1, 4), np.full((1, STEPS), HIDDEN))
     bias = model.decoder.readout.bias.numpy()
     expected = (frequencies + 1) / (frequencies + 1).sum()
     np.testing.assert_allclose(scipy.special.softmax(bias), expected, rtol=1e-5)

@@ -61,7 +61,7 @@ class Drawing:
         kinds = [
             other_details(others[name][others[name][name]], name, seed)
             for name in DETAILS_OF
-            for seed in range(edits.KINDS)
+            for seed in range(edits.DETAIL_DRAWS)
         ]
         self.factors = np.concatenate([factors, *others.values(), *kinds])
         self.rows = {image.tobytes(): k for k, image in enumerate(draw(self.factors, SIZE))}

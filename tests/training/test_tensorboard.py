@@ -23,7 +23,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, train
 from vae_keras.data.dataset import Examples, split_dataset
 from vae_keras.latent.codes import encode
-from vae_keras.training.tensorboard import MOST_POINTS, TensorBoard, metadata, sprite
+from vae_keras.training.tensorboard import MOST_CODES, TensorBoard, metadata, sprite
 
 TRAIN = Path(__file__).parents[2] / "train.py"
 PATIENCE = 60  # seconds
@@ -364,7 +364,7 @@ def test_each_image_has_its_place_in_the_sprite(count, height, width, channels, 
 
 
 def test_sprite_of_large_images_is_one_that_tensorboard_reads():
-    images = np.zeros((MOST_POINTS, 40, 160, 1), np.uint8)
+    images = np.zeros((MOST_CODES, 40, 160, 1), np.uint8)
     images[:, :, 80:] = 255
     whole, size = sprite(Examples(images))
     assert size == (64, 16) and max(whole.size) <= 8_192

@@ -7,7 +7,7 @@ from pathlib import Path
 from vae_keras.config.names import DATASETS
 from vae_keras.config.train_config import GIVEN
 from vae_keras.data.dataset import Dataset, Examples
-from vae_keras.data.drawn.faces import COUNT, FEWEST, MOST, faces_dataset
+from vae_keras.data.drawn.faces import COUNT, FEWEST_FACES, MOST_FACES, faces_dataset
 from vae_keras.data.images import archives
 from vae_keras.data.images.binarisation import binarised
 from vae_keras.data.images.celeba import celeba
@@ -87,8 +87,10 @@ def _data_dir(config) -> Path | None:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not FEWEST <= int(text) <= MOST:
-        raise UserError(f"count of faces {text!r} must be a number from {FEWEST} to {MOST:,}")
+    if not text.isdecimal() or not FEWEST_FACES <= int(text) <= MOST_FACES:
+        raise UserError(
+            f"count of faces {text!r} must be a number from {FEWEST_FACES} to {MOST_FACES:,}"
+        )
     return int(text)
 
 

@@ -21,7 +21,7 @@ from vae_keras.networks import DenseNetwork
 from vae_keras.networks.recurrent import PADDING
 
 MOST_IMAGES = 2_000  # for figures that are slow to compute
-SHOWN = 10
+SHOWN_IMAGES = 10
 STYLES = 8
 
 
@@ -39,7 +39,7 @@ def exhibits_of(model, dataset) -> dict[str, dict]:
 
 @exhibits_of.register
 def _(model: Autoencoder, dataset):
-    x, label = dataset.test.take(slice(SHOWN)).arrays()
+    x, label = dataset.test.take(slice(SHOWN_IMAGES)).arrays()
     return {"reconstructions": {"input": x, "reconstruction": model({"x": x, "label": label})}}
 
 
@@ -68,7 +68,8 @@ def _(model: LinearAutoencoder, dataset):
     signs = np.sign(np.sum(vectors * pca.components_, axis=1, keepdims=True))
     rows = {"from the weights": signs * vectors, "PCA": pca.components_}
     components = {
-        name: signed_images(vectors[:SHOWN], model.example_shape) for name, vectors in rows.items()
+        name: signed_images(vectors[:SHOWN_IMAGES], model.example_shape)
+        for name, vectors in rows.items()
     }
     return _with_reconstructions(model, dataset, "principal_components", components)
 
@@ -91,7 +92,7 @@ def _(model: SparseAutoencoder, dataset):
     """
     images, _ = dataset.test.take(slice(MOST_IMAGES)).arrays()
     activity = np.abs(model.encode(images)).mean(axis=0)
-    units = np.argsort(-activity, kind="stable")[:SHOWN]
+    units = np.argsort(-activity, kind="stable")[:SHOWN_IMAGES]
     origin = np.zeros((1, model.latent_dim), np.float32)
     drawn = model.parameters(np.eye(model.latent_dim, dtype=np.float32)) - model.parameters(origin)
     drawn = np.asarray(drawn).reshape(model.latent_dim, -1)
@@ -99,7 +100,7 @@ def _(model: SparseAutoencoder, dataset):
     if isinstance(model.network, DenseNetwork):
         kernel = np.asarray(model.encoder.layers[2].kernel).T  # [units, values]
         if model.network.units:
-            units = np.argsort(-np.linalg.norm(kernel, axis=1), kind="stable")[:SHOWN]
+            units = np.argsort(-np.linalg.norm(kernel, axis=1), kind="stable")[:SHOWN_IMAGES]
         rows = {"encoder": signed_images(kernel[units], model.example_shape), **rows}
     return _with_reconstructions(model, dataset, "learned_features", rows)
 
@@ -125,7 +126,7 @@ def _(model: DenoisingAutoencoder, dataset):
 
 @exhibits_of.register
 def _(model: DenoisingAutoencoder, dataset):
-    clean, noisy, denoised = _corrupted(model, dataset, SHOWN)
+    clean, noisy, denoised = _corrupted(model, dataset, SHOWN_IMAGES)
     rows = {"clean": clean, "corrupted": noisy, "denoised": denoised}
     return _with_reconstructions(model, dataset, "denoising", rows)
 

@@ -11,7 +11,7 @@ from keras import layers, ops
 from vae_keras.data.dataset import Dataset, Examples
 
 STEPS, BATCH = 1_500, 64  # training steps, rounded up to whole epochs, and images in each
-LARGE = 32  # side in pixels above which the first convolution has a stride
+LARGE_SIDE = 32  # side in pixels above which the first convolution has a stride
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def trained_classifier(dataset: Dataset, attributes: Sequence[str] = (), seed=0)
 
 def _network(dataset: Dataset, attributes: int) -> keras.Model:
     outputs = attributes or dataset.class_count
-    stride = 4 if min(dataset.example_shape[:2]) > LARGE else 1
+    stride = 4 if min(dataset.example_shape[:2]) > LARGE_SIDE else 1
     return keras.Sequential(
         [
             keras.Input(dataset.example_shape),

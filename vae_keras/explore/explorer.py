@@ -10,8 +10,8 @@ from vae_keras.figures.pixels import to_pixels
 from vae_keras.latent import features, morphing
 from vae_keras.latent.grids import spread
 
-UNUSED = 0.005  # a dimension with less use than this share of the largest counts as unused
-SHOWN = 20  # dimensions that the page shows at once
+UNUSED_SHARE = 0.005  # a dimension with less use than this share of the largest counts as unused
+SHOWN_DIMENSIONS = 20  # dimensions that the page shows at once
 PLANE_PIXELS = 560  # approximate side of the picture of the plane
 LARGEST_CODE = 1e6  # bounds the numbers of a code that the user writes
 
@@ -39,7 +39,7 @@ class Explorer:
         self.centre, width = codes.centre, np.maximum(codes.width, 1e-3)
         self.low, self.high = self.centre - 3 * width, self.centre + 3 * width
         self.dimensions = np.argsort(-codes.use, kind="stable").tolist()
-        self.used = int((codes.use > UNUSED * codes.use.max()).sum())
+        self.used = int((codes.use > UNUSED_SHARE * codes.use.max()).sum())
         file = self.model.path / FEATURES
         self.features = features.load(file, self.latent_dim) if file.is_file() else {}
         self.examples = example_images(self.model, data_dir)
@@ -51,7 +51,7 @@ class Explorer:
 
     def shown_dimensions(self) -> tuple[list[int], list[int]]:
         """The dimensions that the page shows at once, and the others."""
-        count = max(2, min(SHOWN, self.used))
+        count = max(2, min(SHOWN_DIMENSIONS, self.used))
         return self.dimensions[:count], self.dimensions[count:]
 
     def decode(self, z, label=None) -> np.ndarray:

@@ -17,7 +17,7 @@ TOO_LARGE = f"The file is larger than {MOST_BYTES // 2**20} MB: choose a smaller
 NO_IMAGE = f"This is not an image that can be read: use {', '.join(FORMATS)}."
 
 
-def read_image(content: bytes, image_shape) -> np.ndarray:
+def read_upload(content: bytes, image_shape) -> np.ndarray:
     """The image in an uploaded file, cropped and resized: float32 [*image_shape] in [0, 1].
 
     Its size is read before its pixels, so that a small file cannot fill the memory. Raises

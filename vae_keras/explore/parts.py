@@ -3,7 +3,7 @@
 from nicegui import run, ui
 
 from vae_keras.errors import UserError
-from vae_keras.explore.image_files import MOST_BYTES, NO_IMAGE, TOO_LARGE, read_image
+from vae_keras.explore.image_files import MOST_BYTES, NO_IMAGE, TOO_LARGE, read_upload
 
 EVENT_SECONDS = 0.04  # least time between two messages of a drag
 FAILED = "The file has not arrived: try again."
@@ -96,7 +96,7 @@ class Zone:
                 "reset", timeout=60
             )  # so that the same file may come again
             try:
-                image = await run.io_bound(read_image, content, self.example_shape)
+                image = await run.io_bound(read_upload, content, self.example_shape)
             except UserError as error:
                 message.text = str(error)
             else:

@@ -10,9 +10,9 @@ from vae_keras.errors import UserError, unknown
 from vae_keras.files import write_text
 from vae_keras.latent.codes import code_batches
 
-FEWEST = 10  # examples with and without an attribute
+FEWEST_EXAMPLES = 10  # examples with and without an attribute
 TOLERANCE = 0.01  # a vector has settled if a batch moves it by less than this share of its length
-SMALLEST = 1e-12  # bounds the length of a vector in a denominator
+SMALLEST_LENGTH = 1e-12  # bounds the length of a vector in a denominator
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,15 @@ def feature_vectors(
     `method` is "means" or "regression". If an attribute has more than two values, an example has it
     when its value is above the median, or when it is the largest value if that is the median.
 
-    Raises UserError if an attribute or the method is unknown, or if fewer than FEWEST examples have
-    or lack an attribute.
+    Raises UserError if an attribute or the method is unknown, or if fewer than FEWEST_EXAMPLES
+    examples have or lack an attribute.
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     examples = examples.take(np.random.default_rng(0).permutation(len(examples)))
     values = _values(examples)
     columns = np.array([_column(names, attribute) for attribute in attributes])
-    has = np.stack([_has(values[:, column]) for column in columns], axis=1)
+    has = np.stack([_has_attribute(values[:, column]) for column in columns], axis=1)
     for attribute, of_all in zip(attributes, has.T):
         _check_counts(attribute, of_all)
     design = _design(values, columns, has)
@@ -122,10 +122,10 @@ def feature_vectors(
         vectors = sums.vectors()
         if before is not None:
             moved = np.linalg.norm(vectors - before, axis=1)
-            movements.append(moved / np.maximum(np.linalg.norm(vectors, axis=1), SMALLEST))
+            movements.append(moved / np.maximum(np.linalg.norm(vectors, axis=1), SMALLEST_LENGTH))
         before = vectors
         has_settled = len(movements) >= 3 and np.max(movements[-3:]) < tolerance
-        if has_settled and sums.counts.min() >= FEWEST:
+        if has_settled and sums.counts.min() >= FEWEST_EXAMPLES:
             break
     return {
         attribute: FeatureVector(
@@ -145,18 +145,18 @@ def feature_vector(model, examples, names, attribute: str, *how, **options) -> F
 
 
 def binary(examples, names) -> list[str]:
-    """The names of the attributes that are 0 or 1 and that at least FEWEST examples have and lack.
+    """The names of the attributes that are 0 or 1, had and lacked by FEWEST_EXAMPLES or more.
 
     Raises UserError if there is none.
     """
     values = _values(examples)
     has = (values == 1).sum(axis=0)
     is_binary = np.all((values == 0) | (values == 1), axis=0)
-    is_enough = (has >= FEWEST) & (len(values) - has >= FEWEST)
+    is_enough = (has >= FEWEST_EXAMPLES) & (len(values) - has >= FEWEST_EXAMPLES)
     found = [name for name, fits in zip(names, is_binary & is_enough) if fits]
     if not found:
         raise UserError(
-            f"no attribute is 0 or 1, had and lacked by {FEWEST} examples: name one of "
+            f"no attribute is 0 or 1, had and lacked by {FEWEST_EXAMPLES} examples: name one of "
             f"{', '.join(names)}"
         )
     return found
@@ -175,7 +175,7 @@ def _column(names, attribute: str) -> int:
     return list(names).index(attribute)
 
 
-def _has(values) -> np.ndarray:
+def _has_attribute(values) -> np.ndarray:
     """True where the values [n] of an attribute mean that an example has it: bool [n]."""
     if np.all((values == 0) | (values == 1)):
         return values == 1
@@ -207,10 +207,10 @@ def pair_difference(model, name: str, without, with_) -> FeatureVector:
 
 def _check_counts(attribute: str, has):
     for count, what in ((has.sum(), "have"), ((~has).sum(), "lack")):
-        if count < FEWEST:
+        if count < FEWEST_EXAMPLES:
             raise UserError(
                 f"attribute {attribute!r}: {count} of {len(has):,} examples {what} it, at least "
-                f"{FEWEST} are needed"
+                f"{FEWEST_EXAMPLES} are needed"
             )
 
 

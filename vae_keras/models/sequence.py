@@ -12,7 +12,7 @@ from vae_keras.models.vae import VAE
 from vae_keras.networks.recurrent import PADDING, START
 from vae_keras.objectives.likelihoods import Categorical
 
-NOT_TOLD = -1  # stands for a previous token that the decoder is not told
+HIDDEN = -1  # stands for a previous token that the decoder is not told
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -84,24 +84,24 @@ class SequenceVAE(VAE):
 
     def objective(self, batch: Batch, training: bool) -> dict:
         if training and (self.options.scheduled_sampling or self.options.word_dropout):
-            batch = batch._replace(condition=self._heard(batch))
+            batch = batch._replace(condition=self._decoder_inputs(batch))
         return super().objective(batch, training)
 
-    def _heard(self, batch: Batch):
+    def _decoder_inputs(self, batch: Batch):
         """The tokens before as the decoder is told them in training: some dropped, some guessed."""
         heard = batch.condition
         if self.options.scheduled_sampling:
             steps = (self.epochs or 0) * (self.steps_per_epoch or 0)
             share = tf.cast(self.optimizer.iterations, tf.float32) / max(1, steps)
             share = self.options.scheduled_sampling * tf.minimum(1.0, share)
-            guessed = tokens_before(self._guessed(batch))
+            guessed = tokens_before(self._own_guesses(batch))
             heard = tf.where(self._uniform(batch, noise.MIXING) < share, guessed, heard)
         if self.options.word_dropout:
             is_kept = self._uniform(batch, noise.DROPPING) >= self.options.word_dropout
-            heard = tf.where(is_kept, heard, NOT_TOLD)
+            heard = tf.where(is_kept, heard, HIDDEN)
         return heard
 
-    def _guessed(self, batch: Batch):
+    def _own_guesses(self, batch: Batch):
         """Draw tokens [batch, steps] from the model at the codes of a batch, told the true ones."""
         logits = tf.stop_gradient(self.parameters(self.code(batch), batch.condition))
 

@@ -5,8 +5,8 @@ from keras import layers
 
 from vae_keras.networks.network import Network
 
-LARGE = 28  # pixels of the shorter side from which patches have 4×4 pixels; below it they have 2×2
-SMALLEST = 8  # the grid of patches is halved until its shorter side is at most this
+LARGE_SIDE = 28  # pixels of the shorter side from which patches have 4×4 pixels, else 2×2
+SMALLEST_GRID = 8  # the grid of patches is halved until its shorter side is at most this
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -73,9 +73,9 @@ class ResidualNetwork(Network):
     def _scales(self, image_shape) -> tuple[int, list[int]]:
         """The side of a patch, and the filters of each scale: 64×64 -> 4, [64, 128]."""
         side = min(image_shape[:2])
-        patch = 4 if side >= LARGE else 2
+        patch = 4 if side >= LARGE_SIDE else 2
         side, widths = -(-side // patch), [self.filters]
-        while side > SMALLEST:
+        while side > SMALLEST_GRID:
             side = -(-side // 2)
             widths.append(min(2 * widths[-1], self.max_filters))
         return patch, widths

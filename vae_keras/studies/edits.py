@@ -24,11 +24,11 @@ from vae_keras.latent.features import feature_vectors
 from vae_keras.training.stored import open_stored
 
 NAMES = tuple(BINARY)
-KINDS = 24  # draws of the details that are seen only with an attribute
+DETAIL_DRAWS = 24  # draws of the details that are seen only with an attribute
 PAIRS = 300  # pairs of faces to morph between
 STEPS = 11  # images on the way from one face to the other
 SHOWN_FACES = 10  # faces in a picture
-SMALLEST = 1e-12  # bounds a mean step in a denominator
+SMALLEST_STEP = 1e-12  # bounds a mean step in a denominator
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def edit_figures(model, dataset: Dataset, attribute: str, found: Edited, classif
     factors = flipped(factors_of(dataset.test), attribute)
     factors = factors[factors[attribute]]
     mean, nearest, least = 0.0, found.truth, errors(found.edit, found.truth)
-    for seed in range(KINDS):
+    for seed in range(DETAIL_DRAWS):
         kind = _drawn(other_details(factors, attribute, seed), dataset)
-        mean = mean + kind / KINDS
+        mean = mean + kind / DETAIL_DRAWS
         far = errors(found.edit, kind)
         nearest = np.where((far < least)[:, None, None, None], kind, nearest)
         least = np.minimum(far, least)
@@ -146,7 +146,9 @@ def morph_figures(frames, classifier) -> dict:
     moved = np.linalg.norm(np.diff(logits, axis=1), axis=-1)
     return {
         "confidence": np.abs(2 * p - 1).mean(axis=(0, 2)).tolist(),
-        "roughness": float((moved.max(axis=1) / np.maximum(moved.mean(axis=1), SMALLEST)).mean()),
+        "roughness": float(
+            (moved.max(axis=1) / np.maximum(moved.mean(axis=1), SMALLEST_STEP)).mean()
+        ),
     }
 
 

@@ -132,12 +132,12 @@ def report_table(found: dict) -> str:
     heads = "".join(f" {figures.ESTIMATES[name]:>24}" for name in figures.ESTIMATES)
     lines.append(f"  {'samples':>12}{heads}")
     for row in found["convergence"]:
-        cells = (_estimate(row, name) for name in figures.ESTIMATES)
+        cells = (_cell(row, name) for name in figures.ESTIMATES)
         lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>24}" for cell in cells))
     return "\n".join(lines)
 
 
-def _estimate(row: dict, name: str) -> str:
+def _cell(row: dict, name: str) -> str:
     if name not in row:
         return ""
     error = row[f"{name}_error"]
@@ -149,14 +149,16 @@ def averages(figures: dict[str, np.ndarray]) -> dict[str, float]:
     found = {}
     for name, values in figures.items():
         if name == "nll_error":  # the error of the sampling, not of the choice of examples
-            found["nll_sampling_error"] = _known(math.sqrt(np.sum(values**2)) / len(values))
+            found["nll_sampling_error"] = _finite_or_none(
+                math.sqrt(np.sum(values**2)) / len(values)
+            )
             continue
         spread = values.std(ddof=1) if len(values) > 1 else math.nan
         found[name] = float(values.mean())
-        found[f"{name}_standard_error"] = _known(spread / math.sqrt(len(values)))
+        found[f"{name}_standard_error"] = _finite_or_none(spread / math.sqrt(len(values)))
     return found
 
 
-def _known(error: float) -> float | None:
+def _finite_or_none(error: float) -> float | None:
     """The error, or None if it is not finite, as for a single value: JSON has no NaN."""
     return float(error) if math.isfinite(error) else None

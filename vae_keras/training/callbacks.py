@@ -17,7 +17,7 @@ from vae_keras.figures.codes import codes_figure
 from vae_keras.files import remove_folder, whole_folder, write_text
 from vae_keras.latent.codes import encode
 
-UNUSED = 0.01  # nats of KL below which a dimension counts as unused
+UNUSED_NATS = 0.01  # nats of KL below which a dimension counts as unused
 KEPT_CHECKPOINTS = 2  # the last one, and the one before it in case the disk lost the last
 
 
@@ -114,8 +114,8 @@ class StopOnNaN(keras.callbacks.Callback):
 class CollapseWarning(keras.callbacks.Callback):
     """Warns in one line if dimensions of a VAE's code are unused, and says what helps.
 
-    A dimension is unused if its posterior is the prior: if its KL is below UNUSED nats, averaged
-    over the first `most` examples.
+    A dimension is unused if its posterior is the prior: if its KL, averaged over the first `most`
+    examples, is below UNUSED_NATS.
     """
 
     def __init__(self, examples, most=1_000):
@@ -124,7 +124,7 @@ class CollapseWarning(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch = epoch + 1
-        self.unused = int(np.sum(mean_kl_per_dimension(self.model, self.examples) < UNUSED))
+        self.unused = int(np.sum(mean_kl_per_dimension(self.model, self.examples) < UNUSED_NATS))
         if (self.unused and not self.said) or self.unused == self.model.latent_dim != self.said:
             self._say()
 
@@ -137,7 +137,9 @@ class CollapseWarning(keras.callbacks.Callback):
         if self.unused == size:
             what = "the code has collapsed: all posteriors are the prior and the decoder ignores z"
         else:
-            what = f"{self.unused} of {size} code dimensions are unused (KL below {UNUSED} nats)"
+            what = (
+                f"{self.unused} of {size} code dimensions are unused (KL below {UNUSED_NATS} nats)"
+            )
         print(
             f"\nepoch {self.epoch}: {what}; if reconstructions suffer, lower --beta, raise "
             "--beta-warmup, or give --free-bits 0.1",

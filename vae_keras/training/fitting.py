@@ -78,14 +78,14 @@ def trained(config: TrainConfig, dataset, variant=None):
     config = config.resolved(dataset)
     model = build(config, dataset)
     if variant is not None:
-        model = recast(model, variant)
+        model = as_variant(model, variant)
     print(f"training {type(model).__name__}, {config.epochs} epochs …", flush=True)
     fit(model, config, dataset, verbose=0, callbacks=[callbacks.StopOnNaN()])
     model.prior.fit(lambda: encode(model, dataset.train))
     return model
 
 
-def recast(model, variant: type[Autoencoder]):
+def as_variant(model, variant: type[Autoencoder]):
     """`model` as the class `variant`, with the same weights and a new optimizer of its kind."""
     again = variant.from_config(model.get_config())
     again.set_weights(model.get_weights())

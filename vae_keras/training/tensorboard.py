@@ -28,10 +28,10 @@ RUNS = {  # runs of TensorBoard: the prefix of their logged figures, and the tag
     "validation": ("val_", "reconstructions"),
 }
 RECONSTRUCTIONS = 10
-MOST_POINTS = 3_000  # codes in the projector
-MOST_NUMBERS = 1_000_000  # numbers in all these codes, which are written as text
+MOST_CODES = 3_000  # codes in the projector
+MOST_CODE_VALUES = 1_000_000  # numbers in all these codes, which are written as text
 FEWEST_DIMENSIONS = 3  # the projector draws no fewer
-THUMBNAIL = 64  # pixels: MOST_POINTS make a sprite of 3,520, and TensorBoard reads 8,192 at most
+THUMBNAIL = 64  # pixels: MOST_CODES make a sprite of 3,520, and TensorBoard reads 8,192 at most
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's modes by the number of channels
 
 
@@ -103,7 +103,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def write_projector(self, model):
         """Write the codes of validation examples for the projector, with labels and images."""
-        most = max(1, min(MOST_POINTS, MOST_NUMBERS // model.latent_dim))
+        most = max(1, min(MOST_CODES, MOST_CODE_VALUES // model.latent_dim))
         examples = self.dataset.validation.take(slice(most))
         codes = encode(model, examples)
         zeros = max(0, FEWEST_DIMENSIONS - model.latent_dim)

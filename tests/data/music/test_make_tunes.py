@@ -35,11 +35,11 @@ def test_the_file_that_ships_is_what_is_made(tmp_path, monkeypatch, capsys):
 
 def test_variants_of_a_title_are_one_group():
     def group(title):
-        return make_tunes._group(parse(f"X:1\nT:{title}\nK:C\nC"))
+        return make_tunes._group_name(parse(f"X:1\nT:{title}\nK:C\nC"))
 
     same = ["The Lark", "Lark, The", "lark 2", "The Lark -- Reel"]
     assert {group(title) for title in same} == {"lark"}
-    assert make_tunes._group(parse("X:1\nK:C\nC", "a file")) == "a file"
+    assert make_tunes._group_name(parse("X:1\nK:C\nC", "a file")) == "a file"
 
 
 def test_what_cannot_be_read_is_counted():

@@ -24,7 +24,7 @@ __all__ = ["attributes", "draw", "faces", "faces_dataset", "flipped", "sample"]
 
 VERSION = 2  # raise it when the same seed would give other pixels
 COUNT = 20_000  # faces, unless another number is asked for
-FEWEST, MOST = 10, 10_000_000
+FEWEST_FACES, MOST_FACES = 10, 10_000_000
 SEED = 0  # the data are the same for every run, whatever its seed
 LABEL = "glasses"
 

@@ -21,7 +21,7 @@ CHUNK = 100  # images that are resized side by side
 CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
 ATTRIBUTES = "attributes.csv"
 WORDS = {"true": 1.0, "false": 0.0}
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST_ATTRIBUTE = float(np.finfo(np.float32).max)
 
 
 class Crop(NamedTuple):
@@ -197,6 +197,6 @@ def _number(cell: str) -> float:
         number = WORDS[word] if word in WORDS else float(word)
     except ValueError:
         raise KeyError(cell) from None
-    if not abs(number) <= LARGEST:  # also NaN
+    if not abs(number) <= LARGEST_ATTRIBUTE:  # also NaN
         raise KeyError(cell)
     return number

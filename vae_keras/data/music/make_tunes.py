@@ -21,7 +21,7 @@ COLLECTIONS = ("oneills1850", "ryansMammoth")
 def main():
     """Write FILE, and print what is in it and what was left out."""
     left_out = LeftOut()
-    found = gathered("melodies", read_tunes(corpus_folder(), left_out), _group, left_out)
+    found = gathered("melodies", read_tunes(corpus_folder(), left_out), _group_name, left_out)
     found.save(FILE)
     sides = (found.train, found.validation, found.test)
     print("windows for training, validation and test:", *(f"{len(rows):,}" for rows in sides))
@@ -51,7 +51,7 @@ def read_tunes(corpus: Path, left_out: LeftOut) -> Iterator[Tune]:
                 left_out.add(f"tunes with {reason}", source)
 
 
-def _group(tune: Tune) -> str:
+def _group_name(tune: Tune) -> str:
     """A name that variants of a tune share: the title without article, kind and number."""
     title = re.sub(r"\s--.*|^the |, the\b|\d+$", "", tune.title.lower())
     return re.sub(r"\W", "", title) or tune.source

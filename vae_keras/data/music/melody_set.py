@@ -19,7 +19,7 @@ from vae_keras.files import whole_file
 VERSION = 1  # raise it when the same tunes would give other windows, or another split
 EXAMPLES = 3  # names that are kept for each reason why something is left out
 MOST_TOLD = 5  # reasons in a message
-FEWEST = 3  # tunes
+FEWEST_TUNES = 3
 LOWEST, HIGHEST = 36, 96  # the pitches between which melodies are transposed
 DOWN, UP = -6, 5  # semitones, so that every key comes once
 
@@ -86,9 +86,9 @@ def gathered(
         used += [tune] * len(found)
         cut += found
     groups = [group(tune) for tune in used]
-    if len(set(groups)) < FEWEST:
+    if len(set(groups)) < FEWEST_TUNES:
         raise UserError(
-            f"{name}: {len(set(groups))} usable tunes are too few, need at least {FEWEST}; "
+            f"{name}: {len(set(groups))} usable tunes are too few, need at least {FEWEST_TUNES}; "
             f"left out: {left_out}"
         )
     cut = np.stack(cut)

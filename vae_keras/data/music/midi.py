@@ -32,7 +32,7 @@ DRUMS = 9  # channel 10, counted from 0
 STEPS_PER_BEAT = 4  # a beat is a quarter note
 LONGEST = 10_000  # beats: more than an hour at 120 a minute
 MOST_EVENTS = 100_000
-LARGEST = 500_000  # bytes: MOST_EVENTS mostly take less, and to read more takes long
+MOST_FILE_BYTES = 500_000  # MOST_EVENTS mostly take less, and to read more takes long
 NEAR, NEAR_SHARE = 0.25, 0.8
 TICKS_PER_BEAT = 480  # in the files that are written
 VELOCITY = 90
@@ -62,7 +62,7 @@ def midi_folder(path: Path) -> Melodies:
     def read_all(folder: Path):
         left_out = LeftOut()
         tunes = _tunes(path, files, left_out)
-        gathered(f"midi:{path}", tunes, _file, left_out).save(folder / "melodies.npz")
+        gathered(f"midi:{path}", tunes, _file_name, left_out).save(folder / "melodies.npz")
         print(f"left out of {len(files):,} MIDI files in {path}: {left_out}", flush=True)
 
     made_of = [VERSION, str(path.resolve()), state_of(files, path)]
@@ -93,7 +93,7 @@ def _tunes(path, files, left_out) -> Iterator[Tune]:
             yield Tune(file.stem, f"{name}, {line}", notes, piece.bars)
 
 
-def _file(tune: Tune) -> str:
+def _file_name(tune: Tune) -> str:
     return tune.source.rpartition(", track")[0]
 
 
@@ -146,12 +146,12 @@ def read_piece(path: Path) -> Piece:
 
 def _opened(path) -> mido.MidiFile:
     try:
-        is_small = path.stat().st_size <= LARGEST
+        is_small = path.stat().st_size <= MOST_FILE_BYTES
         file = mido.MidiFile(path, clip=True) if is_small else None
     except Exception as error:  # mido raises errors of many kinds for what is no MIDI file
         raise NotUsable("that cannot be read") from error
     if file is None:
-        raise NotUsable(f"of more than {LARGEST:,} bytes")
+        raise NotUsable(f"of more than {MOST_FILE_BYTES:,} bytes")
     if file.type == 2:
         raise NotUsable("whose tracks are not played together (type 2)")
     if file.ticks_per_beat <= 0:

@@ -29,9 +29,9 @@ DOCUMENTATION = Path(__file__).with_name("python_documentation.txt.xz")  # a sen
 MOST_WORDS = 25  # in a sentence, marks included
 LEAST_TIMES = 2  # a word that the training sentences have less often is unknown
 MOST_UNKNOWN = 0.1  # share of a sentence's words that may be unknown
-FEWEST = 10  # training sentences
+FEWEST_SENTENCES = 10  # in training
 TEST_SHARE = 0.1
-TRAIN, VALIDATION, TEST, UNUSED = range(4)
+TRAIN, VALIDATION, TEST, LEFT_OUT = range(4)
 Words = tuple[str, ...]
 
 
@@ -109,14 +109,14 @@ def _data_set(name: str, lines: Iterable[str]) -> Sentences:
     lengths = np.argmax(tokens == END, axis=1)
 
     is_rare = (tokens == UNKNOWN).sum(axis=1) > MOST_UNKNOWN * lengths
-    splits[is_rare] = UNUSED
+    splits[is_rare] = LEFT_OUT
     is_near = _near_training(tokens, splits, vocabulary)
-    splits[is_near] = UNUSED
+    splits[is_near] = LEFT_OUT
     left_out["has too many rare words"] += int(is_rare.sum())
     left_out["differs by a word from a training sentence"] += int(is_near.sum())
     left_out = {reason: count for reason, count in left_out.most_common() if count}
 
-    is_used = splits != UNUSED
+    is_used = splits != LEFT_OUT
     splits = splits[is_used]
     _check_enough(name, vocabulary, splits, left_out)
     return Sentences(
@@ -187,14 +187,14 @@ def _lacking_a_word(tokens: list[int]) -> set[int]:
 
 def _check_enough(name: str, vocabulary: Vocabulary, splits, left_out):
     """Raise UserError unless a model can be trained, validated and tested with the sentences."""
-    counts = np.bincount(splits, minlength=UNUSED)
-    if len(vocabulary) >= len(SPECIAL) + 2 and counts[TRAIN] >= FEWEST and counts.all():
+    counts = np.bincount(splits, minlength=LEFT_OUT)
+    if len(vocabulary) >= len(SPECIAL) + 2 and counts[TRAIN] >= FEWEST_SENTENCES and counts.all():
         return
     reasons = "; ".join(f"{reason}: {count:,}" for reason, count in left_out.items()) or "nothing"
     raise UserError(
         "{}: {:,} sentences to train, {:,} to validate, {:,} to test, and {:,} words that come "
         "twice are left, at least {}, 1, 1 and 2 are needed: add lines (left out – {})".format(
-            name, *counts, len(vocabulary) - len(SPECIAL), FEWEST, reasons
+            name, *counts, len(vocabulary) - len(SPECIAL), FEWEST_SENTENCES, reasons
         )
     )
 
