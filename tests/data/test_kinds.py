@@ -12,14 +12,14 @@ import mido
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-from vae_keras import Dataset, Examples, TrainConfig, UserError, load_exported, train
+from tests.pictures import assert_shows
+from vae_keras import Dataset, Examples, TrainConfig, UserError, figures, load_exported, train
 from vae_keras.cli import main
 from vae_keras.data import kinds
 from vae_keras.data.kinds import kind_of
 from vae_keras.data.music import melody_tokens
-from vae_keras.data.music.melody_tokens import Note, to_tokens
+from vae_keras.data.music.melody_tokens import Note, to_notes, to_tokens
 from vae_keras.data.music.midi import read_midi, write_midi
 from vae_keras.data.text import vocabulary
 from vae_keras.training.callbacks import StopOnNaN
@@ -69,8 +69,7 @@ def test_melodies_become_notes_to_hear_to_see_and_to_read(tmp_path):
     kind_of(melody_tokens.NAMES).save(windows, tmp_path / "a.mid")
     np.testing.assert_array_equal(read_midi(tmp_path / "a.mid"), windows)
     kind_of(melody_tokens.NAMES).save(windows, tmp_path / "a.PNG", "two")
-    with Image.open(tmp_path / "a.PNG") as picture:
-        assert np.asarray(picture.convert("L")).std() > 5
+    assert_shows(tmp_path / "a.PNG", figures.piano_rolls([to_notes(one) for one in windows], "two"))
     one = to_tokens([Note(60, 0, 4), Note(61, 4, 2), Note(72, 8, 24)])[None]
     assert kind_of(melody_tokens.NAMES).texts(one) == ["C4:4 C#4:2 C5:24"]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.PNG", "a.mid"]
@@ -406,8 +405,8 @@ def test_melodies_are_generated_as_music_or_as_a_picture(tunes, capsys):
     heard = read_midi(folder / "midi_sequence_samples.mid")
     for one, tokens in zip(heard, drawn, strict=True):
         assert kind_of(melody_tokens.NAMES).texts(one[None]) == kinds.MELODIES.texts(tokens[None])
-    with Image.open(folder / "a.png") as picture:
-        assert np.asarray(picture.convert("L")).std() > 5
+    notes = [to_notes(one) for one in np.asarray(drawn)]
+    assert_shows(folder / "a.png", figures.piano_rolls(notes, "midi_sequence, 3 samples"))
 
 
 def test_stopped_run_goes_on_as_if_it_had_not_been(tunes, monkeypatch):

@@ -12,7 +12,8 @@ import scipy.stats
 import tensorflow as tf
 from PIL import Image
 
-from vae_keras import VAE, TrainConfig, UserError, load_exported, train
+from tests.pictures import assert_shows
+from vae_keras import VAE, TrainConfig, UserError, figures, load_exported, train
 from vae_keras.cli import main
 from vae_keras.data import Examples
 from vae_keras.data.images import archives
@@ -482,8 +483,7 @@ def test_numbers_and_picture_lie_in_the_folder_of_the_model(place, capsys, name)
     assert contents(place).keys() - before.keys() == {numbers, picture}
     assert before.items() <= contents(place).items()
     found = strict_json(numbers)
-    with Image.open(picture) as image:
-        assert np.asarray(image.convert("L")).std() > 10
+    assert_shows(picture, figures.evaluation(found["convergence"], found["kl_per_dimension"]))
     for figure in ("negative_elbo", "reconstruction_loss", "kl_loss", "nll"):
         assert f"{found[figure]:.3f} ± " in out
     assert f"{found['probe_accuracy']:.1%}" in out

@@ -11,10 +11,12 @@ import keras
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageSequence
 
-from vae_keras import Dataset, TrainConfig, UserError, data, train
+from tests.pictures import assert_shows, pixels
+from vae_keras import Dataset, TrainConfig, UserError, data, figures, load_exported, train
 from vae_keras.data.dataset import Examples
 from vae_keras.training.fitting import build, fit
 
@@ -57,11 +59,38 @@ def test_run_leaves_what_the_readme_says(digits_run):
     assert len(list(folder.checkpoints.iterdir())) == 2
 
 
-def test_pictures_are_drawn(digits_run):
-    for path in digits_run.folder.plots.iterdir():
-        with Image.open(path) as image:
-            assert np.asarray(image.convert("L")).std() > 10, path
-            assert getattr(image, "n_frames", 1) == (5 if path.suffix == ".gif" else 1)
+def test_pictures_show_what_their_names_say(digits_run):
+    model, dataset, plots = digits_run.model, digits_run.dataset, digits_run.folder.plots
+    x, labels = dataset.train.arrays()
+    codes = model.encode(x).numpy()
+    last = figures.latent_scatter(codes, labels, dataset.class_names, title="epoch 5")
+    assert_shows(plots / "latent_0005.png", last)
+    samples = model.generate(64, (model.seed, 0))
+    title = "decoded samples of the prior"
+    assert_shows(plots / "samples.png", figures.image_grid(samples, title=title))
+    x, _ = dataset.test.take(slice(10)).arrays()
+    rows = {"input": x, "reconstruction": model(x)}
+    assert_shows(plots / "reconstructions.png", figures.image_rows(rows, "reconstructions"))
+    values = scipy.stats.norm.ppf((np.arange(20) + 0.5) / 20)
+    grid = model.decode(np.array([(across, up) for up in values for across in values], "float32"))
+    names = [f"z{n} (quantiles of the prior)" for n in (1, 2)]
+    manifold = figures.manifold(grid, (values, values), names, "decoded grid")
+    assert_shows(plots / "manifold.png", manifold)
+    with open(digits_run.folder.history) as file:
+        columns = zip(*csv.reader(file))
+    history = {name: [float(value) for value in values] for name, *values in columns}
+    assert_shows(plots / "loss_curves.png", figures.loss_curves(history, "nats"))
+
+
+def test_film_shows_every_epoch(digits_run):
+    plots = digits_run.folder.plots
+    with Image.open(plots / "latent.gif") as film:
+        assert film.n_frames == 5
+        frames = [pixels(frame) for frame in ImageSequence.Iterator(film)]
+    drawn = [pixels(Image.open(path)) for path in sorted(plots.glob("latent_*.png"))]
+    distances = [[np.abs(frame - plot).mean() for plot in drawn] for frame in frames]
+    assert np.argmin(distances, axis=1).tolist() == [0, 1, 2, 3, 4]
+    assert np.diag(distances).max() < 3  # of 255: a film has few colours
 
 
 def test_same_seed_gives_the_same_figures_and_another_does_not(digits_run, tmp_path):
@@ -197,7 +226,12 @@ def test_a_vae_starts_from_the_mean_image():
 @pytest.mark.parametrize("latent_dim", [1, 3])
 def test_latent_spaces_of_other_sizes_are_drawn_and_exported(latent_dim, tmp_path):
     run = train(TrainConfig(epochs=1, latent_dim=latent_dim, output_dir=tmp_path), verbose=0)
-    assert (run.folder.plots / "manifold.png").exists()
+    with Image.open(run.folder.plots / "manifold.png") as manifold:
+        assert (manifold.width > 3 * manifold.height) == (latent_dim == 1)  # a row, or a square
+    x = run.dataset.test.take(slice(9)).arrays()[0]
+    codes = load_exported(run.folder.exported).encode(x)
+    np.testing.assert_allclose(codes, run.model.encode(x), atol=1e-5)
+    assert codes.shape == (9, latent_dim)
 
 
 def test_colour_folder_trains_with_the_gaussian_likelihood(tmp_path, monkeypatch):
