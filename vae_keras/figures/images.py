@@ -52,7 +52,9 @@ def manifold(images, axis_values, axes_names=("z₁", "z₂"), title=""):
     for axis, values, size in ((axes.xaxis, across, width), (axes.yaxis, up[::-1], height)):
         shown = np.unique(np.linspace(0, len(values) - 1, min(len(values), 7)).round().astype(int))
         axis.set_ticks((shown + 0.5) * size, [f"{values[i]:.1f}" for i in shown])
-    axes.set(xlabel=axes_names[0], ylabel=axes_names[1] if len(up) > 1 else "")
+    axes.set(xlabel=axes_names[0], ylabel=axes_names[1])
+    if len(up) == 1:
+        axes.set(ylabel="", yticks=[])
     return figure
 
 
