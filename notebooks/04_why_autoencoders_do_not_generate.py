@@ -243,8 +243,8 @@ def walked(model):
     """The largest of 20 steps as a share of the way, and the confidence at each: means of pairs."""
     start, end = (model.encode(test[one]).numpy() for one in pairs.T)
     codes = (1 - alpha) * start + alpha * end  # [21, pairs, 2]
-    pictures = model.decode(codes.reshape(-1, 2)).numpy().reshape(21, len(pairs), 64)
-    steps = np.linalg.norm(np.diff(pictures, axis=0), axis=2)  # [20, pairs]
+    pictures = model.decode(codes.reshape(-1, 2)).numpy().reshape(21, len(pairs), 8, 8, 1)
+    steps = np.linalg.norm(np.diff(pictures, axis=0), axis=(2, 3))[..., 0]  # [20, pairs]
     sureness = [confidence(classifier, at)["confidence"] for at in pictures]
     return float(np.mean(steps.max(axis=0) / steps.sum(axis=0))), sureness
 

@@ -63,7 +63,7 @@ figures.piano_rolls([to_notes(tokens) for tokens in test[:8]], "two bars of eigh
 # Whole tunes, not windows, were dealt out to training and test: a folk song repeats itself, and a
 # window whose twin is in the training set tests nothing.
 #
-# A synthesiser is twenty lines of NumPy (`vae_keras/data/sound.py`), so you can listen:
+# A synthesiser is twenty lines of NumPy (`vae_keras/data/music/sound.py`), so you can listen:
 
 # %%
 from IPython.display import Audio
@@ -175,8 +175,8 @@ figure
 # %% [markdown]
 # ## 4. A model that has had time
 #
-# `melodies_vae` ships with the course: 128 dimensions, β = 0.2, trained for an hour and a half on
-# two cores on all windows, each transposed at random. Does it rebuild tunes that are new to it?
+# `melodies_vae` ships with the course: 128 dimensions, β = 0.2, trained for half an hour on two cores
+# on all windows, 96 times each. Does it rebuild tunes that are new to it?
 
 # %%
 import json
