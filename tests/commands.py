@@ -1,8 +1,12 @@
 """A command of the package, as a terminal calls it."""
 
+from pathlib import Path
+
 import pytest
 
 from vae_keras.cli import main
+
+TRAIN = Path(__file__).parents[1] / "train.py"
 
 
 def status(*arguments) -> int:

@@ -30,3 +30,12 @@ def keeping(function, kept: list):
         return *others, figure
 
     return called
+
+
+def frames_of(path) -> np.ndarray:
+    with Image.open(path) as image:
+        frames = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            frames.append(np.asarray(image.convert("RGB")))
+    return np.stack(frames)

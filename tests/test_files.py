@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from tests.folders import listing
 from vae_keras.errors import UserError
 from vae_keras.files import (
     cached,
@@ -17,13 +18,6 @@ from vae_keras.files import (
 
 class Stopped(BaseException):
     """Stands for whatever ends a process in the middle of its work."""
-
-
-def listing(folder):
-    return {
-        str(path.relative_to(folder)): path.read_text() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
 
 
 def write_file(path, text, end=lambda: None):

@@ -4,17 +4,15 @@ import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.commands import TRAIN
 from vae_keras import TrainConfig, load
 from vae_keras.cli.studies import STUDIES, sweep_command
 from vae_keras.cli.train import TrainCommand, train_command
 from vae_keras.studies import study, sweep
 from vae_keras.training.carry_out import command
-
-TRAIN = Path(__file__).parents[2] / "train.py"
 
 
 def called(*arguments, code=None, **environment):

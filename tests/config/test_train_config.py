@@ -223,3 +223,7 @@ def test_the_words_of_the_options_are_those_that_there_are():
     assert set(names.NETWORKS) == set(NETWORKS)
     loadable = {name for name in names.DATASETS if name.isidentifier()}
     assert loadable == set(data.NAMED)
+
+
+def test_effective_beta_of_nothing_on_the_reconstruction_is_infinite():
+    assert TrainConfig(beta=0.0, beta_on="reconstruction").effective_beta() == float("inf")

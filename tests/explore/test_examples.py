@@ -1,28 +1,17 @@
 """Images to start from."""
 
-import json
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tests.explore.samples import DIGITS
+from tests.exports import trained_on
 from vae_keras import UserError, data, load_exported
 from vae_keras.explore.examples import example_images
 from vae_keras.export.places import TRAINING
 from vae_keras.training.run_folder import read_config
 
 
-def trained_on(folder: Path, **config) -> Path:
-    """The digits' model, as if it had been trained with this configuration."""
-    path = shutil.copytree(DIGITS, folder / "copy")
-    (path / TRAINING).write_text(json.dumps(config))
-    return path
-
-
 def test_examples_are_test_images_one_of_each_class(tmp_path):
-    model = load_exported(trained_on(tmp_path, dataset="digits"))
+    model = load_exported(trained_on(tmp_path / "copy", dataset="digits"))
     found = example_images(model)
     assert (found.source, found.labels) == ("test images of digits", None)
     images, labels = data.load(read_config(model.path / TRAINING)).test.arrays()
@@ -35,7 +24,9 @@ def test_examples_of_two_classes_take_turns(tmp_path):
     labels = np.array([0] * 20 + [1] * 40)
     archive = dict(x_train=images, y_train=labels, x_test=images, y_test=labels)
     np.savez(tmp_path / "two.npz", **archive)
-    found = example_images(load_exported(trained_on(tmp_path, dataset=str(tmp_path / "two.npz"))))
+    found = example_images(
+        load_exported(trained_on(tmp_path / "copy", dataset=str(tmp_path / "two.npz")))
+    )
     expected = images[[0, 20, 1, 21, 2, 22, 3, 23, 4, 24]]
     np.testing.assert_array_equal(found.images[..., 0], expected)
 
@@ -46,12 +37,12 @@ def test_without_its_data_a_model_draws_the_examples_and_downloads_nothing(
 ):
     monkeypatch.delenv("VAE_KERAS_DATA_DIR", raising=False)
     monkeypatch.setattr("keras.datasets.mnist.load_data", lambda: pytest.fail("a download"))
-    found = example_images(load_exported(trained_on(tmp_path, dataset=dataset)))
+    found = example_images(load_exported(trained_on(tmp_path / "copy", dataset=dataset)))
     assert found.source == "drawn by the model"
     assert found.images.shape == (10, 8, 8, 1)
 
 
 def test_a_data_folder_that_does_not_exist_is_named(tmp_path):
-    model = load_exported(trained_on(tmp_path, dataset="mnist"))
+    model = load_exported(trained_on(tmp_path / "copy", dataset="mnist"))
     with pytest.raises(UserError, match="data folder 'nowhere' does not exist"):
         example_images(model, "nowhere")

@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.exports import PRETRAINED
 from vae_keras import load_exported
 from vae_keras.training.stored import open_stored
 
-PRETRAINED = Path(__file__).parents[2] / "saved_models" / "pretrained"
 MODELS = sorted(path for path in PRETRAINED.iterdir() if path.is_dir())
 MOST_BYTES = 12_000_000
 

@@ -5,70 +5,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from sklearn.decomposition import PCA
 
+from tests.images import images
 from vae_keras import VAE
-from vae_keras.data.images.archives import digits
 from vae_keras.networks import DenseNetwork, ResidualNetwork
 from vae_keras.objectives.likelihoods import Gaussian
-
-SHAPES = [(8, 8, 1), (13, 9, 1), (28, 28, 1), (32, 32, 3), (45, 37, 3), (64, 48, 3), (1, 5, 2)]
-
-
-def images(count, shape, seed=0):
-    return np.random.default_rng(seed).random((count, *shape), dtype="float32")
-
-
-@pytest.mark.parametrize("network", ["dense", "conv", "resnet"])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_image_size_is_encoded_and_decoded(shape, network):
-    model = VAE(shape, latent_dim=3, network=network)
-    x = images(2, shape)
-    assert model.encode(x).shape == (2, 3)
-    assert model.decode(model.encode(x)).shape == x.shape
-    assert model(x).shape == x.shape
-
-
-@pytest.mark.parametrize("network", ["dense", "conv", "resnet"])
-def test_every_weight_has_a_part_in_the_loss(network):
-    model = VAE((29, 34, 1), latent_dim=3, network=network)
-    batch = model.prepare(images(4, (29, 34, 1)))
-    with tf.GradientTape() as tape:
-        loss = sum(model.objective(batch, training=False).values())
-    for weight in tape.gradient(loss, model.trainable_variables):
-        assert np.abs(weight).max() > 0
-
-
-def test_residual_blocks_add_to_what_they_are_given():
-    """With weights of 0 they add nothing: the network is one without blocks."""
-    bare, blocks = (ResidualNetwork(blocks=count).encoder((33, 40, 3)) for count in (0, 2))
-    convolutions = [layer for layer in blocks.layers if isinstance(layer, keras.layers.Conv2D)]
-    own = convolutions[-5:-1]  # two of each block; the last one is the neck
-    others = [layer for layer in blocks.layers if layer.weights and layer not in own]
-    for layer in own:
-        layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
-    for layer, same in zip(others, [layer for layer in bare.layers if layer.weights], strict=True):
-        layer.set_weights(same.get_weights())
-    x = images(2, (33, 40, 3))
-    np.testing.assert_allclose(blocks(x), bare(x), atol=1e-6)
-
-
-def test_loss_is_the_negative_elbo_written_out():
-    model = VAE((8, 8, 1), latent_dim=2, beta=3.0)
-    model.compile("adam")
-    x, index = images(7, (8, 8, 1)), np.arange(7)
-    found = model.evaluate({"x": x, "index": index}, verbose=0, return_dict=True)
-
-    z_mean, z_log_var = (part.numpy().astype("float64") for part in model.encoder(x))
-    epsilon = model.noise(model.prepare({"x": x, "index": index}), (2,), training=False).numpy()
-    logits = model.decoder((z_mean + np.exp(z_log_var / 2) * epsilon).astype("float32")).numpy()
-    p = 1 / (1 + np.exp(-logits.astype("float64")))
-    reconstruction = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum((1, 2, 3)).mean()
-    kl = -0.5 * (1 + z_log_var - z_mean**2 - np.exp(z_log_var)).sum(1).mean()
-
-    assert found["reconstruction_loss"] == pytest.approx(reconstruction, rel=1e-5)
-    assert found["kl_loss"] == pytest.approx(kl, rel=1e-4)
-    assert found["loss"] == pytest.approx(reconstruction + 3 * kl, rel=1e-5)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
@@ -190,19 +131,3 @@ np.savez(sys.argv[1] + "/weights.npz", *[w.numpy() for w in model.trainable_vari
     stored = np.load(tmp_path / "weights.npz")
     for name, weight in zip(stored.files, model.trainable_variables):
         assert np.array_equal(stored[name], weight.numpy())
-
-
-@pytest.mark.parametrize("sigma", ["learned", "optimal"])
-def test_linear_vae_reaches_the_likelihood_of_probabilistic_pca_on_digits(sigma):
-    """Lucas et al. 2019: the linear VAE's bound is tight at the maximum likelihood solution."""
-    x, steps = digits().train.arrays()[0], 2_000
-    keras.utils.set_random_seed(0)
-    model = VAE((8, 8, 1), 4, DenseNetwork(()), Gaussian(sigma))
-    schedule = keras.optimizers.schedules.CosineDecay(0.02, steps)
-    model.compile(keras.optimizers.Adam(schedule), steps_per_execution=50)
-    model.fit(tf.data.Dataset.from_tensors(x).repeat(steps), shuffle=False, verbose=0)
-    draws = [{"x": x, "index": np.arange(len(x)) + len(x) * k} for k in range(5)]
-    bounds = [model.evaluate(d, verbose=0, return_dict=True)["loss"] for d in draws]
-    pixels = x.reshape(len(x), -1)
-    exact = PCA(4).fit(pixels).score(pixels)  # Tipping and Bishop 1999
-    assert exact - 0.1 < -np.mean(bounds) < exact + 0.02  # nats per example

@@ -8,7 +8,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from vae_keras import Dataset, Examples, TrainConfig, UserError, evaluate
+from vae_keras import Dataset, Examples, TrainConfig, evaluate
 from vae_keras.data.kinds import Kind
 from vae_keras.evaluation.likelihood import likelihood_figures
 from vae_keras.models import noise
@@ -412,9 +412,3 @@ def test_a_model_learns_to_write_what_it_has_read():
     assert found["forced_accuracy"] == found["sampled_accuracy"] == 1
     for written in (model(x), model.search(model.encode(x))):
         np.testing.assert_array_equal(written, x)
-
-
-@pytest.mark.parametrize("units", [(16,), (16, 32, 64), ()])
-def test_network_takes_two_numbers_of_units(units):
-    with pytest.raises(UserError, match=f"two numbers of units, not {len(units)}"):
-        RecurrentNetwork(units)

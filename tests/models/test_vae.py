@@ -1,23 +1,25 @@
-"""The weight of the KL term, what keeps the code from collapsing, and the sweep over β."""
+"""The bound of a VAE, the weight of its KL term, and what keeps the code from collapsing."""
 
-import json
+import math
 
 import keras
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.stats
 import tensorflow as tf
+from sklearn.decomposition import PCA
 
-from tests.pictures import assert_shows
-from vae_keras import VAE, TrainConfig, UserError, figures, train
-from vae_keras.cli import main
-from vae_keras.config import rung_named
+from tests.images import images
+from vae_keras import VAE, TrainConfig, UserError, train
 from vae_keras.data.images.archives import digits
 from vae_keras.evaluation.code_use import mean_kl_per_dimension
-from vae_keras.models.conditional import ConditionalVAE
-from vae_keras.studies.sweep import sweep
-from vae_keras.training.callbacks import CollapseWarning
+from vae_keras.models.vae import Sampling, kl_to_standard_normal
+from vae_keras.networks import DenseNetwork
+from vae_keras.objectives.likelihoods import Gaussian
 from vae_keras.training.fitting import build
 
+rng = np.random.default_rng(0)
 SHAPE = (8, 8, 1)
 
 
@@ -57,10 +59,6 @@ def test_beta_weighs_either_term(beta_on, expected, effective):
     assert TrainConfig(beta=4.0, beta_on=beta_on).effective_beta() == effective
     terms = {"reconstruction_loss": tf.constant([2.0]), "kl_loss": tf.constant([3.0])}
     assert float(model.weighted_sum(terms)[0]) == 2 * expected[0] + 3 * expected[1]
-
-
-def test_effective_beta_of_nothing_on_the_reconstruction_is_infinite():
-    assert TrainConfig(beta=0.0, beta_on="reconstruction").effective_beta() == float("inf")
 
 
 def test_free_bits_are_minimised_in_the_place_of_the_kl():
@@ -106,13 +104,6 @@ def test_history_has_both_the_kl_and_what_is_minimised(tmp_path):
     assert again.options.free_bits == 0.3
 
 
-def test_conditional_model_has_the_same_options():
-    names = {"beta", "beta_on", "beta_warmup", "beta_cycles", "free_bits"}
-    assert names <= set(rung_named("conditional").options().as_dict())
-    model = ConditionalVAE(SHAPE, free_bits=0.1, classes=10)
-    assert "free_bits_kl_loss" in model.trackers
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -129,88 +120,81 @@ def test_impossible_schedules_are_refused_before_anything_is_written(options, me
     assert not any(tmp_path.iterdir())
 
 
-# Collapse
-
-
-def warning(model, capsys, epochs=1):
-    callback = CollapseWarning(digits().validation)
-    callback.set_model(model)
-    for epoch in range(epochs):
-        callback.on_epoch_end(epoch)
-    callback.on_train_end()
-    return capsys.readouterr().out.strip().splitlines()
-
-
-def with_dead_dimensions(dead, latent_dim=3):
-    """A model whose posterior is the prior in its first `dead` dimensions."""
-    model = VAE(SHAPE, latent_dim=latent_dim)
-    for head, value in (("z_mean", 0.0), ("z_log_var", 0.0)):
-        layer = model.encoder.get_layer(head)
-        kernel, bias = (weight.numpy() for weight in layer.weights)
-        kernel[:, :dead] = value
-        bias[:] = 1.0
-        bias[:dead] = value
-        layer.set_weights([kernel, bias])
-    return model
-
-
-def test_unused_dimensions_are_told_once_in_one_line(capsys):
-    lines = warning(with_dead_dimensions(2), capsys, epochs=3)
-    assert len(lines) == 1
-    assert lines[0].startswith("epoch 1: 2 of 3 code dimensions are unused")
-    assert "--free-bits" in lines[0]
-
-
-def test_whole_collapse_is_called_one(capsys):
-    (line,) = warning(with_dead_dimensions(3), capsys)
-    assert "the code has collapsed" in line
-
-
-def test_a_code_in_use_gives_no_warning(capsys):
-    assert warning(with_dead_dimensions(0), capsys) == []
-
-
-# The sweep
-
-
-def test_sweep_is_monotone_and_goes_on_where_it_was_stopped(tmp_path, capsys):
-    options = dict(latent_dim=3, epochs=10)
-    output = tmp_path / "curve"
-    rows = sweep(output, (0.25, 1.0, 4.0), **options)
-    assert [row["beta"] for row in rows] == [0.25, 1.0, 4.0]
-    assert rows[0]["rate"] > rows[1]["rate"] > rows[2]["rate"]
-    assert rows[0]["distortion"] < rows[1]["distortion"] < rows[2]["distortion"]
-    curve = figures.rate_distortion(rows, "digits (grey), 3-D code, 10 epochs")
-    assert_shows(output.with_suffix(".png"), curve)
-    # stopped after two of three: the picture is not there yet, the third row neither
-    file = output.with_suffix(".json")
-    stored = json.loads(file.read_text())
-    file.write_text(json.dumps({**stored, "rows": stored["rows"][:2]}))
-    output.with_suffix(".png").unlink()
-    capsys.readouterr()
-    assert sweep(output, (0.25, 1.0, 4.0), **options) == rows
-    assert capsys.readouterr().out.count("training") == 1
-    with pytest.raises(UserError, match="exists"):
-        sweep(output, (0.25, 1.0, 4.0), **options)
-    output.with_suffix(".png").unlink()
-    with pytest.raises(UserError, match="sweep with epochs 10, not 9"):
-        sweep(output, (0.25, 1.0, 4.0), latent_dim=3, epochs=9)
-
-
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--betas", "1,x"], "--betas '1,x' must be numbers"),
-        (["--betas", "-1"], "--beta -1.0 must be at least 0"),
-        (["--output", "nowhere/curve"], "in a folder that exists"),
-        (["--dataset", "nothing"], "unknown data set"),
-    ],
+    ("mean", "log_var"), [(0.0, 0.0), (1.5, -2.0), (-0.3, 1.2), (4.0, 0.1), (0.0, -8.0)]
 )
-def test_bad_sweeps_are_one_line(arguments, message, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stop:
-        main(["sweep", *arguments])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert message in error and error.count("\n") == 1
-    assert not any(tmp_path.iterdir())
+def test_kl_equals_numerical_integration(mean, log_var):
+    posterior = scipy.stats.norm(mean, math.exp(0.5 * log_var))
+
+    def integrand(z):
+        return posterior.pdf(z) * (posterior.logpdf(z) - scipy.stats.norm.logpdf(z))
+
+    low, high = posterior.ppf([1e-15, 1 - 1e-15])
+    expected, _ = scipy.integrate.quad(integrand, low, high, limit=200)
+    found = kl_to_standard_normal(np.float32([[mean]]), np.float32([[log_var]]))
+    assert found.numpy() == pytest.approx([expected], rel=1e-4, abs=1e-6)
+
+
+def test_kl_sums_over_dimensions_and_not_over_the_batch():
+    z_mean, z_log_var = (rng.normal(size=(3, 4)).astype("float32") for _ in range(2))
+    whole = kl_to_standard_normal(z_mean, z_log_var)
+    parts = [
+        sum(float(kl_to_standard_normal(m[None, None], v[None, None])[0]) for m, v in zip(*pair))
+        for pair in zip(z_mean, z_log_var)
+    ]
+    assert whole.shape == (3,)
+    assert whole.numpy() == pytest.approx(parts, rel=1e-5)
+
+
+def test_gradient_through_sampling_equals_finite_differences():
+    z_mean, z_log_var, epsilon = (tf.constant(rng.normal(size=(4, 3))) for _ in range(3))
+    layer = Sampling(dtype="float64")
+
+    def value(mean, log_var):
+        return tf.reduce_sum(tf.sin(layer((mean, log_var), epsilon)))
+
+    analytic, numeric = tf.test.compute_gradient(value, [z_mean, z_log_var])
+    for one, other in zip(analytic, numeric):
+        assert np.asarray(one) == pytest.approx(np.asarray(other), abs=1e-6)
+
+
+def test_sampling_has_the_moments_of_the_posterior():
+    z_mean = np.full((200_000, 2), [1.0, -2.0], "float32")
+    z_log_var = np.full((200_000, 2), [0.0, math.log(9.0)], "float32")
+    z = Sampling(seed=1)((z_mean, z_log_var)).numpy()
+    assert z.mean(axis=0) == pytest.approx([1, -2], abs=0.03)
+    assert z.std(axis=0) == pytest.approx([1, 3], rel=0.01)
+
+
+def test_loss_is_the_negative_elbo_written_out():
+    model = VAE((8, 8, 1), latent_dim=2, beta=3.0)
+    model.compile("adam")
+    x, index = images(7, (8, 8, 1)), np.arange(7)
+    found = model.evaluate({"x": x, "index": index}, verbose=0, return_dict=True)
+
+    z_mean, z_log_var = (part.numpy().astype("float64") for part in model.encoder(x))
+    epsilon = model.noise(model.prepare({"x": x, "index": index}), (2,), training=False).numpy()
+    logits = model.decoder((z_mean + np.exp(z_log_var / 2) * epsilon).astype("float32")).numpy()
+    p = 1 / (1 + np.exp(-logits.astype("float64")))
+    reconstruction = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum((1, 2, 3)).mean()
+    kl = -0.5 * (1 + z_log_var - z_mean**2 - np.exp(z_log_var)).sum(1).mean()
+
+    assert found["reconstruction_loss"] == pytest.approx(reconstruction, rel=1e-5)
+    assert found["kl_loss"] == pytest.approx(kl, rel=1e-4)
+    assert found["loss"] == pytest.approx(reconstruction + 3 * kl, rel=1e-5)
+
+
+@pytest.mark.parametrize("sigma", ["learned", "optimal"])
+def test_linear_vae_reaches_the_likelihood_of_probabilistic_pca_on_digits(sigma):
+    """Lucas et al. 2019: the linear VAE's bound is tight at the maximum likelihood solution."""
+    x, steps = digits().train.arrays()[0], 2_000
+    keras.utils.set_random_seed(0)
+    model = VAE((8, 8, 1), 4, DenseNetwork(()), Gaussian(sigma))
+    schedule = keras.optimizers.schedules.CosineDecay(0.02, steps)
+    model.compile(keras.optimizers.Adam(schedule), steps_per_execution=50)
+    model.fit(tf.data.Dataset.from_tensors(x).repeat(steps), shuffle=False, verbose=0)
+    draws = [{"x": x, "index": np.arange(len(x)) + len(x) * k} for k in range(5)]
+    bounds = [model.evaluate(d, verbose=0, return_dict=True)["loss"] for d in draws]
+    pixels = x.reshape(len(x), -1)
+    exact = PCA(4).fit(pixels).score(pixels)  # Tipping and Bishop 1999
+    assert exact - 0.1 < -np.mean(bounds) < exact + 0.02  # nats per example

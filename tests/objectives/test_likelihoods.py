@@ -18,6 +18,7 @@ from vae_keras.objectives.likelihoods import (
     DiscretizedLogistic,
     Gaussian,
     likelihood_named,
+    loss_named,
 )
 
 rng = np.random.default_rng(0)
@@ -435,3 +436,65 @@ def test_optimal_sigma_is_about_as_good_as_a_learned_one_on_digits():
             error = math.sqrt(np.mean((test - np.asarray(model(test))) ** 2))
             assert math.exp(model.reconstruction.log_sigma) == pytest.approx(error, rel=0.1)
     assert losses["optimal"] < losses["learned"] + 0.5
+
+
+def test_losses_are_what_their_names_say(x):
+    output = rng.normal(size=x.shape).astype("float32")
+    squared = ((x - output) ** 2).sum((1, 2, 3))
+    np.testing.assert_allclose(loss_named("mse").loss(x, output), squared, rtol=1e-5)
+    np.testing.assert_allclose(loss_named("rmse").loss(x, output), np.sqrt(squared / 64), rtol=1e-5)
+    p = scipy.special.expit(output.astype("float64"))
+    entropy = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum((1, 2, 3))
+    np.testing.assert_allclose(loss_named("bce").loss(x, output), entropy, rtol=1e-5)
+
+
+def test_squared_error_is_a_gaussian_of_variance_one_half(x):
+    output = rng.normal(size=x.shape).astype("float32")
+    density = scipy.stats.norm.logpdf(x, output, np.sqrt(0.5)).sum((1, 2, 3))
+    constant = 64 * np.log(np.sqrt(np.pi))
+    np.testing.assert_allclose(loss_named("mse").loss(x, output), -density - constant, rtol=1e-4)
+
+
+def test_rmse_has_a_gradient_at_a_perfect_reconstruction(x):
+    output = tf.Variable(x)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(loss_named("rmse").loss(x, output))
+    assert np.isfinite(tape.gradient(value, output)).all()
+
+
+def test_bernoulli_log_prob_is_that_of_scipy():
+    logits = rng.normal(scale=3, size=(5, 4, 3, 2)).astype("float32")
+    x = rng.integers(0, 2, logits.shape).astype("float32")
+    expected = scipy.stats.bernoulli.logpmf(x, 1 / (1 + np.exp(-logits.astype("float64"))))
+    found = Bernoulli().log_prob(x, logits)
+    assert found.numpy() == pytest.approx(expected.sum((1, 2, 3)), rel=1e-5)
+
+
+def test_bernoulli_stays_finite_for_extreme_logits():
+    logits = np.float32([[-1e4, 1e4]]).reshape(1, 1, 2, 1)
+    found = Bernoulli().log_prob(np.float32([[1, 0]]).reshape(1, 1, 2, 1), logits)
+    assert found.numpy() == pytest.approx([-2e4])
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 2.5])
+def test_gaussian_log_prob_is_that_of_scipy(sigma):
+    mean, x = (rng.normal(size=(5, 4, 3, 2)).astype("float32") for _ in range(2))
+    expected = scipy.stats.norm.logpdf(x.astype("float64"), mean, sigma).sum((1, 2, 3))
+    assert Gaussian(sigma).log_prob(x, mean).numpy() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "gaussian"])
+def test_samples_have_the_mean_and_repeat_with_their_seed(name):
+    distribution = likelihood_named(name)
+    parameters = np.float32([-1.0, 0.0, 0.7]).reshape(1, 1, 3, 1).repeat(50_000, axis=0)
+    sample = distribution.sample(parameters, (3, 4)).numpy()
+    mean = np.asarray(distribution.mean(parameters))
+    error = sample.std(axis=0) / math.sqrt(len(sample))
+    assert np.all(np.abs(sample.mean(axis=0) - mean[0]) < 4 * error)
+    assert np.array_equal(sample, distribution.sample(parameters, (3, 4)).numpy())
+    assert not np.array_equal(sample, distribution.sample(parameters, (3, 5)).numpy())
+
+
+@pytest.fixture(scope="module")
+def x():
+    return load(TrainConfig()).test.take(slice(64)).arrays()[0]

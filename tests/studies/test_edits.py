@@ -3,7 +3,6 @@
 import itertools
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from tests.commands import printed, refused
+from tests.exports import PRETRAINED
 from tests.folders import listing
-from vae_keras import TrainConfig, figures
-from vae_keras.cli import main
+from vae_keras import TrainConfig
 from vae_keras.data.drawn.face_factors import (
     BINARY,
     CATEGORICAL,
@@ -32,7 +32,6 @@ from vae_keras.models import MODELS
 from vae_keras.studies import edits
 from vae_keras.training.run_folder import RunFolder
 
-PRETRAINED = Path(__file__).parents[2] / "saved_models" / "pretrained"
 NAMES = edits.NAMES
 SIZE = 32  # pixels: every factor is seen
 
@@ -375,16 +374,9 @@ def here(place, monkeypatch):
     monkeypatch.setattr(classifier, "STEPS", 20)
 
 
-def command(*arguments) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(list(map(str, arguments)))
-    return stop.value.code
-
-
 def test_the_study_compares_runs_and_exports(here, tmp_path, capsys):
     output = tmp_path / "new" / "studies"
-    assert command("study", "edits", "run", "same", "--output", output) == 0
-    text = capsys.readouterr().out
+    text = printed(capsys, "study", "edits", "run", "same", "--output", output)
     found = json.loads((output / "edits.json").read_text())
     assert {file.name for file in output.iterdir()} == {
         "edits.json", "edits.png", "leakage.png", "morphing.png"
@@ -401,8 +393,7 @@ def test_the_study_compares_runs_and_exports(here, tmp_path, capsys):
         assert np.shape(measured["leakage"]) == (len(NAMES), len(NAMES))
         assert len(measured["rebuilt"]) == len(found["classifier_accuracy"]) == len(NAMES)
     before = {file: file.read_bytes() for file in output.iterdir()}
-    assert command("study", "edits", "run", "--output", output) == 2
-    assert "exists" in capsys.readouterr().err
+    assert "exists" in refused(capsys, "study", "edits", "run", "--output", output)
     assert {file: file.read_bytes() for file in output.iterdir()} == before
 
 
@@ -426,11 +417,7 @@ MISTAKES = {
 @pytest.mark.parametrize("arguments, reason", MISTAKES.items())
 def test_bad_input_ends_with_one_line_and_writes_nothing(here, place, capsys, arguments, reason):
     before = listing(place)
-    assert command("study", "edits", *arguments.split()) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1 and error.endswith("\n")
-    assert reason in error
+    assert reason in refused(capsys, "study", "edits", *arguments.split())
     assert listing(place) == before
 
 
@@ -455,34 +442,3 @@ def test_the_table_has_a_line_for_each_model_and_each_way():
     assert collapsed.split() == ["collapsed", *shares, "–", "–"]
     assert "confidence 0.900 at the ends, 0.432 at the least" in morphing
     assert "1.67 times" in morphing
-
-
-# Its pictures
-
-
-def test_the_picture_of_leakage_says_every_share():
-    shares = [[1.0, 0.003, 0.25], [0.0, 0.876, 0.5], [0.1, 0.2, 0.3]]
-    figure = figures.leakage({"one": shares, "other": np.zeros((3, 3))}, ("hat", "long_hair", "a"))
-    one, other = figure.axes
-    assert [text.get_text() for text in one.texts] == [
-        "100.0", "0.3", "25.0", "0.0", "87.6", "50.0", "10.0", "20.0", "30.0"
-    ]  # fmt: skip
-    np.testing.assert_array_equal(one.images[0].get_array(), shares)
-    assert (one.get_title(), other.get_title()) == ("one", "other")
-    assert [label.get_text() for label in one.get_yticklabels()] == ["hat", "long hair", "a"]
-
-
-SHADES = np.arange(1, 8) / 8
-
-
-def test_the_picture_of_morphing_has_a_curve_and_a_row_for_each_kind():
-    curves = {"pixels": [1, 0.25, 1], **{f"vae {k}": [1, 0.75, 0.1 * k] for k in range(6)}}
-    rows = {name: np.full((3, 4, 4, 3), shade) for name, shade in zip(curves, SHADES)}
-    above, below = figures.morphing(curves, rows).axes
-    assert [line.get_label() for line in above.lines] == list(curves)
-    for line, values in zip(above.lines, curves.values()):
-        np.testing.assert_array_equal(line.get_xydata(), np.stack([[0, 0.5, 1], values], axis=1))
-    picture = below.images[0].get_array()
-    assert picture.shape == (7 * 5 - 1, 3 * 5 - 1, 3)
-    np.testing.assert_allclose(picture[::5, 0, 0], SHADES)
-    assert [label.get_text() for label in below.get_yticklabels()] == list(rows)

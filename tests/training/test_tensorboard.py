@@ -1,4 +1,3 @@
-import csv
 import io
 import json
 import math
@@ -9,7 +8,6 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,12 +18,13 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
+from tests.commands import TRAIN
+from tests.runs import history
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, train
 from vae_keras.data.dataset import Examples, split_dataset
 from vae_keras.latent.codes import encode
 from vae_keras.training.tensorboard import MOST_CODES, TensorBoard, metadata, sprite
 
-TRAIN = Path(__file__).parents[2] / "train.py"
 PATIENCE = 60  # seconds
 EPOCHS = 3
 
@@ -104,11 +103,6 @@ def server(root, command_run):
 @pytest.fixture(scope="module")
 def digits():
     return data.load(TrainConfig())
-
-
-def history(folder):
-    with open(folder / "history.csv") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
 def events(folder, run):

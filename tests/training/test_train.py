@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,21 +14,12 @@ import scipy.stats
 import tensorflow as tf
 from PIL import Image, ImageSequence
 
+from tests.commands import TRAIN
 from tests.pictures import assert_shows, pixels
+from tests.runs import history, weights
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, load_exported, train
 from vae_keras.data.dataset import Examples
 from vae_keras.training.fitting import build, fit
-
-TRAIN = Path(__file__).parents[2] / "train.py"
-
-
-def history(folder):
-    with open(folder / "history.csv") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def weights(path):
-    return [weight.numpy() for weight in keras.models.load_model(path).weights]
 
 
 def test_training_lowers_the_loss_on_digits(digits_run):

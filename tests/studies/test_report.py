@@ -1,0 +1,348 @@
+"""The command evaluate, against NumPy over an export's endpoints."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import tensorflow as tf
+from PIL import Image
+
+from tests.commands import printed, refused
+from tests.folders import files
+from tests.pictures import assert_shows
+from vae_keras import TrainConfig, figures, load_exported, train
+from vae_keras.studies.report import report
+from vae_keras.training.stored import open_stored
+
+rng = np.random.default_rng(0)
+FAST = dict(samples=20, naive_samples=100, naive_images=5)
+OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in FAST.items()]
+
+
+def strict_json(file):
+    """What `file` holds, which must be JSON that every reader takes: without NaN."""
+
+    def fail(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(file.read_text(encoding="utf-8"), parse_constant=fail)
+
+
+@pytest.fixture(params=["digits_run", "conditional_run"])
+def run(request):
+    """A finished run: a Bernoulli likelihood without labels, or a Gaussian one with labels."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def numbers_of(tmp_path_factory):
+    """What `evaluate` writes of a run or an export, with 50 samples: once for each."""
+    known = {}
+
+    def numbers(path):
+        if path not in known:
+            folder = tmp_path_factory.mktemp("evaluation")
+            report(path, **{**FAST, "samples": 50}, output=folder)
+            known[path] = strict_json(folder / "evaluation.json")
+        return known[path]
+
+    return numbers
+
+
+def by_hand(run, samples):
+    """Negative ELBO, its parts and NLL of the test set: (mean, error of its sampling) of each.
+
+    NumPy over `encode`, `decode` and `log_prob` of the SavedModel.
+    """
+    exported = tf.saved_model.load(run.folder.exported)
+    x, label = run.dataset.test.arrays()
+    generator = np.random.default_rng(3)
+    given = [tf.constant(label, tf.int32)] if run.model.takes_labels else []
+    heads = {k: np.float64(v) for k, v in exported.encode(x, *given).items()}
+    mean, deviation = heads["z_mean"], np.exp(0.5 * heads["z_log_var"])
+    kl = (0.5 * (mean**2 + deviation**2 - 1) - np.log(deviation)).sum(axis=1)
+    log_px, log_weight = np.empty((2, samples, len(x)))
+    for k in range(samples):
+        epsilon = generator.normal(size=mean.shape)
+        z = mean + deviation * epsilon
+        inputs = tf.constant(z, tf.float32)
+        log_px[k] = exported.log_prob(x, inputs, *given)["log_prob"]
+        if run.config.likelihood == "bernoulli":
+            p = np.float64(exported.decode(inputs)["x"])
+            pixels = x * np.log(p) + (1 - x) * np.log1p(-p)
+            np.testing.assert_allclose(log_px[k], pixels.sum((1, 2, 3)), rtol=1e-4)
+        log_ratio = scipy.stats.norm.logpdf(z) - scipy.stats.norm.logpdf(epsilon)
+        log_weight[k] = log_px[k] + (log_ratio + np.log(deviation)).sum(axis=1)
+    weight = np.exp(log_weight - log_weight.max(axis=0))
+    nll = math.log(samples) - scipy.special.logsumexp(log_weight, axis=0)
+    spread = {
+        "reconstruction_loss": log_px.std(axis=0),
+        "negative_elbo": log_px.std(axis=0),
+        "kl_loss": np.zeros(len(x)),
+        "nll": weight.std(axis=0) / weight.mean(axis=0),
+    }
+    values = {
+        "reconstruction_loss": -log_px.mean(axis=0),
+        "negative_elbo": kl - log_px.mean(axis=0),
+        "kl_loss": kl,
+        "nll": nll,
+    }
+    errors = {k: math.sqrt(np.sum(v**2) / samples) / len(x) for k, v in spread.items()}
+    return values, errors
+
+
+def test_figures_are_those_of_a_few_lines_over_the_export(run, numbers_of):
+    found, (values, errors) = numbers_of(run.folder.path), by_hand(run, 50)
+    for name, each in values.items():
+        apart = 4 * math.sqrt(2) * errors[name] + 1e-5 * abs(each.mean())
+        assert found[name] == pytest.approx(each.mean(), abs=apart), name
+        of_the_images = each.std(ddof=1) / math.sqrt(len(each))
+        assert found[f"{name}_standard_error"] == pytest.approx(of_the_images, rel=0.02), name
+    assert found["nll_sampling_error"] == pytest.approx(errors["nll"], rel=0.2)
+    assert found["nll"] < found["negative_elbo"] - 5 * errors["negative_elbo"]
+    total = found["reconstruction_loss"] + found["kl_loss"]
+    assert found["negative_elbo"] == pytest.approx(total, rel=1e-6)
+    assert sum(found["kl_per_dimension"]) == pytest.approx(found["kl_loss"], rel=1e-4)
+
+
+def test_export_has_the_figures_of_its_run(run, numbers_of):
+    of_run, of_export = (numbers_of(p) for p in (run.folder.path, run.folder.exported))
+    for one, other in zip(leaves(of_run), leaves(of_export), strict=True):
+        assert one == (pytest.approx(other, rel=1e-3) if isinstance(other, float) else other)
+
+
+def leaves(found):
+    """All numbers and words in what evaluation.json holds, but for the seconds that it took."""
+    if isinstance(found, dict):
+        found = [part for pair in found.items() for part in pair if pair[0] != "seconds"]
+    return [leaf for part in found for leaf in leaves(part)] if isinstance(found, list) else [found]
+
+
+def test_evaluation_says_what_it_was_made_of(run, numbers_of):
+    found = numbers_of(run.folder.path)
+    assert found["model"] == run.folder.name
+    assert (found["dataset"], found["data_kind"], found["images"]) == ("digits", "grey", 359)
+    assert found["likelihood"] == run.config.likelihood
+    assert (found["samples"], found["naive_images"]) == (50, 5)
+    assert found["latent_dim"] == len(found["kl_per_dimension"]) == run.config.latent_dim
+    assert 0 <= found["active_units"] <= found["latent_dim"]
+    assert [row["samples"] for row in found["convergence"]] == [1, 10, 50, 100]
+    if run.model.takes_labels:  # they are given: nothing is left to find
+        assert "probe_accuracy" not in found
+    else:
+        assert 0.3 < found["probe_accuracy"] < 1
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, digits_run):
+    """A working folder with a run and an export of the name `mine`."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(digits_run.folder.path, "runs/mine")
+    shutil.copytree(digits_run.folder.exported, "saved_models/mine")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["mine", "saved_models/mine"])
+def test_numbers_and_picture_lie_in_the_folder_of_the_model(place, capsys, name):
+    before = files(place)
+    out = printed(capsys, "evaluate", name, *OPTIONS)
+    folder = place / ("runs/mine" if name == "mine" else name)
+    numbers, picture = folder / "evaluation.json", folder / "evaluation.png"
+    new = {path.relative_to(place).as_posix() for path in (numbers, picture)}
+    assert files(place).keys() - before.keys() == new
+    assert before.items() <= files(place).items()
+    found = strict_json(numbers)
+    assert_shows(picture, figures.evaluation(found["convergence"], found["kl_per_dimension"]))
+    for figure in ("negative_elbo", "reconstruction_loss", "kl_loss", "nll"):
+        assert f"{found[figure]:.3f} ± " in out
+    assert f"{found['probe_accuracy']:.1%}" in out
+    assert "cross-entropy of grey values: a loss, not a likelihood" in out
+    last = found["convergence"][-1]
+    assert f"{last['naive']:.2f} ± {last['naive_error']:.2f}" in out
+
+
+def test_evaluation_that_exists_is_replaced_only_by_wish(place, capsys):
+    folder = place / "runs/mine"
+    for taken in ("evaluation.png", "evaluation.json"):
+        (folder / taken).write_text("mine")
+        (place / taken).write_text("another")
+        before = files(place)
+        assert f"{taken}' exists" in refused(capsys, "evaluate", folder, *OPTIONS)
+        assert files(place) == before
+        if taken == "evaluation.png":
+            (folder / taken).unlink()
+    printed(capsys, "evaluate", folder, *OPTIONS, "--overwrite")
+    assert strict_json(folder / "evaluation.json")["model"] == "mine"
+    after = files(place)
+    for path in before.keys() - {"runs/mine/evaluation.json"}:
+        assert after[path] == before[path]
+
+
+def test_output_names_another_folder(place, capsys):
+    (place / "else").mkdir()
+    printed(capsys, "evaluate", "mine", *OPTIONS, "--output", "else")
+    assert set(files(place / "else")) == {"evaluation.json", "evaluation.png"}
+    assert not (place / "runs/mine/evaluation.json").exists()
+    before = files(place)
+    for wrong in ("missing", "else/evaluation.png"):
+        assert f"'{wrong}'" in refused(capsys, "evaluate", "mine", *OPTIONS, "--output", wrong)
+    assert files(place) == before
+
+
+@pytest.mark.parametrize("option", ["--samples", "--naive-samples", "--naive-images"])
+@pytest.mark.parametrize("number", [0, -1])
+def test_no_samples_are_refused_and_nothing_is_written(place, capsys, option, number):
+    before = files(place)
+    error = refused(capsys, "evaluate", "mine", *OPTIONS, f"{option}={number}")
+    assert option in error
+    assert files(place) == before
+
+
+def test_loss_of_a_plain_autoencoder_is_printed_and_its_export_refused(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    run = train(TrainConfig(model="sparse", epochs=1, name="plain"), verbose=0)
+    out = printed(capsys, "evaluate", "runs/plain")
+    found = strict_json(run.folder.path / "evaluation.json")
+    assert found["loss"] == pytest.approx(run.metrics["test_loss"], rel=1e-5)
+    for name in ("loss", "reconstruction_loss", "sparsity_loss", "probe_accuracy"):
+        assert f"{found[name]:.3f}" in out
+    assert found["unit"] == "squared error"
+    assert "nll" not in found
+    assert not (run.folder.path / "evaluation.png").exists()
+    before = files(tmp_path)
+    assert "evaluate its run" in refused(capsys, "evaluate", "saved_models/plain")
+    assert files(tmp_path) == before
+
+
+def write_npz(file, images, labels, **changes):
+    content = dict(x_train=images, y_train=labels, x_test=images[:9], y_test=labels[:9])
+    content |= changes
+    np.savez(file, **{name: values for name, values in content.items() if values is not None})
+
+
+@pytest.fixture(scope="module")
+def own_run(tmp_path_factory):
+    """A run on an archive of one's own, binarised as it is read."""
+    root = tmp_path_factory.mktemp("own")
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
+    labels = np.arange(40) % 3
+    write_npz(root / "own.npz", images, labels)
+    config = TrainConfig(
+        dataset=str(root / "own.npz"),
+        binarize="dynamic",
+        units="8",
+        epochs=1,
+        name="own",
+        output_dir=root,
+    )
+    return train(config, verbose=0), root / "own.npz", images, labels
+
+
+def test_drawn_images_are_the_same_in_every_evaluation(own_run, tmp_path, capsys):
+    run, file, images, labels = own_run
+    write_npz(file, images, labels)
+    found = []
+    for path in (run.folder.path, run.folder.path, run.folder.exported):
+        options = (*OPTIONS, "--output", tmp_path, "--overwrite")
+        out = printed(capsys, "evaluate", path, *options)
+        assert "not a likelihood" not in out
+        found.append(strict_json(tmp_path / "evaluation.json"))
+    assert {figures["data_kind"] for figures in found} == {"dynamic"}
+    nll = [figures["nll"] for figures in found]
+    assert nll[0] == nll[1] == pytest.approx(nll[2], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        dict(),
+        dict(y_train=None, y_test=None),
+        dict(y_test=None),
+        dict(y_train=None),
+        dict(y_train=np.zeros(40, int), y_test=np.zeros(9, int)),
+        dict(y_test=np.zeros(9, int)),
+    ],
+    ids=["both", "none", "training", "test", "single", "single test"],
+)
+def test_probe_is_left_out_where_labels_do_not_allow_it(own_run, tmp_path, changes):
+    run, file, images, labels = own_run
+    write_npz(file, images, labels, **changes)
+    found = report(run.folder.path, **FAST, output=tmp_path)
+    assert ("probe_accuracy" in found) == (changes == {})
+    assert found["images"] == 9
+
+
+def test_error_of_a_single_draw_is_not_said_to_be_zero(own_run, tmp_path):
+    run, file, images, labels = own_run
+    write_npz(file, images, labels)
+    report(run.folder.path, **{**FAST, "samples": 1}, output=tmp_path)
+    assert strict_json(tmp_path / "evaluation.json")["nll_sampling_error"] is None
+
+
+def test_figures_of_a_single_image_are_written_as_json(own_run, tmp_path):
+    run, file, images, labels = own_run
+    write_npz(file, images, labels, x_test=images[:1], y_test=labels[:1])
+    report(run.folder.path, **FAST, output=tmp_path)
+    found = strict_json(tmp_path / "evaluation.json")
+    assert found["nll_standard_error"] is None
+    assert math.isfinite(found["nll"])
+
+
+def test_data_of_another_shape_than_the_model_are_refused(own_run, tmp_path, capsys):
+    run, file, images, labels = own_run
+    larger = np.repeat(images, 2, axis=1)
+    write_npz(file, larger, labels, x_test=larger[:9])
+    for path in (run.folder.path, run.folder.exported):
+        refused(capsys, "evaluate", path, *OPTIONS, "--output", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_that_are_gone_are_named_and_nothing_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "photos").mkdir()
+    for number in range(12):
+        pixels = rng.integers(0, 256, (6, 6), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"photos/{number}.png")
+    options = dict(dataset="folder:photos", image_size="6", units="8", epochs=1, name="p")
+    train(TrainConfig(**options), verbose=0)
+    assert open_stored("p").folder.as_posix() == "runs/p"
+    shutil.rmtree(tmp_path / "photos")
+    before = files(tmp_path)
+    for name in ("runs/p", "saved_models/p"):
+        error = refused(capsys, "evaluate", name, *OPTIONS)
+        assert "folder 'photos' does not exist" in error
+        assert name in error
+    assert files(tmp_path) == before
+
+
+def test_export_without_its_configuration_is_refused(place, capsys):
+    (place / "saved_models/mine/training.json").unlink()
+    before = files(place)
+    error = refused(capsys, "evaluate", "saved_models/mine", *OPTIONS)
+    assert "no training.json: export the run again" in error
+    assert files(place) == before
+
+
+def test_evaluate_agrees_with_the_figures_of_the_run(digits_run, tmp_path, capsys):
+    """The run took one draw of the code for each image, evaluation the average over many."""
+    options = ("--samples", 20, "--naive-samples", 20, "--output", tmp_path)
+    out = printed(capsys, "evaluate", digits_run.folder.path, *options)
+    found, metrics = json.loads((tmp_path / "evaluation.json").read_text()), digits_run.metrics
+    assert f"{found['negative_elbo']:.3f}" in out
+    assert f"{metrics['test_kl_loss']:.3f}" in out  # in closed form: without a draw
+    assert found["kl_loss"] == pytest.approx(metrics["test_kl_loss"], rel=1e-5)
+    exported, x = load_exported(digits_run.folder.exported), digits_run.dataset.test.arrays()[0]
+    heads, rng = exported.call("encode", x=x), np.random.default_rng(0)
+    deviation = np.exp(0.5 * heads["z_log_var"])
+    epsilon = rng.normal(size=(20, *deviation.shape))
+    draws = [-exported.log_prob(x, heads["z_mean"] + deviation * e).mean() for e in epsilon]
+    apart = 4 * np.std(draws) * np.sqrt(1 + 1 / 20)
+    assert apart < 0.5
+    assert found["negative_elbo"] == pytest.approx(metrics["test_loss"], abs=apart)
