@@ -175,8 +175,8 @@ figure
 # %% [markdown]
 # ## 4. A model that has had time
 #
-# `melodies_vae` ships with the course: 128 dimensions, β = 0.2, trained for half an hour on two cores
-# on all windows, 96 times each. Does it rebuild tunes that are new to it?
+# `melodies_vae` ships with the course: 128 dimensions, β = 0.2, trained for half an hour on two
+# cores on all windows, 96 times each. Does it rebuild tunes that are new to it?
 
 # %%
 import json

@@ -131,3 +131,36 @@ np.savez(sys.argv[1] + "/weights.npz", *[w.numpy() for w in model.trainable_vari
     stored = np.load(tmp_path / "weights.npz")
     for name, weight in zip(stored.files, model.trainable_variables):
         assert np.array_equal(stored[name], weight.numpy())
+
+
+class TwoNames(VAE):
+    def objective(self, batch, training):
+        found = super().objective(batch, training)
+        return {"reconstruction": found["reconstruction_loss"], "kl_loss": found["kl_loss"]}
+
+
+class MeanOfBatch(VAE):
+    def objective(self, batch, training):
+        found = super().objective(batch, training)
+        return {name: keras.ops.mean(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize("wrong", [TwoNames, MeanOfBatch])
+def test_objective_that_does_not_give_its_terms_per_example_is_refused(wrong):
+    model = wrong((8, 8, 1))
+    model.compile("adam")
+    with pytest.raises(ValueError, match=f"of {wrong.__name__} must give reconstruction_"):
+        model.fit(images(4, (8, 8, 1)), verbose=0)
+
+
+def test_two_draws_of_one_objective_are_independent_if_their_streams_differ():
+    model = VAE((8, 8, 1), latent_dim=50)
+    model.compile("adam")
+    model.optimizer.build(model.trainable_variables)
+    batch = model.prepare(images(200, (8, 8, 1)))
+    for training in (True, False):
+        first, again, other = (
+            model.noise(batch, (50,), training, stream=stream).numpy() for stream in (0, 0, 8)
+        )
+        assert np.array_equal(first, again)
+        assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.05

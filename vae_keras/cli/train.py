@@ -4,7 +4,7 @@ import dataclasses
 
 import click
 
-from vae_keras.config import TrainConfig, rung_named
+from vae_keras.config import RUNGS, TrainConfig, rung_named
 from vae_keras.config.options import flag, types_of
 
 
@@ -21,7 +21,19 @@ class TrainCommand(click.Command):
             for field in dataclasses.fields(cls)
             if field.name != "options"
         ]
-        return super().parse_args(context, arguments)
+        try:
+            return super().parse_args(context, arguments)
+        except click.NoSuchOption as error:
+            models = [name for name in RUNGS if error.option_name in _flags(RUNGS[name].options)]
+            if not models:
+                raise
+            raise click.UsageError(
+                f"{error.option_name} is an option of --model {' or '.join(models)}"
+            ) from error
+
+
+def _flags(cls: type) -> list[str]:
+    return [flag(field.name) for field in dataclasses.fields(cls)]
 
 
 def _as_option(field: dataclasses.Field, cls: type) -> click.Option:
@@ -44,6 +56,7 @@ def train_command(context, **options):
     """Train a model, draw its figures, evaluate it and export it. No option is needed.
 
     Options without a default are chosen for the data set and the model, and shown at the start.
+    Models differ in their options: --model NAME --help shows those of another model.
     """
     from vae_keras.training.run import train
     from vae_keras.training.run_folder import run_to_resume

@@ -113,7 +113,7 @@ def _endpoints(model) -> str:
     rows = []
     for name, (_, specs) in endpoints(model).items():
         takes = ", ".join(f"`{s.name}` {_shape(s.shape)} {s.dtype.name}" for s in specs)
-        gives = OUTPUTS.get(name) or ", ".join(f"`{head}`" for head in ("z", *model.heads))
+        gives = OUTPUTS.get(name) or "`" + "`, `".join(dict.fromkeys(("z", *model.heads))) + "`"
         rows.append(f"| `{name}` | {takes} | {gives} |")
     return "\n".join(rows)
 

@@ -160,6 +160,12 @@ class Autoencoder(keras.Model):
 
     def weighted_sum(self, terms, step=None):
         """The loss of each example, from its terms and their weights at `step`: [batch]."""
+        shapes = {name: len(values.shape) for name, values in terms.items()}
+        if shapes != dict.fromkeys(self.terms, 1):
+            raise ValueError(
+                f"objective of {type(self).__name__} must give {', '.join(self.terms)}, [batch] "
+                f"each, but gives {shapes} (name and number of dimensions)"
+            )
         weights = self.term_weights(step)
         return sum(weights[name] * terms[name] for name in self.terms)
 
@@ -196,18 +202,25 @@ class Autoencoder(keras.Model):
             index=tf.range(tf.shape(x, tf.int64)[0]) if index is None else index,
         )
 
-    def noise(self, batch: Batch, shape: tuple, training: bool, draw=tf.random.stateless_normal):
+    def noise(
+        self,
+        batch: Batch,
+        shape: tuple,
+        training: bool,
+        draw=tf.random.stateless_normal,
+        stream=noise.TRAINING,
+    ):
         """Random numbers for a batch, standard normal unless `draw` is another: [batch, *shape].
 
         `draw` is a stateless function of (shape, seed). The numbers are a function of their use. In
         training they depend on (seed, step, replica), so that a resumed run draws what an
         uninterrupted one would. In evaluation they depend on (seed, example), so that no figure
-        depends on the batch size.
+        depends on the batch size. Draws of the same use are independent if they differ in `stream`.
         """
         if training:
-            count = tf.shape(batch.x)[0]
-            return noise.of_step(draw, self.seed, self.optimizer.iterations, count, shape)
-        return noise.of_examples(draw, self.seed, noise.EVALUATION, batch.index, shape)
+            step, count = self.optimizer.iterations, tf.shape(batch.x)[0]
+            return noise.of_step(draw, self.seed, step, count, shape, stream)
+        return noise.of_examples(draw, self.seed, noise.EVALUATION, batch.index, shape, stream)
 
     # How a condition enters; a model without one ignores it
 

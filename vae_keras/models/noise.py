@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 # One seed has a stream of random numbers for each use. The last three serve `SequenceVAE`: they
-# decide what its decoder is told in training.
+# decide what its decoder is told in training. A new rung that draws twice takes a number from 8 on.
 TRAINING, EVALUATION, IMPORTANCE, PRIOR, DEFENSIVE, OWN, MIXING, DROPPING = range(8)
 
 

@@ -110,15 +110,12 @@ class SequenceVAE(VAE):
             tokens = tf.random.stateless_categorical(rows, 1, seed, tf.int32)
             return tf.reshape(tokens, shape)
 
-        return self._drawn_by_step(draw, batch, noise.OWN)
+        return self.noise(batch, self.example_shape, True, draw, noise.OWN)
 
     def _uniform(self, batch, stream):
-        return self._drawn_by_step(tf.random.stateless_uniform, batch, stream)
-
-    def _drawn_by_step(self, draw, batch, stream):
-        """Draw numbers for the current training step: [batch, steps]."""
-        step, count = self.optimizer.iterations, tf.shape(batch.x)[0]
-        return noise.of_step(draw, self.seed, step, count, self.example_shape, stream)
+        """Numbers from 0 to 1 for the current training step: [batch, steps]."""
+        draw = tf.random.stateless_uniform
+        return self.noise(batch, self.example_shape, True, draw, stream)
 
     def decode(self, z, label=None, temperature=0.0, top_p=None, seed=(0, 0)):
         """Decode codes `z` [batch, latent_dim] to tokens int32 [batch, steps].
