@@ -1,3 +1,5 @@
+"""What all tests share: how they are dealt out to processes, and the runs that they look at."""
+
 import subprocess
 import sys
 
@@ -5,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import IS_WORKER
 from tests.commands import TRAIN
 from tests.folders import working_in
 from tests.images import save
@@ -13,6 +16,23 @@ from vae_keras import TrainConfig, load_exported, train
 from vae_keras.data.music.midi import write_midi
 from vae_keras.export.saved_model import export
 from vae_keras.models import MODELS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Deal out long rows of tests, for each process makes fixtures; who is done takes of others."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the chapters first in the shares of two processes: nothing else takes as long."""
+    if IS_WORKER:
+        chapters = [item for item in items if "test_chapter_runs" in item.name]
+        others = [item for item in items if item not in chapters]
+        half = len(others) // 2
+        items[:] = chapters[::2] + others[:half] + chapters[1::2] + others[half:]
 
 
 @pytest.fixture(scope="session")

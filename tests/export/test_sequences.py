@@ -100,7 +100,9 @@ def test_usage_example_of_the_model_card_runs(talk, talker):
     assert len(printed) == talker.example_shape[0] and set(printed) <= set(talker.vocabulary)
     first = talker.generate(16, seed=(0, 1))[0]
     assert printed == [talker.vocabulary[token] for token in first]
-    assert "assets/vocabulary.txt" in card and "sequences of tokens" in card
+    assert (
+        "assets/vocabulary.txt" in card and f"sequences of {talker.example_shape[0]} tokens" in card
+    )
     assert "--dataset text:talk.txt --model sequence" in card
 
 

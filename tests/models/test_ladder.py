@@ -20,9 +20,23 @@ rng = np.random.default_rng(0)
 OF_IMAGES = [name for name in MODELS if name != "sequence"]  # which test_sequence.py trains
 
 
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory):
+    """What gives a run of three epochs of the rung that is named: one run for each."""
+    root, runs = tmp_path_factory.mktemp("rungs"), {}
+
+    def run(model):
+        if model not in runs:
+            config = TrainConfig(model=model, epochs=3, output_dir=root)
+            runs[model] = train(config, verbose=0)
+        return runs[model]
+
+    return run
+
+
 @pytest.mark.parametrize("model", OF_IMAGES)
-def test_every_rung_trains_saves_and_exports_through_one_code(model, tmp_path):
-    run = train(TrainConfig(model=model, epochs=2, output_dir=tmp_path), verbose=0)
+def test_every_rung_trains_saves_and_exports_through_one_code(model, run_of):
+    run = run_of(model)
     assert run.history["val_loss"][1] < run.history["val_loss"][0]
     images, labels = run.dataset.test.take(slice(5)).arrays()
     loaded = keras.models.load_model(run.folder.model)
@@ -57,9 +71,8 @@ def test_every_rung_trains_on_a_colour_folder(model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("model", ["sparse", "denoising", "contractive"])
-def test_resumed_rung_is_the_uninterrupted_one(model, tmp_path):
-    whole = TrainConfig(model=model, epochs=3, name="whole", output_dir=tmp_path)
-    whole = train(whole, verbose=0).folder
+def test_resumed_rung_is_the_uninterrupted_one(model, run_of, tmp_path):
+    whole = run_of(model).folder
     config = TrainConfig(model=model, epochs=3, name="cut", output_dir=tmp_path)
 
     class Stop(Exception):

@@ -20,6 +20,7 @@ from tests.runs import history, weights
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, load_exported, train
 from vae_keras.data.dataset import Examples
 from vae_keras.training.fitting import build, fit
+from vae_keras.training.run_folder import RunFolder
 
 
 def test_training_lowers_the_loss_on_digits(digits_run):
@@ -110,35 +111,37 @@ def test_killed_run_resumes_bit_for_bit(digits_run, tmp_path):
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
-def test_resume_of_a_finished_run_says_so_and_goes_on_with_more_epochs(tmp_path, capsys):
-    config = TrainConfig(epochs=2, output_dir=tmp_path, name="short")
-    train(config, verbose=0)
-    capsys.readouterr()
-    train(config.replace(resume=True), verbose=2)
-    assert "complete (2 epochs)" in capsys.readouterr().out
-    longer = train(config.replace(resume=True, epochs=3), verbose=0)
-    assert longer.metrics["epochs"] == 3
-    assert len(longer.history["loss"]) == 3
+@pytest.fixture
+def finished(digits_run, tmp_path):
+    """The configuration of a finished run of five epochs, which may be changed: it is a copy."""
+    for name in ("runs", "saved_models"):
+        shutil.copytree(digits_run.folder.path.parents[1] / name, tmp_path / name)
+    return TrainConfig(epochs=5, output_dir=tmp_path, name="digits_vae")
 
 
-def test_run_that_was_stopped_while_finishing_is_finished(tmp_path):
-    config = TrainConfig(epochs=2, output_dir=tmp_path, name="run")
-    run = train(config, verbose=0)
-    run.folder.metrics.unlink()
-    (run.folder.checkpoints / ".epoch_0003-half").mkdir()
-    again = train(config.replace(resume=True), verbose=0)
-    assert again.metrics["test_loss"] == run.metrics["test_loss"]
-    assert not list(run.folder.checkpoints.glob(".*"))
-    shorter = train(config.replace(resume=True, epochs=1), verbose=0)
-    assert shorter.metrics["epochs"] == 2
-    assert json.loads(run.folder.config.read_text())["epochs"] == 2
+def test_resume_of_a_finished_run_says_so_and_goes_on_with_more_epochs(finished, capsys):
+    train(finished.replace(resume=True), verbose=2)
+    assert "complete (5 epochs)" in capsys.readouterr().out
+    longer = train(finished.replace(resume=True, epochs=6), verbose=0)
+    assert longer.metrics["epochs"] == 6
+    assert len(longer.history["loss"]) == 6
 
 
-def test_resume_refuses_other_options(tmp_path):
-    config = TrainConfig(epochs=1, output_dir=tmp_path, name="run")
-    train(config, verbose=0)
+def test_run_that_was_stopped_while_finishing_is_finished(finished, digits_run, tmp_path):
+    folder = RunFolder.below(tmp_path, "digits_vae")
+    folder.metrics.unlink()
+    (folder.checkpoints / ".epoch_0006-half").mkdir()
+    again = train(finished.replace(resume=True), verbose=0)
+    assert again.metrics["test_loss"] == digits_run.metrics["test_loss"]
+    assert not list(folder.checkpoints.glob(".*"))
+    shorter = train(finished.replace(resume=True, epochs=1), verbose=0)
+    assert shorter.metrics["epochs"] == 5
+    assert json.loads(folder.config.read_text())["epochs"] == 5
+
+
+def test_resume_refuses_other_options(finished):
     with pytest.raises(UserError, match=r"beta 1\.0, not 4\.0"):
-        train(config.replace(resume=True, beta=4.0), verbose=0)
+        train(finished.replace(resume=True, beta=4.0), verbose=0)
 
 
 def test_nothing_is_overwritten_unless_wanted(tmp_path):
