@@ -49,6 +49,7 @@ def executed(request):
         pool.shutdown(cancel_futures=True)
 
 
+@pytest.mark.slow
 @each_chapter
 def test_chapter_runs_and_says_nothing_on_standard_error(script, executed):
     notebook = executed(script)
@@ -81,6 +82,7 @@ def test_cover_is_the_picture_of_its_cell(script):
     assert cover.read_bytes() == picture
 
 
+@pytest.mark.slow
 def test_fast_values_take_the_place_of_slow_ones_in_parameters_alone(tmp_path):
     script = tmp_path / "00_example.py"
     script.write_text(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.commands import printed, refused
 from tests.folders import working_in
@@ -25,6 +26,7 @@ def test_generate_draws_a_picture_and_keeps_what_is_there(digits_run, tmp_path, 
     printed(capsys, *arguments, "--overwrite")
 
 
+@pytest.mark.slow
 def test_commands_know_a_model_of_sentences(talk, capsys):
     with working_in(talk[0]):
         first = printed(capsys, "generate", "talk_sequence", "--n", 5)
@@ -48,6 +50,7 @@ def test_commands_know_a_model_of_sentences(talk, capsys):
     assert len(set(texts.values())) == 4
 
 
+@pytest.mark.slow
 def test_melodies_are_generated_as_music_or_as_a_picture(tunes, capsys):
     folder, _ = tunes
     with working_in(folder):

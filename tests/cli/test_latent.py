@@ -315,6 +315,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 def test_bad_input_ends_with_one_line_and_writes_nothing(place, capsys):
     before = listing(place)
     for line, reason in MISTAKES.items():

@@ -3,16 +3,17 @@
 import pytest
 
 from tests.commands import refused
+from tests.exports import PRETRAINED
 from tests.folders import listing
-from tests.sequences import melody
+from tests.sequences import melody, talk_text
 from vae_keras.data.music.midi import write_midi
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, talk):
+def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path.parent / f"{tmp_path.name}-cache"))
-    (tmp_path / "talk.txt").write_bytes((talk[0] / "talk.txt").read_bytes())
+    (tmp_path / "talk.txt").write_text(talk_text(), encoding="utf-8")
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "latin.txt").write_bytes("für alle fälle\n".encode("latin-1"))
     (tmp_path / "short").mkdir()
@@ -48,9 +49,9 @@ def place(tmp_path, monkeypatch, talk):
         ("generate EXPORT --output a.png", ["'a.png'", ".txt"]),
     ],
 )
-def test_bad_input_ends_with_one_line_and_writes_nothing(place, talker, capsys, arguments, named):
+def test_bad_input_ends_with_one_line_and_writes_nothing(place, capsys, arguments, named):
     before = listing(place)
     short = arguments.replace("train", "train --epochs 1")  # should it train after all
-    error = refused(capsys, *short.replace("EXPORT", str(talker.path)).split())
+    error = refused(capsys, *short.replace("EXPORT", str(PRETRAINED / "sentences_vae")).split())
     assert all(word in error for word in named), error
     assert listing(place) == before

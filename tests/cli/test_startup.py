@@ -40,6 +40,7 @@ finally:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "cp437", "latin-1", "ascii"])
 def test_streams_replace_what_they_cannot_show(encoding):
     ran = called("--help", PYTHONIOENCODING=encoding)
@@ -49,6 +50,7 @@ def test_streams_replace_what_they_cannot_show(encoding):
     assert b"Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("level", "first"),
     [

@@ -20,6 +20,7 @@ def reader(digits):
     return trained_classifier(digits)
 
 
+@pytest.mark.slow
 def test_it_reads_digits(digits, reader):
     images, labels = digits.test.arrays()
     right = np.mean(
@@ -31,6 +32,7 @@ def test_it_reads_digits(digits, reader):
     )
 
 
+@pytest.mark.slow
 def test_it_is_unsure_of_what_is_no_digit(digits, reader):
     images, _ = digits.test.arrays()
     halves = (images[:-1] + images[1:]) / 2
@@ -48,6 +50,7 @@ def test_the_same_seed_gives_the_same_classifier(digits, monkeypatch):
     assert np.abs(other - first).max() > 0.01
 
 
+@pytest.mark.slow
 def test_it_sees_attributes_of_faces(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path))
     faces, names = faces_dataset(1_500, (16, 16)), tuple(BINARY)

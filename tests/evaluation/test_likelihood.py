@@ -49,6 +49,7 @@ def exact_nll(model, x):
 POINTS = np.random.default_rng(1).normal(size=(50, 3, 1, 1)).astype("float32")
 
 
+@pytest.mark.slow
 def test_importance_weighted_nll_is_the_exact_likelihood_of_a_linear_model():
     """With a linear decoder x = Wz + b + σε, log p(x) is that of N(b, WWᵀ + σ²I)."""
     model, exact = linear_model(), exact_nll(linear_model(), POINTS)
@@ -65,6 +66,7 @@ def test_importance_weighted_nll_is_the_exact_likelihood_of_a_linear_model():
     assert last["negative_elbo"].mean() == pytest.approx(elbo["loss"], abs=0.5)  # of one draw
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["linear", "digits"])
 def test_naive_monte_carlo_meets_importance_weighting(which, request):
     if which == "linear":
@@ -122,6 +124,7 @@ def test_standard_errors_are_the_spread_of_repeated_estimates(sampled_model):
     assert np.sum(stated.mean(axis=1)) == pytest.approx(np.sum(spread), rel=0.1)
 
 
+@pytest.mark.slow
 def test_standard_error_of_an_average_is_that_of_its_parts(sampled_model):
     (row,) = convergence(sampled_model, Examples(POINTS), 200, 200)[-1:]
     found = likelihood_figures(sampled_model, Examples(POINTS), 200)
@@ -180,6 +183,7 @@ def test_codes_in_memory_do_not_grow_with_the_samples(samples):
     assert len(model.counts) == 3 * math.ceil(samples / likelihood.DRAWS)  # of 20 examples each
 
 
+@pytest.mark.slow
 def test_every_sample_counts_once_whatever_the_parts_it_is_drawn_in(monkeypatch):
     """The draws of a part are a function of its number: 7 parts of 10 are 70 draws, not 100."""
     monkeypatch.setattr(likelihood, "DRAWS", 10)

@@ -1,6 +1,7 @@
 """The probe of codes."""
 
 import numpy as np
+import pytest
 
 from vae_keras.evaluation import probe
 
@@ -17,6 +18,7 @@ def test_stratified_examples_begin_with_the_proportions_of_the_classes(digits_ru
         assert np.all(np.abs(drawn - count * share) <= 2)
 
 
+@pytest.mark.slow
 def test_probe_finds_more_in_pixels_than_in_two_numbers(digits_run):
     rows = probe.probe(digits_run.model, digits_run.dataset, sizes=(100, 5_000))
     assert [row["labels"] for row in rows] == [100, len(digits_run.dataset.train)]

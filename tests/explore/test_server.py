@@ -25,6 +25,7 @@ def ask(address, method="GET", path="/", body=None, **headers) -> int:
     return connection.getresponse().status
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_the_page_below_the_cell():
     cell = nbformat.v4.new_code_cell(
         'from vae_keras.explore import explore\nexplore("digits_vae", height=700)'
@@ -68,6 +69,7 @@ def test_a_port_that_is_taken_is_named(address):
         Site("no.such.host", 0)
 
 
+@pytest.mark.slow
 def test_serving_ends_without_a_word_when_it_is_interrupted():
     command = [sys.executable, "-m", "vae_keras", "explore", "digits_vae", "--no-browser"]
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -23,6 +23,7 @@ def test_the_models_that_the_readme_names_ship():
         assert size <= MOST_BYTES, f"{path.name}: {size:,} bytes"
 
 
+@pytest.mark.slow
 def test_every_model_runs_in_a_process_that_cannot_import_the_package():
     script = """
 import sys

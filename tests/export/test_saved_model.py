@@ -35,6 +35,7 @@ def digits(digits_run):
     return digits_run.dataset.test.take(slice(20)).arrays()[0]
 
 
+@pytest.mark.slow
 def test_saved_model_runs_without_the_package(digits_run, digits, tmp_path):
     np.save(tmp_path / "x.npy", digits)
     paths = digits_run.folder.exported, tmp_path / "x.npy", tmp_path / "y.npy"
@@ -44,6 +45,7 @@ def test_saved_model_runs_without_the_package(digits_run, digits, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), digits_run.model(digits), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_usage_example_of_the_model_card_runs(digits_run):
     card = (digits_run.folder.exported / "model_card.md").read_text()
     example = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from vae_keras import UserError
+from tests.exports import PRETRAINED
+from vae_keras import UserError, load_exported
 from vae_keras.data.text import vocabulary
 
 WITHOUT_THE_PACKAGE = """
@@ -50,11 +51,18 @@ for bad in (-1, most + 1):
 
 
 @pytest.fixture(scope="module")
+def sentences():
+    """The model of sentences that ships."""
+    return load_exported(PRETRAINED / "sentences_vae")
+
+
+@pytest.fixture(scope="module")
 def model(talk):
     """What was exported."""
     return keras.models.load_model(talk[0] / "runs/talk_sequence/model.keras")
 
 
+@pytest.mark.slow
 def test_export_needs_tensorflow_alone(talk, talker, model, tmp_path):
     folder, most = talk[0], len(talker.vocabulary) - 1
     lines = (folder / "talk.txt").read_text(encoding="utf-8").splitlines()[:6]
@@ -70,6 +78,7 @@ def test_export_needs_tensorflow_alone(talk, talker, model, tmp_path):
     np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_loaded_export_does_what_the_model_does(talker, model):
     assert talker.vocabulary == model.vocabulary and talker.vocabulary[:3] == vocabulary.SPECIAL
     words = (talker.path / "assets/vocabulary.txt").read_text(encoding="utf-8")
@@ -89,6 +98,7 @@ def test_loaded_export_does_what_the_model_does(talker, model):
     )
 
 
+@pytest.mark.slow
 def test_usage_example_of_the_model_card_runs(talk, talker):
     card = (talker.path / "model_card.md").read_text(encoding="utf-8")
     example = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
@@ -106,6 +116,7 @@ def test_usage_example_of_the_model_card_runs(talk, talker):
     assert "--dataset text:talk.txt --model sequence" in card
 
 
+@pytest.mark.slow
 def test_export_draws_from_the_nucleus_and_searches_as_the_model_does(talker, model):
     drawn = talker.generate(20, 3, temperature=0.8, top_p=0.5)
     np.testing.assert_array_equal(drawn, model.generate(20, (3, 3), temperature=0.8, top_p=0.5))
@@ -125,16 +136,16 @@ def test_export_draws_from_the_nucleus_and_searches_as_the_model_does(talker, mo
     ],
     ids=str,
 )
-def test_choices_of_tokens_have_bounds(talker, choice):
+def test_choices_of_tokens_have_bounds(sentences, choice):
     with pytest.raises(UserError, match=r"must be a number from [\d.]+ to \d+"):
-        talker.generate(3, **choice)
+        sentences.generate(3, **choice)
 
 
-def test_a_search_draws_nothing(talker):
+def test_a_search_draws_nothing(sentences):
     with pytest.raises(UserError, match="leave out temperature and top_p"):
-        talker.generate(3, beams=4, temperature=0.5)
+        sentences.generate(3, beams=4, temperature=0.5)
 
 
-def test_model_of_sequences_takes_no_label(talker):
+def test_model_of_sequences_takes_no_label(sentences):
     with pytest.raises(UserError, match="takes no label"):
-        talker.generate(3, label=1)
+        sentences.generate(3, label=1)

@@ -67,6 +67,7 @@ def test_targets_other_than_the_input_are_rebuilt():
     assert to_itself["reconstruction_loss"] != to_black["reconstruction_loss"]
 
 
+@pytest.mark.slow
 def test_two_replicas_get_the_gradient_of_one():
     """The weights after a step on two logical devices equal those after one on a single one."""
     script = """
@@ -93,6 +94,7 @@ np.testing.assert_allclose(one[1], two[1], rtol=1e-5)
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

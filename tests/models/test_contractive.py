@@ -47,6 +47,7 @@ def test_projected_contraction_is_unbiased_and_has_the_stated_variance(x):
     assert draws.var() == pytest.approx(variance, rel=0.05)
 
 
+@pytest.mark.slow
 def test_contraction_lowers_the_jacobian(tmp_path):
     norms = [
         train(

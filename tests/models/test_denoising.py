@@ -38,6 +38,7 @@ def test_corruption_is_drawn_afresh_in_training_and_left_out_in_evaluation(x):
     np.testing.assert_allclose(plain, loss_named("mse").loss(x, model(x)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_denoising_beats_a_median_filter_and_pca(tmp_path):
     run = train(TrainConfig(model="denoising", epochs=30, output_dir=tmp_path), verbose=0)
     ours = run.metrics["test_psnr_denoised"]

@@ -64,6 +64,7 @@ def test_an_export_of_version_0_1_encodes_and_decodes_as_it_did(place):
     np.testing.assert_allclose(exported.decode(codes), EXPECTED["run_decoded"], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_of_version_0_1_goes_on_as_it_did(place):
     config = TrainConfig(name="earlier", units="3", batch_size=256, epochs=3, resume=True)
     run = train(config, verbose=0)

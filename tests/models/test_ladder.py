@@ -34,6 +34,7 @@ def run_of(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", OF_IMAGES)
 def test_every_rung_trains_saves_and_exports_through_one_code(model, run_of):
     run = run_of(model)
@@ -53,6 +54,7 @@ def test_every_rung_trains_saves_and_exports_through_one_code(model, run_of):
     assert [name for name in run.history if name.startswith("val_")] == terms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", OF_IMAGES)
 def test_every_rung_trains_on_a_colour_folder(model, tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
@@ -70,6 +72,7 @@ def test_every_rung_trains_on_a_colour_folder(model, tmp_path, monkeypatch):
     assert run.folder.exported.is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["sparse", "denoising", "contractive"])
 def test_resumed_rung_is_the_uninterrupted_one(model, run_of, tmp_path):
     whole = run_of(model).folder

@@ -10,6 +10,7 @@ from vae_keras.models.linear import LinearAutoencoder
 SHAPE = (8, 8, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tied", [False, True])
 def test_linear_autoencoder_finds_the_principal_components(tied, tmp_path):
     config = TrainConfig(model="linear", latent_dim=3, tied=tied, epochs=95, output_dir=tmp_path)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTION = re.search(r"^## A rung\n(.+?)^## ", TEXT, re.MULTILINE | re.DOTALL)[1]
 LINE = re.search(r'`"dropout": (Rung\(.+?\))`', SECTION)[1]
@@ -22,6 +24,7 @@ main(["train", "--model", "dropout", "--code-dropout", "0.5", "--epochs", "2"])
 """
 
 
+@pytest.mark.slow
 def test_a_rung_is_one_class_one_dataclass_and_one_line(tmp_path):
     (tmp_path / "dropout.py").write_text(CLASS)
     command = [sys.executable, "-c", PROGRAM]

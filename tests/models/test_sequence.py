@@ -400,6 +400,7 @@ def test_a_new_model_gives_tokens_as_often_as_they_come():
     assert np.abs(scipy.special.softmax(logits, axis=-1) - expected).max() < 0.1
 
 
+@pytest.mark.slow
 def test_a_model_learns_to_write_what_it_has_read():
     words = ("<pad>", *"abcdef")
     x = np.random.default_rng(0).integers(1, 7, (8, STEPS)).astype(np.int32)

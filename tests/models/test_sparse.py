@@ -23,6 +23,7 @@ def test_sparsity_terms_are_their_formulas(x):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparsity", ["l1", "kl"])
 def test_penalty_makes_the_code_sparser(sparsity, tmp_path):
     shares = [

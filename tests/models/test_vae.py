@@ -74,6 +74,7 @@ def test_free_bits_are_minimised_in_the_place_of_the_kl():
     np.testing.assert_allclose(model.weighted_sum(found), loss, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_free_bits_keep_a_code_from_collapsing():
     """At β = 20 the plain model gives up its code; with free bits every dimension is used."""
     x = digits().train
@@ -95,6 +96,7 @@ def test_free_bits_keep_a_code_from_collapsing():
     assert kl(0.5).min() > 0.2
 
 
+@pytest.mark.slow
 def test_history_has_both_the_kl_and_what_is_minimised(tmp_path):
     run = train(TrainConfig(epochs=1, free_bits=0.3, output_dir=tmp_path), verbose=0)
     row = {name: values[0] for name, values in run.history.items()}
@@ -184,6 +186,7 @@ def test_loss_is_the_negative_elbo_written_out():
     assert found["loss"] == pytest.approx(reconstruction + 3 * kl, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", ["learned", "optimal"])
 def test_linear_vae_reaches_the_likelihood_of_probabilistic_pca_on_digits(sigma):
     """Lucas et al. 2019: the linear VAE's bound is tight at the maximum likelihood solution."""

@@ -358,6 +358,7 @@ def fitted(batches, mask=None):
     return ours
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("error", [0.01, 0.4, 5.0])
 def test_optimal_sigma_tends_to_the_root_mean_squared_error_of_the_batches(error, masked):
@@ -423,6 +424,7 @@ def test_training_step_does_not_send_a_gradient_through_the_optimal_sigma():
     assert any("log_sigma" in weight.path for weight in model.non_trainable_variables)
 
 
+@pytest.mark.slow
 def test_optimal_sigma_is_about_as_good_as_a_learned_one_on_digits():
     digits, losses = load(TrainConfig()), {}
     train, test = digits.train.arrays()[0], digits.test.arrays()[0]

@@ -1,6 +1,7 @@
 """The search for a class that was held out."""
 
 import numpy as np
+import pytest
 
 from tests.commands import printed
 from vae_keras import TrainConfig, load
@@ -17,6 +18,7 @@ def test_label_is_taken_out_of_training_but_not_of_the_test():
     assert len(kept.train) == all_but_3
 
 
+@pytest.mark.slow
 def test_digit_that_was_held_out_is_found(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)

@@ -374,6 +374,7 @@ def here(place, monkeypatch):
     monkeypatch.setattr(classifier, "STEPS", 20)
 
 
+@pytest.mark.slow
 def test_the_study_compares_runs_and_exports(here, tmp_path, capsys):
     output = tmp_path / "new" / "studies"
     text = printed(capsys, "study", "edits", "run", "same", "--output", output)

@@ -95,6 +95,7 @@ def by_hand(run, samples):
     return values, errors
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_a_few_lines_over_the_export(run, numbers_of):
     found, (values, errors) = numbers_of(run.folder.path), by_hand(run, 50)
     for name, each in values.items():
@@ -109,6 +110,7 @@ def test_figures_are_those_of_a_few_lines_over_the_export(run, numbers_of):
     assert sum(found["kl_per_dimension"]) == pytest.approx(found["kl_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_export_has_the_figures_of_its_run(run, numbers_of):
     of_run, of_export = (numbers_of(p) for p in (run.folder.path, run.folder.exported))
     for one, other in zip(leaves(of_run), leaves(of_export), strict=True):
@@ -122,6 +124,7 @@ def leaves(found):
     return [leaf for part in found for leaf in leaves(part)] if isinstance(found, list) else [found]
 
 
+@pytest.mark.slow
 def test_evaluation_says_what_it_was_made_of(run, numbers_of):
     found = numbers_of(run.folder.path)
     assert found["model"] == run.folder.name
@@ -165,6 +168,7 @@ def test_numbers_and_picture_lie_in_the_folder_of_the_model(place, capsys, name)
     assert f"{last['naive']:.2f} ± {last['naive_error']:.2f}" in out
 
 
+@pytest.mark.slow
 def test_evaluation_that_exists_is_replaced_only_by_wish(place, capsys):
     folder = place / "runs/mine"
     for taken in ("evaluation.png", "evaluation.json"):
@@ -182,6 +186,7 @@ def test_evaluation_that_exists_is_replaced_only_by_wish(place, capsys):
         assert after[path] == before[path]
 
 
+@pytest.mark.slow
 def test_output_names_another_folder(place, capsys):
     (place / "else").mkdir()
     printed(capsys, "evaluate", "mine", *OPTIONS, "--output", "else")
@@ -202,6 +207,7 @@ def test_no_samples_are_refused_and_nothing_is_written(place, capsys, option, nu
     assert files(place) == before
 
 
+@pytest.mark.slow
 def test_loss_of_a_plain_autoencoder_is_printed_and_its_export_refused(
     tmp_path, capsys, monkeypatch
 ):
@@ -244,6 +250,7 @@ def own_run(tmp_path_factory):
     return train(config, verbose=0), root / "own.npz", images, labels
 
 
+@pytest.mark.slow
 def test_drawn_images_are_the_same_in_every_evaluation(own_run, tmp_path, capsys):
     run, file, images, labels = own_run
     write_npz(file, images, labels)
@@ -258,6 +265,7 @@ def test_drawn_images_are_the_same_in_every_evaluation(own_run, tmp_path, capsys
     assert nll[0] == nll[1] == pytest.approx(nll[2], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -278,6 +286,7 @@ def test_probe_is_left_out_where_labels_do_not_allow_it(own_run, tmp_path, chang
     assert found["images"] == 9
 
 
+@pytest.mark.slow
 def test_error_of_a_single_draw_is_not_said_to_be_zero(own_run, tmp_path):
     run, file, images, labels = own_run
     write_npz(file, images, labels)
@@ -285,6 +294,7 @@ def test_error_of_a_single_draw_is_not_said_to_be_zero(own_run, tmp_path):
     assert strict_json(tmp_path / "evaluation.json")["nll_sampling_error"] is None
 
 
+@pytest.mark.slow
 def test_figures_of_a_single_image_are_written_as_json(own_run, tmp_path):
     run, file, images, labels = own_run
     write_npz(file, images, labels, x_test=images[:1], y_test=labels[:1])
@@ -294,6 +304,7 @@ def test_figures_of_a_single_image_are_written_as_json(own_run, tmp_path):
     assert math.isfinite(found["nll"])
 
 
+@pytest.mark.slow
 def test_data_of_another_shape_than_the_model_are_refused(own_run, tmp_path, capsys):
     run, file, images, labels = own_run
     larger = np.repeat(images, 2, axis=1)
@@ -303,6 +314,7 @@ def test_data_of_another_shape_than_the_model_are_refused(own_run, tmp_path, cap
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_data_that_are_gone_are_named_and_nothing_is_written(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
@@ -330,6 +342,7 @@ def test_export_without_its_configuration_is_refused(place, capsys):
     assert files(place) == before
 
 
+@pytest.mark.slow
 def test_evaluate_agrees_with_the_figures_of_the_run(digits_run, tmp_path, capsys):
     """The run took one draw of the code for each image, evaluation the average over many."""
     options = ("--samples", 20, "--naive-samples", 20, "--output", tmp_path)

@@ -54,6 +54,7 @@ def test_nearest_label_accuracy():
     assert terms.nearest_label_accuracy(LINE, test, labels, [0, 1, 0]) == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 def test_kl_alone_collapses(dataset):
     model = trained(configured(epochs=10), dataset, terms.KLOnlyVAE)
     found = terms.sampled_posterior(model, dataset.test)
@@ -98,6 +99,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", study.STUDIES)
 def test_command_writes_picture_and_figures(name, tmp_path, capsys, monkeypatch):
     drawn = []

@@ -10,6 +10,7 @@ from vae_keras import UserError, figures
 from vae_keras.studies.sweep import sweep
 
 
+@pytest.mark.slow
 def test_sweep_is_monotone_and_goes_on_where_it_was_stopped(tmp_path, capsys):
     options = dict(latent_dim=3, epochs=10)
     output = tmp_path / "curve"
@@ -39,7 +40,7 @@ def test_sweep_is_monotone_and_goes_on_where_it_was_stopped(tmp_path, capsys):
     [
         (["--betas", "1,x"], "--betas '1,x' must be numbers"),
         (["--betas", "-1"], "--beta -1.0 must be at least 0"),
-        (["--output", "nowhere/curve"], "in a folder that exists"),
+        (["--output", "nowhere/curve"], "folder 'nowhere' does not exist"),
         (["--dataset", "nothing"], "unknown data set"),
     ],
 )

@@ -25,6 +25,7 @@ def place(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_a_run_takes_every_name_of_a_class(place, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     options = "--model conditional --image-size 8 --epochs 1 --units 8 --batch-size 4 --name odd"
@@ -39,6 +40,7 @@ def test_a_run_takes_every_name_of_a_class(place, tmp_path, monkeypatch, capsys)
     assert labels <= {" ".join(name.split()) for name in NAMES.values()}
 
 
+@pytest.mark.slow
 def test_a_run_takes_every_name_of_the_data(place, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     os.symlink(place, b"M\xfcnchen $")

@@ -25,6 +25,7 @@ def model(talk):
     return keras.models.load_model(talk[0] / "runs/talk_sequence/model.keras")
 
 
+@pytest.mark.slow
 def test_run_ends_without_a_word_on_standard_error(talk):
     _, run = talk
     assert (run.returncode, run.stderr) == (0, "")
@@ -32,6 +33,7 @@ def test_run_ends_without_a_word_on_standard_error(talk):
     assert "network lstm, 4-D code" in run.stdout and "categorical" in run.stdout
 
 
+@pytest.mark.slow
 def test_run_of_sentences_leaves_texts_and_figures(talk, talker):
     run = talk[0] / "runs/talk_sequence"
     assert set(listing(run / "plots")) == {
@@ -54,6 +56,7 @@ def test_run_of_sentences_leaves_texts_and_figures(talk, talker):
     assert set(lines["reconstructions"][::2]) <= set(text)
 
 
+@pytest.mark.slow
 def test_evaluation_is_of_the_same_model(talk, tmp_path, capsys):
     options = "--samples 50 --naive-samples 50 --naive-images 5 --output".split()
     with working_in(talk[0]):
@@ -67,6 +70,7 @@ def test_evaluation_is_of_the_same_model(talk, tmp_path, capsys):
     assert "50 importance-weighted samples" in out
 
 
+@pytest.mark.slow
 def test_a_single_test_sequence_is_enough(model, tmp_path):
     examples = Examples(model.generate(3, (0, 0)).numpy())
     splits = (examples.take([n]) for n in range(3))
@@ -77,6 +81,7 @@ def test_a_single_test_sequence_is_enough(model, tmp_path):
     assert reconstructions[0] == kind_of(model.vocabulary).texts(examples.values[2:])[0]
 
 
+@pytest.mark.slow
 def test_run_of_melodies_leaves_music_and_pictures(tunes):
     folder, run = tunes
     plots = folder / "runs/midi_sequence/plots"
@@ -97,6 +102,7 @@ def test_run_of_melodies_leaves_music_and_pictures(tunes):
     np.testing.assert_array_equal(shown, run.dataset.test.read(slice(8)))
 
 
+@pytest.mark.slow
 def test_stopped_run_goes_on_as_if_it_had_not_been(tunes, monkeypatch):
     folder, whole = tunes
     begun = StopOnNaN.on_epoch_begin

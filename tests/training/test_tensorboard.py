@@ -131,6 +131,7 @@ def stop_after(folder, epoch):
 # --- What TensorBoard sees ---
 
 
+@pytest.mark.slow
 def test_command_says_where_to_look_and_nothing_else(command_run):
     folder, process = command_run
     assert process.stderr == ""
@@ -139,6 +140,7 @@ def test_command_says_where_to_look_and_nothing_else(command_run):
     assert TrainConfig(**stored).tensorboard  # so that --resume goes on with it
 
 
+@pytest.mark.slow
 def test_scalars_are_those_of_the_history(server, command_run):
     rows = history(command_run[0])
     server.await_epochs("run/tensorboard/validation", EPOCHS)
@@ -154,6 +156,7 @@ def test_scalars_are_those_of_the_history(server, command_run):
             )
 
 
+@pytest.mark.slow
 def test_images_are_those_of_every_epoch(server, command_run, digits):
     folder, _ = command_run
     server.await_epochs("run/tensorboard/train", EPOCHS)
@@ -178,6 +181,7 @@ def test_images_are_those_of_every_epoch(server, command_run, digits):
     assert difference.max() <= 2  # levels: graphs and eager execution round differently
 
 
+@pytest.mark.slow
 def test_projector_has_codes_labels_and_images(server, command_run, digits):
     folder, _ = command_run
     run = {"run": "run/tensorboard/validation"}
@@ -216,6 +220,7 @@ def attributed():
     return small(3, labels=np.arange(300) % 2, attributes=attributes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "images", "options"),
     [
@@ -259,6 +264,7 @@ def config(tmp_path, command_run):
     return TrainConfig(**stored).replace(output_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_without_doubled_or_lost_steps(config, tmp_path, digits):
     folder = tmp_path / "runs/run"
     before = {run: events(folder, run) for run in ("train", "validation")}
@@ -274,6 +280,7 @@ def test_killed_run_goes_on_without_doubled_or_lost_steps(config, tmp_path, digi
         assert [len(some) for some in images] == [1, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_overwriting_leaves_nothing_old(config, tmp_path, digits):
     train(config.replace(overwrite=True, epochs=1, seed=1), digits, verbose=0)
     folder = tmp_path / "runs/run"
@@ -290,6 +297,7 @@ def not_installed(monkeypatch):
     return monkeypatch
 
 
+@pytest.mark.slow
 def test_it_may_be_installed_and_asked_for_later(not_installed, tmp_path, digits):
     config = TrainConfig(epochs=2, output_dir=tmp_path, name="run")
     plain = train(config, digits, verbose=0)

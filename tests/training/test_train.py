@@ -84,6 +84,7 @@ def test_film_shows_every_epoch(digits_run):
     assert np.diag(distances).max() < 3  # of 255: a film has few colours
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_figures_and_another_does_not(digits_run, tmp_path):
     again = train(TrainConfig(epochs=5, output_dir=tmp_path), verbose=0)
     assert filecmp.cmp(again.folder.history, digits_run.folder.history, shallow=False)
@@ -92,6 +93,7 @@ def test_same_seed_gives_the_same_figures_and_another_does_not(digits_run, tmp_p
     assert other.folder.path.name == "digits_vae-2"
 
 
+@pytest.mark.slow
 def test_killed_run_resumes_bit_for_bit(digits_run, tmp_path):
     command = [sys.executable, TRAIN, "--epochs", "5"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -119,6 +121,7 @@ def finished(digits_run, tmp_path):
     return TrainConfig(epochs=5, output_dir=tmp_path, name="digits_vae")
 
 
+@pytest.mark.slow
 def test_resume_of_a_finished_run_says_so_and_goes_on_with_more_epochs(finished, capsys):
     train(finished.replace(resume=True), verbose=2)
     assert "complete (5 epochs)" in capsys.readouterr().out
@@ -127,6 +130,7 @@ def test_resume_of_a_finished_run_says_so_and_goes_on_with_more_epochs(finished,
     assert len(longer.history["loss"]) == 6
 
 
+@pytest.mark.slow
 def test_run_that_was_stopped_while_finishing_is_finished(finished, digits_run, tmp_path):
     folder = RunFolder.below(tmp_path, "digits_vae")
     folder.metrics.unlink()
@@ -144,6 +148,7 @@ def test_resume_refuses_other_options(finished):
         train(finished.replace(resume=True, beta=4.0), verbose=0)
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_unless_wanted(tmp_path):
     config = TrainConfig(epochs=1, output_dir=tmp_path, name="run")
     first = train(config, verbose=0)
@@ -153,6 +158,7 @@ def test_nothing_is_overwritten_unless_wanted(tmp_path):
     assert second.history["loss"] != first.history["loss"]
 
 
+@pytest.mark.slow
 def test_nan_stops_the_run_and_leaves_the_last_good_checkpoint(tmp_path):
     class Failing(Examples):
         def shuffled_batches(self, batch_size, seed, first_epoch, epochs):
@@ -176,6 +182,7 @@ def test_nan_stops_the_run_and_leaves_the_last_good_checkpoint(tmp_path):
     assert not (tmp_path / "saved_models/nan").exists()
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(tmp_path):
     config = TrainConfig(epochs=3, ema=0.9, output_dir=tmp_path, name="whole")
     whole = train(config, verbose=0)
@@ -196,6 +203,7 @@ def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(tmp_
         assert np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_gradients_are_clipped_and_the_rate_stays(tmp_path):
     dataset = data.load(TrainConfig())
     config = TrainConfig(epochs=1, clip_norm=1e-3, schedule="constant").resolved(dataset)
@@ -216,6 +224,7 @@ def test_a_vae_starts_from_the_mean_image():
     np.testing.assert_allclose(offset, images.mean(axis=0).clip(1e-3, 1 - 1e-3), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latent_dim", [1, 3])
 def test_latent_spaces_of_other_sizes_are_drawn_and_exported(latent_dim, tmp_path):
     run = train(TrainConfig(epochs=1, latent_dim=latent_dim, output_dir=tmp_path), verbose=0)
@@ -227,6 +236,7 @@ def test_latent_spaces_of_other_sizes_are_drawn_and_exported(latent_dim, tmp_pat
     assert codes.shape == (9, latent_dim)
 
 
+@pytest.mark.slow
 def test_colour_folder_trains_with_the_gaussian_likelihood(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)

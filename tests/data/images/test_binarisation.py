@@ -401,6 +401,7 @@ def test_amat_files_of_other_sizes_than_the_data_are_refused(large, tmp_path):
 # In a run
 
 
+@pytest.mark.slow
 def test_resumed_run_on_drawn_images_is_the_uninterrupted_one(large, tmp_path):
     config = TrainConfig(
         dataset=str(tmp_path / "large.npz"),

@@ -27,6 +27,7 @@ FILES = [file for file in LIBRARY if file.parent.name in PACKAGES]  # parsed soo
 # --- The file that ships ---
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     platform.python_version() != MADE_WITH,
     reason=f"the file was made with Python {MADE_WITH}, others have other documentation",
@@ -40,6 +41,7 @@ def test_it_is_told_what_the_file_was_made_with():
     assert f"Python {MADE_WITH}" in DOCUMENTATION.with_name("SOURCES.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_made_twice_it_is_the_same(tmp_path, monkeypatch, capsys):
     file = tmp_path / "made.txt.xz"
     monkeypatch.setattr(MODULE, "DOCUMENTATION", file)
