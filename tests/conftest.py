@@ -27,10 +27,15 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Put the chapters first in the shares of two processes: nothing else takes as long."""
+    """Put the chapters first in the shares of two processes: nothing else takes as long.
+
+    What looks at the runs of sequences, which take long too, stands together: one process makes
+    them.
+    """
     if IS_WORKER:
+        items.sort(key=lambda item: not {"talk", "tunes"} & set(item.fixturenames))
         chapters = [item for item in items if "test_chapter_runs" in item.name]
-        others = [item for item in items if item not in chapters]
+        others = [item for item in items if "test_chapter_runs" not in item.name]
         half = len(others) // 2
         items[:] = chapters[::2] + others[:half] + chapters[1::2] + others[half:]
 

@@ -73,6 +73,7 @@ assert "vae_keras>VAE" in keras.saving.get_custom_objects()
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_another_backend_is_told_in_one_line(backend, tmp_path):
     ran = called("--output-dir", str(tmp_path), KERAS_BACKEND=backend)

@@ -41,7 +41,7 @@ def test_it_is_unsure_of_what_is_no_digit(digits, reader):
 
 
 def test_the_same_seed_gives_the_same_classifier(digits, monkeypatch):
-    monkeypatch.setattr(classifier, "STEPS", 60)
+    monkeypatch.setattr(classifier, "STEPS", 20)
     images, _ = digits.test.take(slice(20)).arrays()
     first, again, other = (
         trained_classifier(digits, seed=seed).probabilities(images) for seed in (0, 0, 1)
@@ -53,6 +53,7 @@ def test_the_same_seed_gives_the_same_classifier(digits, monkeypatch):
 @pytest.mark.slow
 def test_it_sees_attributes_of_faces(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(classifier, "STEPS", 300)
     faces, names = faces_dataset(1_500, (16, 16)), tuple(BINARY)
     judge = trained_classifier(faces, names)
     images, truth = faces.test.arrays()[0], faces.attributes_of(faces.test, names)

@@ -19,6 +19,7 @@ from vae_keras.explore.image_files import read_upload
 from vae_keras.export.saved_model import export
 from vae_keras.figures.pixels import to_pixels
 
+pytestmark = pytest.mark.slow
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000  # milliseconds
 UPLOAD, MORPH = "An image and its reconstruction", "From one image to another"

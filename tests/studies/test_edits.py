@@ -158,6 +158,7 @@ def test_factors_are_those_that_the_faces_were_drawn_from(dataset, test_factors)
     np.testing.assert_array_equal(draw(edits.factors_of(some), SIZE), some.read(slice(None)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attribute", NAMES)
 def test_a_perfect_edit_turns_all_faces_to_the_truth(model, dataset, test_factors, attribute):
     found = edits.edited(model, dataset, direction(**{attribute: 1}), attribute)
