@@ -40,6 +40,7 @@ def place(tmp_path, monkeypatch, digits_run):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_bad_input_ends_with_one_line_and_writes_nothing(place, mixed_photos, capsys):
     said = {
         "compress model missing --output new": "'missing' does not exist",

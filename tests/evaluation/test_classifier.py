@@ -40,6 +40,7 @@ def test_it_is_unsure_of_what_is_no_digit(digits, reader):
     assert reader.probabilities(images).max(axis=1).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_classifier(digits, monkeypatch):
     monkeypatch.setattr(classifier, "STEPS", 20)
     images, _ = digits.test.take(slice(20)).arrays()

@@ -93,6 +93,7 @@ def test_naive_monte_carlo_meets_importance_weighting(which, request):
         assert naive[-1] == pytest.approx(exact, abs=4 * errors[1])
 
 
+@pytest.mark.slow
 def test_draws_of_both_find_what_a_posterior_in_the_wrong_place_misses():
     model = linear_model()
     model.encoder.get_layer("z_mean").set_weights([np.zeros((3, 2)), np.full(2, 2.0)])
@@ -115,6 +116,7 @@ def sampled_model(request):
     return model
 
 
+@pytest.mark.slow
 def test_standard_errors_are_the_spread_of_repeated_estimates(sampled_model):
     copies = np.repeat(POINTS[:8], 150, axis=0)  # each has draws of its own
     found = likelihood_figures(sampled_model, Examples(copies), 200)
@@ -138,6 +140,7 @@ def test_standard_error_of_an_average_is_that_of_its_parts(sampled_model):
     assert row["naive"] != row["importance_weighted"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sigma", "is_known"), [(0.7, True), (0.02, False)])
 def test_no_error_is_stated_where_one_draw_has_most_of_the_weight(sigma, is_known):
     rows = convergence(linear_model(Gaussian(sigma)), Examples(POINTS), 1, 100)

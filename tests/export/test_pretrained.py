@@ -52,6 +52,7 @@ print("done")
     assert run.stdout == "done\n", run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
 def test_every_model_has_a_card_a_command_and_its_figures(path):
     card = (path / "model_card.md").read_text(encoding="utf-8")

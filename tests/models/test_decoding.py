@@ -221,6 +221,7 @@ def test_there_may_be_more_beams_than_sequences():
 # --- Padding ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("end", [None, END])
 def test_padding_comes_after_the_end_and_nowhere_else(seed, end):

@@ -162,6 +162,7 @@ def test_the_tokens_before_begin_with_the_start():
     np.testing.assert_array_equal(told(made(), x), before(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_word_dropout_keeps_tokens_from_the_decoder(share):
     model, x = made(word_dropout=share), sequences(2_000)
@@ -196,6 +197,7 @@ def parrot(**options) -> SequenceVAE:
     return model
 
 
+@pytest.mark.slow
 def test_scheduled_sampling_rises_with_the_steps():
     model, x = parrot(scheduled_sampling=0.6), np.full((1_000, STEPS), 3, np.int32)
     for step, share in ((0, 0), (25, 0.15), (50, 0.3), (100, 0.6), (250, 0.6)):
@@ -236,6 +238,7 @@ def fitted(seed=0):
     return [weight.numpy() for weight in model.weights]
 
 
+@pytest.mark.slow
 def test_two_fits_are_the_same_and_another_seed_is_not():
     one, again, other = fitted(), fitted(), fitted(seed=1)
     assert all(map(np.array_equal, one, again))
@@ -256,6 +259,7 @@ def test_the_draws_of_a_step_are_independent():
     np.testing.assert_array_equal(drawn(noise.OWN), drawn(noise.OWN))
 
 
+@pytest.mark.slow
 def test_figures_do_not_depend_on_the_size_of_the_batches(monkeypatch):
     model, data = made(), dataset(sequences(200))
     whole = evaluate(model, data)

@@ -402,6 +402,7 @@ def test_only_an_optimal_sigma_is_fitted(sigma):
     assert len(ours.trainable_weights) == (sigma == "learned")
 
 
+@pytest.mark.slow
 def test_optimal_sigma_is_saved_with_the_model_and_left_alone_in_evaluation(tmp_path):
     keras.utils.set_random_seed(0)
     model = VAE((4, 4, 1), 2, DenseNetwork((8,)), Gaussian("optimal"))

@@ -200,6 +200,7 @@ def test_half_of_an_edit_is_told_in_the_distance(model, dataset, test_factors):
     assert measured["excess_left"] == pytest.approx(missing / measured["nothing"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_who_cannot_know_the_kind_comes_as_near_as_the_blind_bound(dataset):
     model = Forgetful(dataset)
     found = edits.edited(model, dataset, direction(glasses=1), "glasses")
@@ -222,6 +223,7 @@ def test_who_guesses_the_kind_is_far_from_the_truth_and_at_the_nearest_kind(data
     )
 
 
+@pytest.mark.slow
 def test_a_model_that_draws_one_face_alone_has_no_share_left(dataset):
     class Collapsed(Drawing):
         def decode(self, z):

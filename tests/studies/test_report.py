@@ -149,6 +149,7 @@ def place(tmp_path, monkeypatch, digits_run):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mine", "saved_models/mine"])
 def test_numbers_and_picture_lie_in_the_folder_of_the_model(place, capsys, name):
     before = files(place)

@@ -80,6 +80,7 @@ def test_entropy_of_grey_values():
     assert losses.bernoulli_entropy([[0.5, 0.5]]) == pytest.approx(2 * math.log(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["mse", "bce"])
 def test_a_model_is_measured_by_its_own_loss_as_evaluate_does(loss, dataset):
     model = trained(configured(model="deep", loss=loss, epochs=1), dataset)

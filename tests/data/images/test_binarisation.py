@@ -95,6 +95,7 @@ def test_training_draws_are_a_function_of_seed_and_step(images):
     assert len(different) == 36
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["none", "dynamic", "threshold", "static"])
 @pytest.mark.parametrize("first_epoch", [1, 2, 4])
 @pytest.mark.parametrize("batch_size", [5, 23, 100])
