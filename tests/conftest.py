@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from tests import IS_WORKER
@@ -16,6 +17,9 @@ from vae_keras import TrainConfig, load_exported, train
 from vae_keras.data.music.midi import write_midi
 from vae_keras.export.saved_model import export
 from vae_keras.models import MODELS
+
+settings.register_profile("tests", deadline=None)  # how long an example takes is the machine's
+settings.load_profile("tests")
 
 
 @pytest.hookimpl(optionalhook=True)
