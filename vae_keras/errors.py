@@ -13,3 +13,16 @@ def unknown(kind: str, name: str, known) -> UserError:
     return UserError(
         f"unknown {kind} {name!r}: did you mean {near[0]!r}? Known: {', '.join(sorted(known))}"
     )
+
+
+def check_channels_last(what: str, shape: tuple):
+    """Raise UserError if the image `shape` is rather [channels, height, width].
+
+    It is if there are one or three rows, and behind them two sides of a picture.
+    """
+    rows, *sides = shape
+    if rows in (1, 3) and min(sides) > 4 and max(sides) <= 4 * min(sides):
+        raise UserError(
+            f"{what} of shape {tuple(shape)} has its channels first: images are [height, width, "
+            "channels], so move them to the end (numpy.moveaxis)"
+        )

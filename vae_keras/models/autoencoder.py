@@ -1,5 +1,6 @@
 """The base of every rung, and how all of them are trained: one `train_step`, one `test_step`."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import keras
@@ -7,7 +8,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from vae_keras.config.rungs import AutoencoderOptions, RungOptions
-from vae_keras.models import earlier, noise
+from vae_keras.models import earlier, given, noise
 from vae_keras.models.priors import FittedGaussian
 from vae_keras.networks import network_named
 from vae_keras.objectives.likelihoods import Reconstruction, loss_named
@@ -35,7 +36,8 @@ class Autoencoder(keras.Model):
     `Reconstruction`, such as likelihood=Gaussian(0.5), may stand for the name of one. Some rungs
     change what they minimise during training: `epochs` and `steps_per_epoch` say how long that is.
 
-    Raises UserError if an option has a value that it does not take, or if no network has the name.
+    Raises UserError if an option has a value that it does not take, if no network has the name, or
+    if the channels of `example_shape` come first.
     """
 
     Options: type[RungOptions] = AutoencoderOptions
@@ -70,6 +72,7 @@ class Autoencoder(keras.Model):
             if isinstance(value, Reconstruction):  # likelihood=Gaussian(0.5)
                 reconstruction = options.pop(name_of)
         self.options = self.Options(**options)
+        given.check_example_shape(example_shape)
         self.example_shape, self.seed = tuple(example_shape), seed
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
         self.network = network_named(network or self.default_network)
@@ -140,6 +143,23 @@ class Autoencoder(keras.Model):
 
     # How it is trained
 
+    def compile(self, optimizer="adam", loss=None, loss_weights=None, metrics=None, **more):
+        """Compile as Keras does; a loss or metrics are not used, because `objective` has them."""
+        if loss is not None or metrics is not None:
+            warnings.warn(
+                "loss and metrics of compile are not used: the model states its own", stacklevel=2
+            )
+        super().compile(optimizer, **more)
+
+    def fit(self, *args, **kwargs):
+        """Train as Keras does, after a look at the data.
+
+        Raises UserError if they are not what this model learns from: of another shape, outside the
+        range of the reconstruction, or with weights.
+        """
+        given.check(self, *args, **kwargs)
+        return super().fit(*args, **kwargs)
+
     def train_step(self, data):
         """Minimise the weighted sum of the terms on one batch; give the means of this epoch."""
         batch = self.prepare(data)
@@ -182,16 +202,11 @@ class Autoencoder(keras.Model):
         """Turn what `fit` was given into a `Batch`.
 
         `data` is an array of examples, a pair (x, target), or a dictionary with `x` and, where
-        there are any, `target`, `label` and `index`. Without a target, x is to be rebuilt. Raises
-        ValueError if there are sample weights.
+        there are any, `target`, `label` and `index`. Without a target, x is to be rebuilt. If the
+        model takes labels, a pair may be (x, label). Raises UserError if x or the target have
+        another shape than an example, or if there are sample weights.
         """
-        if isinstance(data, (tuple, list)):
-            x, target, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
-            if sample_weight is not None:
-                raise ValueError("sample_weight and class_weight are not supported")
-            data = x if isinstance(x, dict) else {"x": x, "target": target}
-        elif not isinstance(data, dict):
-            data = {"x": data}
+        data = given.parts(data, self.example_shape, self.takes_labels)
         x = ops.cast(data["x"], "float32")
         target, index = data.get("target"), data.get("index")
         return Batch(

@@ -29,12 +29,17 @@ class ConditionalVAE(VAE):
     def arguments_for(cls, dataset, options):
         """The shape of an example and the number of classes, as arguments of the constructor.
 
-        Raises UserError if the training data have no labels.
+        Raises UserError if the training or the test data have no labels.
         """
         if dataset.train.labels is None:
             raise UserError(
                 f"the conditional model needs labels, but {dataset.name} has none: use sub-folders "
                 "as labels, an archive with y_train, or the model vae"
+            )
+        if dataset.test.labels is None:
+            raise UserError(
+                f"the conditional model needs labels, but the test set of {dataset.name} has none: "
+                "add y_test, leave out x_test, or use the model vae"
             )
         return {**super().arguments_for(dataset, options), "classes": dataset.class_count}
 
@@ -59,21 +64,32 @@ class ConditionalVAE(VAE):
         return super().build_decoder(self.latent_dim + self.classes)
 
     def condition(self, label):
-        """One-hot labels: int [batch] -> [batch, classes].
+        """One-hot labels: [batch] or [batch, 1] -> [batch, classes]; one-hot ones stay.
 
-        Raises UserError if there are no labels, and TensorFlow's InvalidArgumentError if one is
-        outside 0 to classes − 1.
+        Raises UserError if there are no labels or they have another shape, and TensorFlow's
+        InvalidArgumentError if one is not a whole number from 0 to classes − 1.
         """
         if label is None:
-            raise UserError("a conditional model needs labels beside the images")
+            raise UserError("a conditional model needs labels beside the images: fit((x, labels))")
         label = tf.convert_to_tensor(label)
-        message = f"labels must be 0 to {self.classes - 1}"
-        in_range = [
-            tf.debugging.assert_non_negative(label, message),
-            tf.debugging.assert_less(label, tf.cast(self.classes, label.dtype), message),
-        ]
-        with tf.control_dependencies([check for check in in_range if check is not None]):
-            return tf.one_hot(label, self.classes)
+        if label.shape.rank == 2 and label.shape[1] == self.classes > 1:
+            one_hot = tf.cast(label, tf.float32)
+            label = tf.argmax(one_hot, axis=-1)
+            message = "labels of this shape must be one-hot"
+            checks = [tf.debugging.assert_equal(tf.one_hot(label, self.classes), one_hot, message)]
+        elif label.shape.rank == 1 or label.shape[1:] == [1]:
+            label = tf.reshape(label, (-1,))
+            message = f"labels must be whole numbers from 0 to {self.classes - 1}"
+            number = tf.cast(label, tf.float32)
+            whole = tf.clip_by_value(tf.round(number), 0, self.classes - 1)
+            checks = [tf.debugging.assert_equal(number, whole, message)]
+        else:
+            raise UserError(
+                f"labels have shape {tuple(label.shape)}: give a number for each image, "
+                f"[batch], or one-hot rows [batch, {self.classes}]"
+            )
+        with tf.control_dependencies([check for check in checks if check is not None]):
+            return tf.one_hot(tf.cast(label, tf.int32), self.classes)
 
     def head_outputs(self, x, condition=None):
         return super().head_outputs(ops.concatenate([x, self.label_plane(condition)], axis=-1))

@@ -58,7 +58,9 @@ class SequenceVAE(VAE):
 
     def build_reconstruction(self):
         """Make the likelihood of tokens; no option decides it."""
-        return Categorical(name="categorical")
+        likelihood = Categorical(name="categorical")
+        likelihood.data_range = (0, len(self.vocabulary) - 1)
+        return likelihood
 
     def build_encoder(self, input_shape=None):
         """Make the encoder: tokens int32 [batch, steps] -> the heads, [batch, latent_dim] each."""
@@ -70,10 +72,9 @@ class SequenceVAE(VAE):
 
     def prepare(self, data) -> Batch:
         """Turn tokens [batch, steps], or a dictionary with `x` and `index`, into a `Batch`."""
-        x = ops.cast(data["x"] if isinstance(data, dict) else data, "int32")
-        index = data.get("index") if isinstance(data, dict) else None
-        index = tf.range(tf.shape(x, tf.int64)[0]) if index is None else index
-        return Batch(x, x, tokens_before(x), index)
+        batch = super().prepare(data)
+        x = ops.cast(batch.x, "int32")
+        return batch._replace(x=x, target=x, condition=tokens_before(x))
 
     def parameters(self, z, condition=None):
         """The logits of every token, given z and the tokens before in `condition` [batch, steps].

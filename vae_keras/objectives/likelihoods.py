@@ -66,6 +66,10 @@ class Reconstruction(keras.layers.Layer):
 
     def check(self, low: float, high: float):
         """Raise UserError if data with the extremes `low` and `high` leave `data_range`."""
+        if math.isnan(low + high):
+            raise UserError(
+                f"{self.name} needs numbers, but some of the data are NaN: replace them"
+            )
         if low < self.data_range[0] or high > self.data_range[1]:
             raise UserError(
                 f"{self.name} needs data in {list(self.data_range)}, but these lie in "

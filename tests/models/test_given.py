@@ -1,0 +1,165 @@
+"""What is given to `fit` is taken for what it is, or refused in one line before the first step."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vae_keras import VAE, UserError
+from vae_keras.models import MODELS
+from vae_keras.models.conditional import ConditionalVAE
+from vae_keras.models.sequence import SequenceVAE
+
+X = np.random.default_rng(0).random((12, 6, 6, 1), np.float32)
+LABELS = np.arange(12) % 3
+ONE_HOT = np.eye(3, dtype=np.float32)[LABELS]
+PIPELINE = tf.data.Dataset.from_tensor_slices((X, LABELS)).batch(12)
+
+
+class Pairs(keras.utils.PyDataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return X, LABELS
+
+
+def compiled(kind=VAE, **options):
+    model = kind((6, 6, 1), **options)
+    model.compile("adam")
+    return model
+
+
+def refused(model, *args, **kwargs) -> str:
+    """The one line in which `fit` refuses; no step was done before."""
+    with pytest.raises(UserError) as error:
+        model.fit(*args, verbose=0, **kwargs)
+    assert int(model.optimizer.iterations) == 0
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [(X, LABELS), (PIPELINE,), (Pairs(),), (X, LABELS.astype("float32")), (X, ONE_HOT)],
+    ids=["arrays", "tf.data", "PyDataset", "floats", "one-hot"],
+)
+def test_labels_are_not_learned_as_if_they_were_images(given):
+    assert "give x alone, without labels" in refused(compiled(), *given)
+
+
+def test_validation_data_with_labels_are_refused_before_training():
+    assert "give x alone" in refused(compiled(), X, validation_data=(X, LABELS))
+
+
+@pytest.mark.parametrize("batch_size", [6, 12])
+def test_images_without_channels_are_not_broadcast(batch_size):
+    message = refused(compiled(), X[..., 0], batch_size=batch_size)
+    assert "x has shape (12, 6, 6), but the model takes (batch, 6, 6, 1)" in message
+    assert "x[..., None]" in message
+
+
+def test_images_of_another_size_are_refused():
+    assert "(12, 5, 6, 1)" in refused(compiled(), X[:, 1:])
+
+
+def test_a_target_of_the_shape_of_x_is_rebuilt():
+    black = np.zeros_like(X)
+    found = compiled().evaluate(black, X, verbose=0, return_dict=True)["reconstruction_loss"]
+    others = compiled().evaluate(black, verbose=0, return_dict=True)["reconstruction_loss"]
+    batch = VAE((6, 6, 1)).prepare((black, X))
+    np.testing.assert_array_equal(batch.target, X)
+    assert found != others
+
+
+@pytest.mark.parametrize("weights", [dict(sample_weight=np.ones(12)), dict(class_weight={0: 1.0})])
+def test_weights_are_refused_with_and_without_targets(weights):
+    assert "is not used" in refused(compiled(), X, **weights)
+    assert "is not used" in refused(compiled(), X, X, **weights)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [X * 255, (X * 255).astype(np.uint8), X - 0.5, np.where(X > 0.9, np.nan, X)],
+    ids=["floats to 255", "uint8", "standardised", "NaN"],
+)
+def test_values_outside_the_range_are_refused(values):
+    pipeline = tf.data.Dataset.from_tensor_slices(values).batch(12)
+    for given in (values, {"x": values}, pipeline):
+        assert "bernoulli needs" in refused(compiled(), given)
+    assert "bernoulli needs" in refused(compiled(), X, values)
+    assert "bernoulli needs" in refused(compiled(), X, validation_data=(values, None))
+
+
+def test_a_gaussian_takes_values_of_any_range():
+    compiled(likelihood="gaussian").fit(X - 0.5, verbose=0)
+
+
+def test_tokens_outside_the_vocabulary_are_refused():
+    model = SequenceVAE(4, ["", "a", "b"])
+    model.compile("adam")
+    model.fit(np.array([[1, 2, 2, 0]]), verbose=0)
+    with pytest.raises(UserError, match=r"categorical needs data in \[0, 2\]"):
+        model.fit(np.array([[1, 2, 3, 0]]), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (X, LABELS),
+        ((X, LABELS),),
+        (PIPELINE,),
+        (Pairs(),),
+        (X, ONE_HOT),
+        (X, LABELS.astype("float32")[:, None]),
+    ],
+    ids=["x, y", "pair", "tf.data", "PyDataset", "one-hot", "column"],
+)
+def test_conditional_model_learns_the_same_from_labels_in_every_form(given):
+    weights = []
+    for data in (given, ({"x": X, "label": LABELS},)):
+        keras.utils.set_random_seed(0)
+        model = compiled(ConditionalVAE, classes=3, latent_dim=2)
+        model.fit(*data, verbose=0, shuffle=False)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (ONE_HOT[:, :2], "one-hot rows [batch, 3]"),
+        (ONE_HOT / 2, "must be one-hot"),
+        (LABELS + 0.5, "whole numbers from 0 to 2"),
+        (LABELS + 1, "whole numbers from 0 to 2"),
+    ],
+)
+def test_other_labels_are_refused(labels, message):
+    model = compiled(ConditionalVAE, classes=3)
+    with pytest.raises((UserError, tf.errors.InvalidArgumentError)) as error:
+        model.fit(X, labels, verbose=0)
+    assert message in str(error.value)
+
+
+def test_compile_says_that_losses_and_metrics_are_not_used():
+    with pytest.warns(UserWarning, match="not used: the model states its own"):
+        VAE((6, 6, 1)).compile("adam", loss="mse")
+    with pytest.warns(UserWarning, match="not used"):
+        VAE((6, 6, 1)).compile("adam", metrics=["mae"])
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "sequence"])
+def test_channels_first_are_refused(name, monkeypatch):
+    with pytest.raises(UserError, match=r"\(1, 28, 28\) has its channels first"):
+        MODELS[name]((1, 28, 28))
+    with pytest.raises(UserError, match="channels first"):
+        MODELS[name]((3, 32, 48))
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    with pytest.raises(UserError, match=r"keras\.json"):
+        MODELS[name]((28, 28, 1))
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 1), (3, 32, 3), (3, 40, 1), (28, 28, 1), (1, 64, 8)])
+def test_other_shapes_are_taken(shape):
+    assert VAE(shape).example_shape == shape
