@@ -12,7 +12,8 @@ import click
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
-    "--label", type=int, help="class to draw, for a conditional model; default: all in turn"
+    "--label",
+    help="class to draw, by name or number, for a conditional model; default: all in turn",
 )
 @click.option(
     "--temperature", type=float, help="randomness of drawn tokens; default: 1; 0: the likeliest"

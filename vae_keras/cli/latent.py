@@ -19,7 +19,9 @@ def _to_a_picture(ending: str):
         for option in (
             click.option("--overwrite", is_flag=True, help="replace the picture if it exists"),
             click.option("--output", type=Path, help=f"file to write; default: MODEL_{ending}"),
-            click.option("--label", type=int, help="class of the images, for a conditional model"),
+            click.option(
+                "--label", help="class of the images, by name or number, for a conditional model"
+            ),
             click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
         ):
             command = option(command)

@@ -46,6 +46,11 @@ class TrainConfig(Generic[OptionsT]):
     color_mode: str = option(
         "auto", "channels of folder:DIR: auto, grayscale or rgb", choices=COLOR_MODES
     )
+    pixel_range: str | None = option(
+        None,
+        "values that are black and white in folder:DIR or arrays, such as 0,4095 or -1000,1000 "
+        "(default: as type and values tell)",
+    )
     binarize: str = option(
         "none",
         "turn grey values into 0 and 1: none, dynamic (drawn at every step), static (drawn once), "

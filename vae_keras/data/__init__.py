@@ -12,6 +12,7 @@ from vae_keras.data.images import archives
 from vae_keras.data.images.binarisation import binarised
 from vae_keras.data.images.celeba import celeba
 from vae_keras.data.images.folder import folder
+from vae_keras.data.images.scaling import parsed_range
 from vae_keras.data.music.melodies import melodies
 from vae_keras.data.music.melody_set import melody_dataset
 from vae_keras.data.music.midi import midi_folder
@@ -33,7 +34,9 @@ WITH_REST = {  # NAME:REST -> what REST is, and the function of it
     "celeba": ("DIR", lambda rest, config: celeba(Path(rest), _image_size(config))),
     "folder": (
         "DIR",
-        lambda rest, config: folder(Path(rest), _image_size(config), config.color_mode),
+        lambda rest, config: folder(
+            Path(rest), _image_size(config), config.color_mode, parsed_range(config.pixel_range)
+        ),
     ),
     "midi": ("DIR", lambda rest, config: melody_dataset(rest, midi_folder(Path(rest)))),
     "text": ("FILE", lambda rest, config: sentence_dataset(text_file(Path(rest)))),
@@ -44,9 +47,9 @@ WITH_REST = {  # NAME:REST -> what REST is, and the function of it
 def load(config) -> Dataset:
     """Load the data set that `config.dataset` names.
 
-    `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode` and `binarize`,
-    such as a `TrainConfig`. Raises UserError if there is no such data set, if its files are missing
-    or damaged, or if one of the other options does not fit it.
+    `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode`, `pixel_range` and
+    `binarize`, such as a `TrainConfig`. Raises UserError if there is no such data set, if its files
+    are missing or damaged, or if one of the other options does not fit it.
     """
     found = dataclasses.replace(_named(config), source=config.dataset)
     return binarised(found, config.binarize)
@@ -58,6 +61,9 @@ def _named(config) -> Dataset:
         raise UserError(f"--image-size is for folder:DIR, celeba:DIR and faces, not for {name!r}")
     if config.color_mode != "auto" and not name.startswith("folder:"):
         raise UserError(f"--color-mode is for folder:DIR, not for {name!r}")
+    pixel_range = parsed_range(config.pixel_range)
+    if pixel_range and (name in NAMED or name.partition(":")[0] in WITH_REST.keys() - {"folder"}):
+        raise UserError(f"--pixel-range is for folder:DIR and files of arrays, not for {name!r}")
     if name in NAMED:
         return NAMED[name](config)
     if name.startswith(GIVEN):
@@ -75,9 +81,9 @@ def _named(config) -> Dataset:
     if name and path.is_dir():
         raise UserError(f"data set {name!r} is a folder: write folder:{name} for its images")
     if path.suffix.lower() == ".npz":
-        return archives.npz(path)
+        return archives.npz(path, pixel_range=pixel_range)
     if path.is_file() or "idx" in path.name:
-        return archives.idx(path)
+        return archives.idx(path, pixel_range=pixel_range)
     raise unknown("data set", name, DATASETS)
 
 

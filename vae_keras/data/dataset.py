@@ -175,8 +175,9 @@ class Dataset:
 
     Validation is cut from the training data. The test split is used once, at the end, and decides
     nothing. `kind` knows how such examples are read, written and shown. `source` is the name by
-    which `TrainConfig.dataset` calls the data set, or None if it was made in Python. Names that
-    come from files may hold bytes that are not UTF-8; these become escapes.
+    which `TrainConfig.dataset` calls the data set, or None if it was made in Python. `notes` say
+    what a user should know of how the files were read. Names that come from files may hold bytes
+    that are not UTF-8; these become escapes.
     """
 
     name: str
@@ -187,6 +188,7 @@ class Dataset:
     attribute_names: tuple[str, ...] = ()
     kind: Kind = IMAGES
     source: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "name", printable(self.name))
@@ -259,8 +261,9 @@ def split_dataset(
     class_names=(),
     test_share=0.1,
     attribute_names=(),
+    validation: Examples | None = None,
 ) -> Dataset:
-    """Make a data set: cut validation from `examples`, and the test split, too, if none is given.
+    """Make a data set: cut the test split and validation from `examples`, if they are not given.
 
     The test split is `test_share` of the examples. Validation is a tenth of the others, at most
     MOST_VALIDATION examples. Splits do not depend on the seed of a run. Classes without a name are
@@ -276,11 +279,13 @@ def split_dataset(
     if test is None:
         held_out = max(1, round(test_share * len(order)))
         test, order = examples.take(np.sort(order[:held_out])), order[held_out:]
-    held_out = min(max(1, len(order) // 10), MOST_VALIDATION)
+    if validation is None:
+        held_out = min(max(1, len(order) // 10), MOST_VALIDATION)
+        validation, order = examples.take(np.sort(order[:held_out])), order[held_out:]
     return Dataset(
         name=name,
-        train=examples.take(np.sort(order[held_out:])),
-        validation=examples.take(np.sort(order[:held_out])),
+        train=examples.take(np.sort(order)),
+        validation=validation,
         test=test,
         class_names=tuple(class_names),
         attribute_names=tuple(attribute_names),

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_keras.data.kinds import read_assets
-from vae_keras.errors import UserError
+from vae_keras.errors import UserError, unknown
 from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import StandardNormal
@@ -171,12 +171,23 @@ class ExportedModel:
             return {}
         if label is None:
             raise UserError(f"{self.path.name!r} is a conditional model: give a label")
+        if isinstance(label, str):
+            label = self._position(label)
         label, most = np.asarray(label), len(self.class_names) - 1
         if not np.issubdtype(label.dtype, np.integer) or label.min() < 0 or label.max() > most:
             raise UserError(
                 f"label {label} of {self.path.name!r} must be a number from 0 to {most}"
             )
         return {"label": np.broadcast_to(label, count)}
+
+    def _position(self, label: str) -> int:
+        """The position of the class that is called `label`, or of which it is the number."""
+        if label in self.class_names:
+            return self.class_names.index(label)
+        names_are_numbers = all(name.lstrip("-").isdecimal() for name in self.class_names)
+        if label.isdecimal() and not names_are_numbers and int(label) < len(self.class_names):
+            return int(label)
+        raise unknown("label", label, self.class_names)
 
     def _check_choices(self, endpoint: str, given: dict):
         """Raise UserError if the model or its endpoint does not take the choices of `generate`."""

@@ -135,11 +135,12 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
     beta = ""
     if model.is_variational:
         beta = f"; effective beta {config.options.effective_beta():g}"
+    notes = "".join(f"note: {note}\n" for note in dataset.notes)
     return (
         f"{config.name}: {type(model).__name__} on {config.dataset} ({dataset.data_kind}, {size}): "
         f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, "
         f"{len(dataset.test):,} test examples\n"
-        f"network {config.network}, {config.options.latent_dim}-D code, "
+        f"{notes}network {config.network}, {config.options.latent_dim}-D code, "
         f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction{beta}\n"
         f"{config.epochs} epochs of {steps} steps{after}; batch {config.batch_size}, learning rate "
         f"{config.learning_rate:g}{with_}, seed {config.seed}; on {device()}"

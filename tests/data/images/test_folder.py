@@ -1,6 +1,7 @@
 import importlib
 import math
 import os
+import subprocess
 
 import numpy as np
 import platformdirs
@@ -11,6 +12,7 @@ from PIL import Image
 
 from vae_keras import TrainConfig, UserError, load
 from vae_keras.data.images.folder import as_pixels, folder
+from vae_keras.data.images.scaling import PixelRange
 
 MODULE = importlib.import_module("vae_keras.data.images.folder")
 ORANGE = (200, 100, 50)
@@ -83,11 +85,10 @@ def clear_palette():
         ("png", Image.new("LA", (20, 15), (0, 102)), {}, (153,)),
         ("tiff", grey(np.full((15, 20), 90 * 257, np.uint16)), {}, (90,)),
         ("tiff", grey(np.full((15, 20), 90 * 257, ">u2")), {}, (90,)),
-        ("tiff", grey(np.full((15, 20), 90, np.uint16)), {}, (0,)),
+        ("tiff", grey(np.full((15, 20), 90, np.uint16)), {}, (90,)),
         ("png", grey(np.full((15, 20), 90 * 257, np.uint16)), {}, (90,)),
         ("tiff", grey(np.full((15, 20), 90 * 257, np.int32)), {}, (90,)),
         ("tiff", grey(np.full((15, 20), 0.4, np.float32)), {}, (102,)),
-        ("tiff", grey(np.full((15, 20), 102, np.float32)), {}, (102,)),
     ],
 )
 def test_every_format_is_read_in_its_true_colours(photos, ending, image, options, expected):
@@ -217,7 +218,7 @@ def test_images_are_a_memory_map_and_not_read_into_memory(photos, cache):
 def test_second_use_reads_no_image(photos, opened, color_mode):
     fill(photos)
     first = folder(photos, (8, 8), color_mode)
-    assert len(opened) == 12
+    assert len(set(opened)) == 12
     opened.clear()
     second = folder(photos, (8, 8), color_mode)
     assert opened == []
@@ -247,7 +248,7 @@ def test_changed_folder_is_read_again(photos, opened, edit, count):
     opened.clear()
     edit(photos)
     images = folder(photos, (8, 8), "rgb").train.values
-    assert len(opened) == len(images) == count
+    assert len(set(opened)) == len(images) == count
     assert np.any(images == 255) == (edit in (change, add))
 
 
@@ -517,3 +518,145 @@ def test_cell_is_a_finite_number_or_an_error(ten_photos, cell, place):
         expected = words[word] if word in words else float(cell)
         assert math.isfinite(values[place, 0])
         assert values[place, 0] == np.float32(expected)
+
+
+# One scale for all images
+
+
+def write_series(photos, values, ending="tiff"):
+    """Grey images of one value each, named in their order."""
+    for number, value in enumerate(values):
+        save(grey(np.full((6, 6), value, values.dtype)), photos / f"{number:02}.{ending}")
+
+
+def brightness(dataset):
+    rows = np.concatenate([getattr(dataset, s).rows for s in ("train", "validation", "test")])
+    assert sorted(rows) == list(range(len(rows)))
+    return dataset.train.values[:, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "white"),
+    [
+        (np.linspace(0, 4_095, 12).astype(np.uint16), 4_095),
+        (np.linspace(0, 40_000, 12).astype(np.uint16), 65_535),
+        (np.linspace(0, 900, 12).astype(np.int32), 1_023),
+        (np.linspace(0, 1, 12).astype(np.float32), 1),
+    ],
+)
+def test_deep_images_have_one_scale(photos, values, white):
+    write_series(photos, values)
+    for _ in range(2):  # the second is from the cache
+        dataset = folder(photos, (6, 6))
+        expected = 255.0 * values / white
+        np.testing.assert_allclose(brightness(dataset), expected, atol=0.51)
+        assert dataset.notes == (f"of the pixels of 12 images, 0 is black and {white} is white",)
+
+
+def test_black_and_white_can_be_said(photos):
+    values = np.linspace(-1_000, 3_000, 12).astype(np.int32)
+    write_series(photos, values)
+    with pytest.raises(UserError, match=r"integers from -1000 to 3000: .* --pixel-range LOW,HIGH"):
+        folder(photos, (6, 6))
+    dataset = folder(photos, (6, 6), pixel_range=PixelRange(-1_000, 1_000))
+    expected = 255 * ((values + 1_000) / 2_000).clip(0, 1)
+    np.testing.assert_allclose(brightness(dataset), expected, atol=0.51)
+
+
+def test_floats_beyond_one_are_not_guessed_at(photos):
+    write_series(photos, np.linspace(0, 102, 12, dtype=np.float32))
+    with pytest.raises(UserError, match="floats from 0 to 102"):
+        folder(photos, (6, 6))
+
+
+def test_a_value_that_is_nan_is_named(photos):
+    values = np.linspace(0, 1, 12, dtype=np.float32)
+    values[7] = np.nan
+    write_series(photos, values)
+    with pytest.raises(UserError, match=r"07\.tiff' has 36 values that are NaN"):
+        folder(photos, (6, 6))
+
+
+# What is left out, and what is followed
+
+
+def test_what_is_left_out_is_counted_by_the_reason(photos):
+    fill(photos)
+    for name in ("a.heic", "b.heic", "notes.txt", "README", ".hidden"):
+        (photos / name).write_bytes(b"?")
+    os.mkfifo(photos / "pipe.png")  # to read it would never end
+    (note,) = folder(photos, (8, 8)).notes
+    start, reasons = note.split(": ")
+    assert start == "left out 5 files"
+    assert set(reasons.split(", ")) == {
+        *("2 .heic", "1 .txt", "1 without an ending", "1 that are no regular files"),
+    }
+
+
+def test_pages_and_frames_beyond_the_first_are_told(photos):
+    fill(photos)
+    frames = [Image.new("L", (9, 9), value) for value in (10, 200)]
+    frames[0].save(photos / "stack.tiff", save_all=True, append_images=frames[1:])
+    frames[0].save(photos / "film.gif", save_all=True, append_images=frames[1:])
+    (note,) = folder(photos, (8, 8)).notes
+    assert note == "only the first page or frame is used of 2 files like 'film.gif'"
+
+
+def test_a_loose_image_costs_the_labels_and_is_named(photos):
+    for label in ("cats", "dogs"):
+        (photos / label).mkdir(parents=True)
+        fill(photos / label)
+    assert folder(photos, (8, 8)).class_names == ("cats", "dogs")
+    save(Image.new("RGB", (9, 9)), photos / "loose.png")
+    dataset = folder(photos, (8, 8))
+    assert dataset.train.labels is None
+    (note,) = dataset.notes
+    assert note.startswith("no labels: 1 of 25 images, such as 'loose.png', lie in no sub-folder")
+
+
+def test_linked_class_folders_are_followed_but_not_in_a_circle(photos, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    fill(elsewhere)
+    photos.mkdir(exist_ok=True)
+    (photos / "dogs").symlink_to(elsewhere)
+    (photos / "cats").mkdir()
+    fill(photos / "cats")
+    (photos / "cats" / "up").symlink_to(photos)
+    dataset = folder(photos, (8, 8))
+    assert dataset.class_names == ("cats", "dogs")
+    assert len(dataset.train.values) == 24
+
+
+@pytest.mark.parametrize(
+    ("names", "with_classes"),
+    [(("train", "test"), True), (("train", "val", "test"), True), (("Training", "valid"), False)],
+)
+def test_folders_called_like_splits_are_the_splits(photos, names, with_classes):
+    brightness = dict(zip(names, (10, 100, 200)))
+    for name, value in brightness.items():
+        for label in ("a", "b") if with_classes else (".",):
+            (photos / name / label).mkdir(parents=True, exist_ok=True)
+            for number in range(20 if name.lower().startswith("train") else 6):
+                save(Image.new("L", (9, 9), value), photos / name / label / f"{number}.png")
+    dataset = folder(photos, (8, 8))
+    assert dataset.class_names == (("a", "b") if with_classes else ())
+    assert set(np.unique(dataset.train.read(slice(None)))) == {10}
+    for split, spellings in (("validation", ("val", "valid")), ("test", ("test",))):
+        (own,) = [brightness[name] for name in names if name in spellings] or [10]
+        assert set(np.unique(getattr(dataset, split).read(slice(None)))) == {own}
+    assert f"the splits are the folders {', '.join(sorted(names))}" in dataset.notes
+
+
+@pytest.mark.parametrize("name", ["program.eps", "program.png"])
+def test_no_program_is_started_to_read_an_image(photos, name, monkeypatch):
+    fill(photos)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a program was started"))
+    monkeypatch.setattr(subprocess, "check_call", lambda *_, **__: pytest.fail("started"))
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n{} loop\n%%EOF\n"
+    (photos / name).write_bytes(program)
+    if name.endswith("png"):
+        with pytest.raises(UserError, match=r"program\.png' cannot be read"):
+            folder(photos, (8, 8))
+    else:
+        assert folder(photos, (8, 8)).notes == ("left out 1 file: 1 .eps",)

@@ -3,14 +3,15 @@
 import gzip
 import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vae_keras.data.dataset import Dataset, Examples, split_dataset
-from vae_keras.errors import UserError
+from vae_keras.data.images.scaling import PixelRange, check_numbers, range_of
+from vae_keras.errors import UserError, check_channels_last
 
-LARGEST_LABEL = 65_535
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 IDX_IMAGES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 CLASS_NAMES = {
@@ -73,16 +74,18 @@ def _downloaded(name, data_dir, class_names):
             f"{name}: {where}, and the download failed ({_first_line(error)}): put {name}.npz in a "
             "folder and name it with --data-dir, or use --dataset digits, which needs no download"
         ) from error
-    train, test = _examples(name, x_train, y_train), _examples(name, x_test, y_test)
-    return split_dataset(name, train, test, class_names)
+    splits = {f"{name}: training": (x_train, y_train), f"{name}: test": (x_test, y_test)}
+    return _dataset(name, splits, class_names)
 
 
-def npz(path: Path, name: str | None = None, class_names=()) -> Dataset:
+def npz(path: Path, name: str | None = None, class_names=(), pixel_range=None) -> Dataset:
     """Load an .npz file with `x_train` and, if there are any, `y_train`, `x_test` and `y_test`.
 
-    Images are [n, height, width] or [n, height, width, channels], uint8 or floats from 0 to 1.
-    Labels are integers from 0. Without `x_test` a tenth of the images is the test. Raises UserError
-    if the file is missing or damaged, or if an array has another form.
+    Images are [n, height, width] or [n, height, width, channels]. Type and values tell which of
+    their numbers are black and white, unless `pixel_range` does. Labels are integers or names; the
+    classes are those that occur. Without `x_test` a tenth of the images is the test. Raises
+    UserError if the file is missing or damaged, if an array has another form, or if it is not clear
+    what is white.
     """
     path = _existing(path)
     try:
@@ -100,11 +103,12 @@ def npz(path: Path, name: str | None = None, class_names=()) -> Dataset:
     if "x_train" not in arrays:
         found = ", ".join(arrays) or "none of x_train, y_train, x_test, y_test"
         raise UserError(f"{path}: has no array x_train (found {found})")
-    train = _examples(f"{path}: x_train", arrays["x_train"], arrays.get("y_train"))
-    test = None
-    if "x_test" in arrays:
-        test = _examples(f"{path}: x_test", arrays["x_test"], arrays.get("y_test"))
-    return _dataset(path, name or path.stem, train, test, class_names)
+    splits = {
+        f"{path}: x_{part}": (arrays[f"x_{part}"], arrays.get(f"y_{part}"))
+        for part in ("train", "test")
+        if f"x_{part}" in arrays
+    }
+    return _dataset(name or path.stem, splits, class_names, pixel_range)
 
 
 def amat(path: Path) -> Dataset:
@@ -131,32 +135,91 @@ def _read_amat(path: Path) -> np.ndarray:
     return pixels.reshape(-1, 28, 28, 1)
 
 
-def idx(path: Path, name: str | None = None, class_names=()) -> Dataset:
+def idx(path: Path, name: str | None = None, class_names=(), pixel_range=None) -> Dataset:
     """Load an IDX file of images, plain or gzipped, with the labels and test images beside it.
 
     They are found by their usual names: `train-labels-idx1-ubyte` and `t10k-images-idx3-ubyte`
-    beside `train-images-idx3-ubyte`. Without test images a tenth is the test. Raises UserError if a
-    file is missing or damaged, or if the images and labels do not fit each other.
+    beside `train-images-idx3-ubyte`. Without test images a tenth is the test. What is said of
+    pixels and classes in `npz` holds here, too. Raises UserError if a file is missing or damaged,
+    or if the images and labels do not fit each other.
     """
     path = _existing(path)
-    train = _idx_pair(path)
-    partner = _beside(path, ("train", "t10k"))
-    test = _idx_pair(partner) if partner else None
-    return _dataset(path, name or path.name.split(".")[0], train, test, class_names)
+    files = [path, *filter(None, [_beside(path, ("train", "t10k"))])]
+    splits = {str(file): _idx_pair(file) for file in files}
+    return _dataset(name or path.name.split(".")[0], splits, class_names, pixel_range)
 
 
-def _dataset(path, name, train, test, class_names) -> Dataset:
-    if test is not None and test.values.shape[1:] != train.values.shape[1:]:
+def _dataset(
+    name: str, splits: dict, class_names, pixel_range: PixelRange | None = None
+) -> Dataset:
+    """The data set of `splits`: {what a message calls it: (images, labels or None)}, one or two."""
+    images = {what: _checked_images(what, images) for what, (images, _) in splits.items()}
+    train = next(iter(images.values()))
+    for what, test in images.items():
+        if test.shape[1:] != train.shape[1:]:
+            raise UserError(
+                f"{what}: test images are of shape {test.shape[1:]}, but training images of "
+                f"{train.shape[1:]}"
+            )
+    ranges = {what: pixel_range or _range_of(what, images) for what in images}
+    labels = {
+        what: None if labels is None else _checked_labels(what, labels, len(images[what]))
+        for what, (_, labels) in splits.items()
+    }
+    positions, names = _classes(labels, class_names)
+    examples = [Examples(ranges[what].scaled(images[what]), positions[what]) for what in splits]
+    dataset = split_dataset(name, *examples, class_names=names)
+    usual = (0, 255) if train.dtype == np.uint8 else None if _is_integer(train) else (0, 1)
+    found = ranges[next(iter(ranges))]
+    return dataset if found == usual else replace(dataset, notes=(f"of the pixels, {found}",))
+
+
+def _checked_images(what: str, images: np.ndarray) -> np.ndarray:
+    """Images with an axis for their channels. Raises UserError if they have another form."""
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or 0 in images.shape:
         raise UserError(
-            f"{path}: test images are of shape {test.values.shape[1:]}, but training images of "
-            f"{train.values.shape[1:]}"
+            f"{what} has shape {images.shape}: it must be [n, height, width] or "
+            "[n, height, width, channels], and not empty"
         )
-    return split_dataset(name, train, test, class_names)
+    check_channels_last(f"{what}: an image", images.shape[1:])
+    check_numbers(what, images)
+    return images
 
 
-def _idx_pair(path: Path) -> Examples:
+def _range_of(what: str, splits: dict[str, np.ndarray]) -> PixelRange:
+    """Black and white of the images `what`, and of all splits that hold numbers like theirs."""
+    alike = [one for one in splits.values() if _is_integer(one) == _is_integer(splits[what])]
+    low, high = min(one.min() for one in alike), max(one.max() for one in alike)
+    return range_of(what, _is_integer(splits[what]), float(low), float(high))
+
+
+def _is_integer(values: np.ndarray) -> bool:
+    return np.issubdtype(values.dtype, np.integer)
+
+
+def _classes(labels: dict, class_names):
+    """The position of each label in the names of the classes, and these names.
+
+    Without `class_names` the classes are the labels that occur, in their order.
+    """
+    given = [one for one in labels.values() if one is not None]
+    if not given:
+        return labels, class_names
+    if class_names:
+        values = np.arange(max(len(class_names), *(int(one.max()) + 1 for one in given)))
+    else:
+        values = np.unique(np.concatenate(given))
+    names = [*class_names, *map(str, values[len(class_names) :])]
+    return {
+        what: None if one is None else np.searchsorted(values, one) for what, one in labels.items()
+    }, names
+
+
+def _idx_pair(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     labels = _beside(path, ("images", "labels"), ("idx3", "idx1"))
-    return _examples(str(path), read_idx(path), read_idx(labels) if labels else None)
+    return read_idx(path), read_idx(labels) if labels else None
 
 
 def _beside(path: Path, *replaced: tuple[str, str]) -> Path | None:
@@ -197,51 +260,15 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
 
 
-def _examples(what: str, images: np.ndarray, labels: np.ndarray | None) -> Examples:
-    """Check images and labels, and convert them to `Examples`."""
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or 0 in images.shape:
-        raise UserError(
-            f"{what} has shape {images.shape}: it must be [n, height, width] or "
-            "[n, height, width, channels], and not empty"
-        )
-    if images.dtype == bool:
-        images = images.astype(np.float32)
-    elif np.issubdtype(images.dtype, np.integer):
-        low, high = images.min(), images.max()
-        if low < 0 or high > 255:
-            raise UserError(f"{what} has integers from {low} to {high}: they must be 0 to 255")
-        images = images.astype(np.uint8)
-    elif np.issubdtype(images.dtype, np.floating):
-        images = _checked_floats(what, images)
-    else:
-        raise UserError(f"{what} is of type {images.dtype}: use uint8, or floats from 0 to 1")
-    return Examples(images, None if labels is None else _checked_labels(what, labels, len(images)))
-
-
-def _checked_floats(what, images):
-    low, high = images.min(), images.max()  # NaN if any value is
-    if np.isnan(low):
-        raise UserError(f"{what} has {np.isnan(images).sum():,} values that are NaN: replace them")
-    if low < 0 or high > 1:
-        raise UserError(
-            f"{what} has floats from {low:g} to {high:g}: they must lie in [0, 1] "
-            "(divide by 255, or store uint8)"
-        )
-    return images.astype(np.float32)
-
-
-def _checked_labels(what, labels, count):
+def _checked_labels(what, labels, count) -> np.ndarray:
+    """Labels [n]: integers, or text. Raises UserError if they have another form."""
     if labels.ndim == 2 and labels.shape[1] == 1:  # as CIFAR's labels
         labels = labels[:, 0]
     if labels.shape != (count,):
         raise UserError(f"{what} has {count:,} images but labels of shape {labels.shape}")
-    is_integer = np.issubdtype(labels.dtype, np.integer)
-    if not is_integer or labels.min() < 0 or labels.max() > LARGEST_LABEL:
-        found = f"{labels.min()} to {labels.max()}" if is_integer else labels.dtype
-        raise UserError(f"{what}: labels must be integers from 0, not {found}")
-    return labels.astype(np.int64)
+    if not (np.issubdtype(labels.dtype, np.integer) or np.issubdtype(labels.dtype, np.str_)):
+        raise UserError(f"{what}: labels must be integers or names, not {labels.dtype}")
+    return labels
 
 
 def _existing(path: Path) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from vae_keras.config.names import BINARISATIONS
 from vae_keras.data.dataset import Dataset
 from vae_keras.data.images import archives
+from vae_keras.data.images.scaling import PixelRange
 from vae_keras.errors import UserError, unknown
 
 SPLITS = ("train", "validation", "test")
@@ -62,7 +63,8 @@ def _static(dataset, file: Path) -> Dataset:
     Images of an .npz are in the order of the data set, so they keep its labels.
     """
     is_amat = file.suffix == ".amat"
-    drawn = archives.amat(file) if is_amat else archives.npz(file)
+    whatever = PixelRange(0, 255)  # two values stay two
+    drawn = archives.amat(file) if is_amat else archives.npz(file, pixel_range=whatever)
     pooled = dataset.test.values is dataset.train.values  # the test was cut from the same array
     if not pooled and drawn.test.values is drawn.train.values:
         raise UserError(f"{file}: has no x_test, but {dataset.name} has test images of its own")

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import os
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,15 +12,22 @@ from PIL import Image, ImageOps
 
 from vae_keras.data.dataset import Dataset, Examples, split_dataset
 from vae_keras.data.images.attributes import column_names, next_cells, table_rows, values_by_image
+from vae_keras.data.images.scaling import PixelRange, check_numbers, range_of
 from vae_keras.errors import UserError
-from vae_keras.files import cached, files_below, new_pixels, state_of, write_text
+from vae_keras.files import cached, counts, files_below, new_pixels, state_of, write_text
 from vae_keras.progress import progress
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 CHANNEL_MODES = {1: "grayscale", 3: "rgb"}  # the colour mode by the number of channels
-STUBS = ("BUFR", "GRIB", "HDF5", "MPEG")  # Pillow knows these formats but cannot decode them
+# Pillow knows the first four formats but cannot decode them, and starts a program for the last.
+NOT_READ = ("BUFR", "GRIB", "HDF5", "MPEG", "EPS")
 CHUNK = 100  # images that are resized side by side
-CACHE_FORMAT = 1  # raise it when the same file would be resized to other pixels
+CACHE_FORMAT = 2  # raise it when the same file would be resized to other pixels
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 ATTRIBUTES = "attributes.csv"
 WORDS = {"true": 1.0, "false": 0.0}
 LARGEST_ATTRIBUTE = float(np.finfo(np.float32).max)
@@ -31,11 +40,18 @@ class Crop(NamedTuple):
     box: tuple[int, int, int, int]  # left, top, right, bottom
 
 
-def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") -> Dataset:
+def folder(
+    path: Path,
+    image_size: tuple[int, int],
+    color_mode: str = "auto",
+    pixel_range: PixelRange | None = None,
+) -> Dataset:
     """All images below `path`, cropped to the shape of `image_size` (height, width) and resized.
 
-    The folders directly below `path` are the labels, unless an image lies in none of them. With
-    `color_mode` "auto" the images are grey if every one of them is.
+    The folders directly below `path` are the labels, unless an image lies in none of them. If they
+    are called train and test, or val, they are the splits, and the labels lie below them. With
+    `color_mode` "auto" the images are grey if every one of them is. Images of more than 8 bits and
+    of floats have one scale: `pixel_range`, or what the values of all of them tell.
 
     A file attributes.csv in `path` gives attributes. It is UTF-8. Its first line is
     file,NAME,NAME,…; then comes a line for each image, with its path relative to `path`, and
@@ -43,21 +59,64 @@ def folder(path: Path, image_size: tuple[int, int], color_mode: str = "auto") ->
 
     The resized images are kept on disk, so that only the first use reads every file. Batches are
     read from there: the memory in use does not grow with the number of images. Raises UserError if
-    there are no images, an image cannot be read, or attributes.csv is damaged or does not fit.
+    there are no images, an image cannot be read, attributes.csv is damaged or does not fit, or it
+    is not clear which values of the images are black and white.
     """
-    files = image_files(path)
+    path = path.expanduser()
+    files, left_out = _image_files(path)
+    left_out -= Counter({".csv": int((path / ATTRIBUTES).is_file())})
     attribute_names, attributes = _attributes(path, files)  # quick to check, so before the images
-    images = resized(path, files, image_size, color_mode)
+    images, notes = resized(path, files, image_size, color_mode, pixel_range=pixel_range)
+    if left_out:
+        notes = (counts(left_out), *notes)
     parts = [file.relative_to(path).parts for file in files]
-    class_names, labels = (), None
-    if all(len(part) > 1 for part in parts):
-        class_names, labels = np.unique([part[0] for part in parts], return_inverse=True)
-    name = path.resolve().name or "folder"
-    return split_dataset(
-        name,
-        Examples(images, labels, attributes=attributes),
-        class_names=[str(name) for name in class_names],
+    splits = _splits(parts)
+    if splits:
+        notes = (*notes, f"the splits are the folders {', '.join(sorted({p[0] for p in parts}))}")
+        parts = [part[1:] for part in parts]
+    class_names, labels, loose = _classes(parts)
+    if loose:
+        notes = (*notes, loose)
+    found = split_dataset(
+        path.resolve().name or "folder",
+        **_of_splits(Examples(images, labels, attributes=attributes), splits),
+        class_names=class_names,
         attribute_names=attribute_names,
+    )
+    return replace(found, notes=notes)
+
+
+def _splits(parts) -> list[str]:
+    """The split of each image, if all of them lie in folders that are called like splits."""
+    splits = [SPLITS.get(part[0].lower(), "") if len(part) > 1 else "" for part in parts]
+    return splits if all(splits) and {"train"} < set(splits) else []
+
+
+def _of_splits(examples: Examples, splits: list[str]) -> dict[str, Examples]:
+    """The examples of each split that has a folder, as `split_dataset` takes them."""
+    if not splits:
+        return {"examples": examples}
+    return {
+        "examples" if split == "train" else split: examples.take(
+            np.flatnonzero(np.array(splits) == split)
+        )
+        for split in sorted(set(splits))
+    }
+
+
+def _classes(parts):
+    """The names of the classes, the class of each image, and what a user should know of it."""
+    loose = ["/".join(part) for part in parts if len(part) == 1]
+    if not loose:
+        names, labels = np.unique([part[0] for part in parts], return_inverse=True)
+        return [str(name) for name in names], labels, ""
+    if len(loose) == len(parts):
+        return [], None, ""
+    return (
+        [],
+        None,
+        f"no labels: {len(loose):,} of {len(parts):,} images, such as {loose[0]!r}, lie in no "
+        "sub-folder: move them into one",
     )
 
 
@@ -66,56 +125,127 @@ def image_files(path: Path) -> list[Path]:
 
     Raises UserError if the folder does not exist or has no such file.
     """
+    return _image_files(path)[0]
+
+
+def _image_files(path: Path):
     formats = Image.registered_extensions()
-    endings = {e for e, name in formats.items() if name in Image.OPEN and name not in STUBS}
-    files = files_below(path, endings)
+    endings = {ending for ending, name in formats.items() if name in _formats()}
+    files, left_out = files_below(path, endings)
     if not files:
         content = "has no images that Pillow can read" if any(path.iterdir()) else "is empty"
-        raise UserError(f"folder {str(path)!r} {content}: give a folder of .png, .jpg, … files")
-    return files
+        found = f" ({counts(left_out)})" if left_out else ""
+        raise UserError(
+            f"folder {str(path)!r} {content}{found}: give a folder of .png, .jpg, … files"
+        )
+    return files, left_out
 
 
-def _all_grey(files) -> bool:
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in Image.OPEN if name not in NOT_READ]
+
+
+class Headers(NamedTuple):
+    """What the headers of some images say: which have values of their own scale, and pages."""
+
+    are_grey: bool
+    deep: list[Path]  # images of integers of more than 8 bits, or of floats
+    with_pages: list[Path]
+
+
+def _headers(files) -> Headers:
+    modes, pages = {}, []
     for file in files:
         with _opened(file) as image:  # reads the header only
-            if image.mode not in GREY_MODES:
-                return False
-    return True
+            modes[file] = image.mode
+            if getattr(image, "is_animated", False):
+                pages.append(file)
+    deep = [file for file, mode in modes.items() if _is_deep(mode)]
+    return Headers(set(modes.values()) <= set(GREY_MODES), deep, pages)
+
+
+def _is_deep(mode: str) -> bool:
+    return mode.startswith("I") or mode == "F"
+
+
+def _common_range(files) -> PixelRange:
+    """Black and white of deep images, as the values of all of them tell.
+
+    Raises UserError if they do not, or if an image has a value that is NaN.
+    """
+    low, high, is_integer = np.inf, -np.inf, True
+    for file in progress(files, f"looking for black and white in {len(files):,} images, once"):
+        with _opened(file) as image:
+            try:
+                values = np.asarray(image)
+            except Exception as error:  # decoders raise errors of many kinds
+                raise _unreadable(file, error) from error
+        check_numbers(f"image {str(file)!r}", values)
+        low, high = min(low, values.min()), max(high, values.max())
+        is_integer = is_integer and np.issubdtype(values.dtype, np.integer)
+    what = f"folder {str(files[0].parent)!r}"
+    return range_of(what, is_integer, float(low), float(high))
 
 
 def resized(
-    path: Path, files: list[Path], image_size, color_mode, crop: Crop | None = None
-) -> np.ndarray:
+    path: Path,
+    files: list[Path],
+    image_size,
+    color_mode,
+    crop: Crop | None = None,
+    pixel_range: PixelRange | None = None,
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """The resized `files` of the folder `path`: uint8 [n, height, width, channels], a memory map.
 
-    It lies in the cache. Raises UserError if an image cannot be read or, with `crop`, has another
-    size.
+    It lies in the cache. Beside it are lines on how the files were read, for the user. Raises
+    UserError if an image cannot be read or, with `crop`, has another size, or if it is not clear
+    what is white.
     """
 
     def resize_all(folder: Path):
-        mode = color_mode
+        headers, mode = _headers(files), color_mode
         if mode == "auto":
-            mode = "grayscale" if _all_grey(files) else "rgb"
-        _fill(folder / "images.npy", files, image_size, mode, crop)
+            mode = "grayscale" if headers.are_grey else "rgb"
+        found = pixel_range or (_common_range(headers.deep) if headers.deep else None)
+        _fill(folder / "images.npy", files, image_size, mode, crop, found)
+        notes = []
+        if headers.deep:
+            notes.append(f"of the pixels of {len(headers.deep):,} images, {found}")
+        if headers.with_pages:
+            count, first = len(headers.with_pages), headers.with_pages[0].name
+            notes.append(f"only the first page or frame is used of {count:,} files like {first!r}")
+        write_text(folder / "notes.txt", "".join(f"{note}\n" for note in notes))
         write_text(folder / "source.txt", f"{path.resolve()}\n")
 
     made_of = [CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state_of(files, path)]
-    made_of = made_of if crop is None else [*made_of, crop]
-    return np.load(cached("folders", made_of, resize_all) / "images.npy", mmap_mode="r")
+    made_of = [*made_of, *(choice for choice in (crop, pixel_range) if choice is not None)]
+    folder = cached("folders", made_of, resize_all)
+    notes = (folder / "notes.txt").read_text(encoding="utf-8").splitlines()
+    return np.load(folder / "images.npy", mmap_mode="r"), tuple(notes)
 
 
-def _fill(target: Path, files, image_size, color_mode, crop):
+def _fill(target: Path, files, image_size, color_mode, crop, pixel_range):
     """Write every file, resized, to the .npy file `target`."""
+
+    def read(file):
+        return read_pixels(file, image_size, color_mode, crop, pixel_range)
+
     shape = (len(files), *image_size, 1 if color_mode == "grayscale" else 3)
     workers = os.cpu_count() or 1  # Pillow decodes and resizes without holding Python's lock
     with new_pixels(target, shape) as file, concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for first in progress(range(0, len(files), CHUNK), f"resizing {len(files):,} images, once"):
-            chunk = files[first : first + CHUNK]
-            for pixels in pool.map(lambda f: read_pixels(f, image_size, color_mode, crop), chunk):
+            for pixels in pool.map(read, files[first : first + CHUNK]):
                 file.write(pixels.tobytes())
 
 
-def read_pixels(file: Path, image_size, color_mode, crop: Crop | None = None) -> np.ndarray:
+def read_pixels(
+    file: Path,
+    image_size,
+    color_mode,
+    crop: Crop | None = None,
+    pixel_range: PixelRange | None = None,
+) -> np.ndarray:
     """The image in `file`, or its part `crop`: uint8 [height, width, channels], upright.
 
     Raises UserError if it cannot be read or, with `crop`, has another size.
@@ -127,7 +257,8 @@ def read_pixels(file: Path, image_size, color_mode, crop: Crop | None = None) ->
         try:
             image.load()
             image = image if crop is None else image.crop(crop.box)
-            return as_pixels(ImageOps.exif_transpose(image), image_size, color_mode)
+            upright = ImageOps.exif_transpose(image)
+            return as_pixels(upright, image_size, color_mode, pixel_range)
         except Exception as error:  # decoders raise errors of many kinds
             raise _unreadable(file, error) from error
 
@@ -141,18 +272,19 @@ def read_image(file: Path, example_shape) -> np.ndarray:
     return read_pixels(file, size, CHANNEL_MODES[channels]) / np.float32(255)
 
 
-def as_pixels(image: Image.Image, image_size, color_mode) -> np.ndarray:
+def as_pixels(
+    image: Image.Image, image_size, color_mode, pixel_range: PixelRange | None = None
+) -> np.ndarray:
     """A Pillow image as uint8 [height, width, channels], cropped to the shape and resized.
 
-    `color_mode` is "grayscale" or "rgb". Transparent images are laid on white.
+    `color_mode` is "grayscale" or "rgb". Transparent images are laid on white. An image of more
+    than 8 bits or of floats is scaled by `pixel_range`, or by its own type and values.
     """
     height, width = image_size
-    if image.mode.startswith("I") or image.mode == "F":
-        # Pillow would clip these at 255; so 16-bit grey is scaled to 255, as are floats up to 1.
-        values = np.asarray(image, np.float32)
-        is_16_bit = image.mode.startswith("I;16") or values.max() > 255
-        scale = 1 / 257 if is_16_bit else 255 if image.mode == "F" and values.max() <= 1 else 1
-        image = Image.fromarray((values * scale).clip(0, 255).astype(np.uint8))
+    if _is_deep(image.mode):  # Pillow would clip these at 255
+        values = np.asarray(image)
+        scaled = (pixel_range or _own_range(image.mode, values)).scaled(values)
+        image = Image.fromarray((255 * scaled + 0.5).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -161,9 +293,16 @@ def as_pixels(image: Image.Image, image_size, color_mode) -> np.ndarray:
     return np.asarray(image).reshape(height, width, -1)
 
 
+def _own_range(mode: str, values: np.ndarray) -> PixelRange:
+    """Black and white of a single image: of 16 bits if its type or a value says so."""
+    if mode.startswith("I;16") or values.max() > 255:
+        return PixelRange(0, 65_535)
+    return PixelRange(0, 1 if mode == "F" and values.max() <= 1 else 255)
+
+
 def _opened(file: Path) -> Image.Image:
     try:
-        return Image.open(file)
+        return Image.open(file, formats=_formats())
     except Exception as error:
         raise _unreadable(file, error) from error
 

@@ -74,7 +74,7 @@ def midi_files(path: Path) -> list[Path]:
 
     Raises UserError if the folder does not exist or has no such file.
     """
-    files = files_below(path, ENDINGS)
+    files, _ = files_below(path, ENDINGS)
     if not files:
         raise UserError(f"folder {str(path)!r} has no MIDI files: give one with .mid files")
     return files
