@@ -255,3 +255,20 @@ def test_colour_folder_trains_with_the_gaussian_likelihood(tmp_path, monkeypatch
     assert run.dataset.class_names == ("left", "right")
     assert run.model.example_shape == (45, 37, 3)
     assert run.history["loss"][-1] < run.history["loss"][0]
+
+
+@pytest.mark.parametrize("with_labels", [False, True])
+def test_arrays_are_trained_on_as_they_are(with_labels, tmp_path):
+    x, labels = np.zeros((40, 6, 6), np.uint8), np.arange(40) % 2 + 1
+    x[labels == 2] = 200
+    config = TrainConfig(epochs=1, units="8", output_dir=tmp_path)
+    run = train(config, (x, labels) if with_labels else x, verbose=0)
+    assert run.model.example_shape == (6, 6, 1)
+    assert run.dataset.class_names == (("1", "2") if with_labels else ())
+    assert run.config.dataset == "given:array"
+
+
+def test_arrays_that_are_no_images_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(UserError, match=r"floats from -1 to 300: .*--pixel-range"):
+        train(TrainConfig(output_dir=tmp_path), np.linspace(-1, 300, 360).reshape(10, 6, 6))
+    assert not any(tmp_path.iterdir())

@@ -9,6 +9,7 @@ from vae_keras.config.train_config import GIVEN
 from vae_keras.data.dataset import Dataset, Examples
 from vae_keras.data.drawn.faces import COUNT, FEWEST_FACES, MOST_FACES, faces_dataset
 from vae_keras.data.images import archives
+from vae_keras.data.images.archives import of_arrays
 from vae_keras.data.images.binarisation import binarised
 from vae_keras.data.images.celeba import celeba
 from vae_keras.data.images.folder import folder
@@ -114,4 +115,4 @@ def _image_size(config) -> tuple[int, int]:
     return int(sides[0]), int(sides[-1])
 
 
-__all__ = ["Dataset", "Examples", "binarised", "load"]
+__all__ = ["Dataset", "Examples", "binarised", "load", "of_arrays"]

@@ -21,27 +21,33 @@ from vae_keras.latent.codes import encode
 from vae_keras.training import callbacks
 from vae_keras.training.fitting import build, fit, steps_per_epoch
 from vae_keras.training.results import draw_results
-from vae_keras.training.run import Run
-from vae_keras.training.run_folder import RunFolder
+from vae_keras.training.run import Run, tensorboard
+from vae_keras.training.run_folder import RunFolder, claimed
 
 
-def carry_out(config: TrainConfig, dataset: data.Dataset, folder: RunFolder, board, verbose) -> Run:
+def carry_out(
+    config: TrainConfig, dataset: data.Dataset, folder: RunFolder, is_named: bool, verbose
+) -> Run:
     """Train, evaluate, draw and export what a resolved `config` describes; return the run.
 
-    A resumed run starts from the last checkpoint in `folder`. `board` is a `TensorBoard` or None.
-    `verbose` is that of Keras's `fit`. Raises UserError if the folder cannot be written, or if the
+    A resumed run starts from the last checkpoint in `folder`. If the name of a new one was not
+    `is_named` by the user, it may change, because another process has taken it. `verbose` is that
+    of Keras's `fit`. Raises UserError if the folder cannot be written, or if the
     loss is no longer a number.
     """
     model = build(config, dataset)
     state = _restore(model, folder.last_checkpoint() if config.resume else None)
 
+    board = tensorboard(folder) if config.tensorboard else None
     say = print if verbose else (lambda *_: None)
     finished = folder.metrics.is_file() and folder.exported.is_dir()
     if state["epoch"] >= config.epochs and finished and (not board or board.is_complete()):
         say(f"{folder.path} is complete ({state['epoch']} epochs); for more, raise --epochs")
         history = _columns(state["history"])
         return Run(folder, config, dataset, model, history, folder.read_metrics())
-    folder.create(config)
+    folder = claimed(folder, config, is_named)
+    config = config.replace(name=folder.name)
+    board = tensorboard(folder) if config.tensorboard else None
     say(plan(config, dataset, model, state["epoch"]))
     if board:
         board.begin(dataset, state["history"])

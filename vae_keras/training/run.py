@@ -23,23 +23,29 @@ class Run:
     metrics: dict  # the content of metrics.json
 
 
-def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="auto") -> Run:
+def train(config: TrainConfig, dataset=None, verbose="auto") -> Run:
     """Train, draw, evaluate and export what `config` describes.
 
-    `dataset` replaces the one that `config.dataset` names. `verbose` is that of Keras's `fit`; with
-    0 nothing is printed. Raises UserError if options or data do not fit, or if the run's name is
-    taken; nothing is written then. Raises UserError, too, if the loss is no longer a number.
+    `dataset` replaces the one that `config.dataset` names: a `Dataset`, an array of images, or a
+    pair of images and labels. `verbose` is that of Keras's `fit`; with 0 nothing is printed. Raises
+    UserError if options or data do not fit, or if the run's name is taken; nothing is written then.
+    Raises UserError, too, if the loss is no longer a number.
     """
     folder = run_to_resume(config) if config.resume else new_run(config)
-    board = _tensorboard(folder) if config.tensorboard else None
+    if config.tensorboard:
+        tensorboard(folder)  # is it installed?
+    is_named = config.name is not None
     stored = folder.read_config() if config.resume else None
     if stored is not None:
         config = config.replace(**_open_choices(config, stored))
     if dataset is None:
         dataset = data.load(config)
     else:
-        is_named = dataset.source == config.dataset or dataset.name == short_name(config.dataset)
-        if not is_named:  # the configuration must say that the data were given as an object
+        if not isinstance(dataset, data.Dataset):
+            parts = dataset if isinstance(dataset, tuple) else (dataset,)
+            dataset = data.of_arrays(*parts)
+        if config.dataset != dataset.source and short_name(config.dataset) != dataset.name:
+            # The configuration must say that the data were given as an object.
             config = config.replace(dataset=GIVEN + dataset.name)
         dataset = data.binarised(dataset, config.binarize)
     config = config.replace(name=folder.name).resolved(dataset)
@@ -47,7 +53,7 @@ def train(config: TrainConfig, dataset: data.Dataset | None = None, verbose="aut
         check_same(stored, config)
     from vae_keras.training.carry_out import carry_out
 
-    return carry_out(config, dataset, folder, board, verbose)
+    return carry_out(config, dataset, folder, is_named, verbose)
 
 
 def _open_choices(config: TrainConfig, stored: TrainConfig) -> dict:
@@ -59,7 +65,7 @@ def _open_choices(config: TrainConfig, stored: TrainConfig) -> dict:
     }
 
 
-def _tensorboard(folder: RunFolder):
+def tensorboard(folder: RunFolder):
     """Make the callback for TensorBoard. Raises UserError if TensorBoard is not installed."""
     from vae_keras.training.tensorboard import TensorBoard  # an extra
 

@@ -70,17 +70,25 @@ class RunFolder:
         return self.path.exists() or self.exported.exists()
 
     def create(self, config: TrainConfig):
-        """Make the folders and write config.json. Raises UserError if that is not possible."""
+        """Make the folders and write config.json.
+
+        Raises FileExistsError if another process has made the folder of this new run, and UserError
+        if the folders cannot be written.
+        """
         try:
             self.exported.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             if config.overwrite and self.path.exists():
                 remove_folder(self.path)
+            self.path.mkdir(exist_ok=config.resume)  # of two processes, one alone succeeds
             for folder in (self.plots, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
             for leftover in self.checkpoints.glob(".epoch_*"):  # from a process that was killed
                 shutil.rmtree(leftover)
             write_text(self.config, config.to_json())
         except OSError as error:
+            if isinstance(error, FileExistsError) and self.path.is_dir():
+                raise
             raise UserError(
                 f"cannot write {str(self.path)!r} ({error.strerror}): choose another --output-dir"
             ) from error
@@ -159,6 +167,20 @@ def new_run(config: TrainConfig) -> RunFolder:
         number += 1
         run = RunFolder.below(root, f"{default_name(config)}-{number}")
     return run
+
+
+def claimed(run: RunFolder, config: TrainConfig, is_named: bool) -> RunFolder:
+    """The folders of the run, made for this process alone.
+
+    If another process has taken the name in the meantime, they are those of the next free number.
+    Raises UserError if the name was given by the user, or if the folders cannot be written.
+    """
+    while True:
+        try:
+            run.create(config.replace(name=run.name))
+            return run
+        except FileExistsError:
+            run = new_run(config.replace(name=config.name if is_named else None))
 
 
 def run_to_resume(config: TrainConfig) -> RunFolder:

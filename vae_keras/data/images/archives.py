@@ -111,6 +111,15 @@ def npz(path: Path, name: str | None = None, class_names=(), pixel_range=None) -
     return _dataset(name or path.stem, splits, class_names, pixel_range)
 
 
+def of_arrays(images, labels=None, name="array") -> Dataset:
+    """The data set of an array of images and, if there are any, their labels.
+
+    What is said of arrays in `npz` holds here, too. A tenth of the images is the test.
+    """
+    labels = None if labels is None else np.asarray(labels)
+    return _dataset(name, {"the array": (np.asarray(images), labels)}, ())
+
+
 def amat(path: Path) -> Dataset:
     """Load binarised MNIST in text, `..._train.amat`: Larochelle's fixed draw, without labels.
 
