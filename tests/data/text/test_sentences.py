@@ -1,5 +1,6 @@
 import itertools
 import lzma
+import os
 import random
 import re
 import subprocess
@@ -163,10 +164,10 @@ def test_lines_left_out_are_counted(tmp_path):
     data = text_file(written(tmp_path, [*distant(), *odd]))
     assert data.tokens.shape[1] == max(len(split_words(line)) for line in distant()) + 1
     assert data.left_out == {
-        "is empty": 2,
-        f"has more than {MOST_WORDS} words": 1,
-        "comes again": 1,
-        "has too many rare words": 1,
+        "empty": 2,
+        f"of more than {MOST_WORDS} words": 1,
+        "that came before": 1,
+        "of too many rare words": 1,
     }
 
 
@@ -182,7 +183,7 @@ def test_near_duplicates_are_taken_from_the_held_out(tmp_path, change):
     }[change]
     after = text_file(written(tmp_path, [*lines, *map(" ".join, others)]))
     assert not before.left_out
-    assert after.left_out["differs by a word from a training sentence"] >= 0.1 * len(others)
+    assert after.left_out["that differ by a word from a training sentence"] >= 0.1 * len(others)
     held_out = words_of(after, np.concatenate([after.validation, after.test]))
     assert held_out and not set(held_out) & set(map(tuple, others))
 
@@ -200,8 +201,8 @@ def test_marks_of_order_and_ends_of_lines_are_no_words(tmp_path, encoding, endin
     ("content", "words"),
     [
         (b"", ["0 sentences to train", "0 words", "left out – nothing"]),
-        (b"\n \n", ["0 sentences to train", "is empty: 2"]),
-        (b"A cat.\nA dog.\n", ["2 words that come twice", "has too many rare words: 2"]),
+        (b"\n \n", ["0 sentences to train", "empty: 2"]),
+        (b"A cat.\nA dog.\n", ["2 words that come twice", "of too many rare words: 2"]),
         (b"\n".join(b"word " * n for n in range(1, 25)), ["1 words that come twice"]),
         (b"\n".join(b"1 and %d" % (n // 2) + b"!" * (n % 2) for n in range(99)), ["0 to test"]),
         ("Fine.\nUn café.\n".encode("latin-1"), ["line 2 has the byte 0xe9", "as UTF-8"]),
@@ -222,3 +223,17 @@ def test_files_that_give_no_data_set(tmp_path, content, words):
 def test_what_is_no_file(tmp_path, name, words):
     with pytest.raises(UserError, match=f"{words}.*: name a file with one sentence a line"):
         text_file(tmp_path / name)
+
+
+def test_what_is_left_out_of_a_text_is_told(tmp_path):
+    odd = ["", "word " * 100, distant()[0]]
+    (note,) = sentence_dataset(text_file(written(tmp_path, [*distant(), *odd]))).notes
+    assert note.startswith("lines that are left out: ")
+    for reason in ("1 empty", f"1 of more than {MOST_WORDS} words", "1 that came before"):
+        assert reason in note
+
+
+def test_a_pipe_is_no_text(tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # to read it would never end
+    with pytest.raises(UserError, match="is not a regular file"):
+        text_file(tmp_path / "pipe")

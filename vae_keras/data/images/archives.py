@@ -12,6 +12,7 @@ from vae_keras.data.dataset import Dataset, Examples, split_dataset
 from vae_keras.data.images.scaling import PixelRange, check_numbers, range_of
 from vae_keras.errors import UserError, check_channels_last
 
+CHUNK = 2**20  # bytes
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 IDX_IMAGES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 CLASS_NAMES = {
@@ -246,27 +247,39 @@ def read_idx(path: Path) -> np.ndarray:
     Raises UserError if the file cannot be read, is no IDX file, is empty or truncated.
     """
     try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
+        with open(path, "rb") as file:
+            is_zipped = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if is_zipped else open(path, "rb") as file:
+            header = file.read(4)
+            if len(header) < 4 or header[:2] != b"\0\0" or header[2] not in IDX_TYPES:
+                raise UserError(f"{path}: not an IDX file (its first bytes are {header.hex(' ')})")
+            kind, rank = np.dtype(IDX_TYPES[header[2]]), header[3]
+            sides = file.read(4 * rank)
+            if not 1 <= rank <= 8 or len(sides) < 4 * rank:
+                raise UserError(f"{path}: truncated or damaged: its header says {rank} dimensions")
+            shape = np.frombuffer(sides, ">u4").tolist()
+            wanted = math.prod(shape) * kind.itemsize
+            if 0 in shape:
+                raise UserError(f"{path}: is empty, of shape {tuple(shape)}")
+            content = _read(file, wanted + 1)  # a small file may unpack to any size
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: not a readable IDX file ({_first_line(error)})") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
-        raise UserError(f"{path}: not an IDX file (its first bytes are {content[:4].hex(' ')})")
-    kind, rank = np.dtype(IDX_TYPES[content[2]]), content[3]
-    start = 4 + 4 * rank
-    if not 1 <= rank <= 8 or len(content) < start:
-        raise UserError(f"{path}: truncated or damaged: its header says {rank} dimensions")
-    shape = np.frombuffer(content[4:start], ">u4").tolist()
-    wanted = start + math.prod(shape) * kind.itemsize
-    if 0 in shape:
-        raise UserError(f"{path}: is empty, of shape {tuple(shape)}")
     if len(content) != wanted:
+        found = "more" if len(content) > wanted else f"{len(content):,}"
         raise UserError(
-            f"{path}: truncated or damaged: its header speaks of {wanted:,} bytes, "
-            f"but there are {len(content):,}"
+            f"{path}: truncated or damaged: its header speaks of {wanted:,} bytes of numbers, "
+            f"but there are {found}"
         )
-    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+    return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def _read(file, most: int) -> bytes:
+    """The next `most` bytes of a file, or all if it has fewer. `file.read` would reserve `most`."""
+    parts = []
+    while most and (part := file.read(min(most, CHUNK))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
 
 
 def _checked_labels(what, labels, count) -> np.ndarray:

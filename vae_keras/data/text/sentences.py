@@ -78,6 +78,10 @@ def text_file(path: Path) -> Sentences:
 
 def _lines(path: Path) -> Iterator[str]:
     """Yield the lines of a text file. Raises UserError if it cannot be read or is not UTF-8."""
+    if path.exists() and not path.is_file() and not path.is_dir():  # a pipe may never end
+        raise UserError(
+            f"text {str(path)!r} is not a regular file: name one with a sentence a line"
+        )
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(file, 1):
@@ -112,8 +116,8 @@ def _data_set(name: str, lines: Iterable[str]) -> Sentences:
     splits[is_rare] = LEFT_OUT
     is_near = _near_training(tokens, splits, vocabulary)
     splits[is_near] = LEFT_OUT
-    left_out["has too many rare words"] += int(is_rare.sum())
-    left_out["differs by a word from a training sentence"] += int(is_near.sum())
+    left_out["of too many rare words"] += int(is_rare.sum())
+    left_out["that differ by a word from a training sentence"] += int(is_near.sum())
     left_out = {reason: count for reason, count in left_out.most_common() if count}
 
     is_used = splits != LEFT_OUT
@@ -134,11 +138,11 @@ def _distinct(lines: Iterable[str], left_out: Counter) -> list[Words]:
     for line in lines:
         words = tuple(split_words(line))
         if not words:
-            left_out["is empty"] += 1
+            left_out["empty"] += 1
         elif len(words) > MOST_WORDS:
-            left_out[f"has more than {MOST_WORDS} words"] += 1
+            left_out[f"of more than {MOST_WORDS} words"] += 1
         elif words in found:
-            left_out["comes again"] += 1
+            left_out["that came before"] += 1
         else:
             found[words] = None
     return list(found)
@@ -203,4 +207,6 @@ def sentence_dataset(found: Sentences) -> Dataset:
     """Return the sentences as a `Dataset` whose examples are rows of tokens."""
     examples = Examples(found.tokens)
     splits = map(examples.take, (found.train, found.validation, found.test))
-    return Dataset(found.name, *splits, kind=SentenceKind(found.vocabulary.words))
+    reasons = "; ".join(f"{count:,} {reason}" for reason, count in found.left_out.items())
+    notes = (f"lines that are left out: {reasons}",) if reasons else ()
+    return Dataset(found.name, *splits, kind=SentenceKind(found.vocabulary.words), notes=notes)
