@@ -43,3 +43,14 @@ def test_whole_collapse_is_called_one(capsys):
 
 def test_a_code_in_use_gives_no_warning(capsys):
     assert warning(with_dead_dimensions(0), capsys) == []
+
+
+def test_dimensions_that_come_into_use_give_no_advice(capsys):
+    callback = CollapseWarning(digits().validation)
+    callback.set_model(with_dead_dimensions(2))
+    callback.on_epoch_end(0)
+    callback.set_model(with_dead_dimensions(0))
+    callback.on_epoch_end(1)
+    callback.on_train_end()
+    *_, line = capsys.readouterr().out.strip().splitlines()
+    assert line == "epoch 2: all 3 code dimensions are used now"

@@ -59,7 +59,7 @@ def test_pictures_show_what_their_names_say(digits_run):
     samples = model.generate(64, (model.seed, 0))
     title = "decoded samples of the prior"
     assert_shows(plots / "samples.png", figures.image_grid(samples, title=title))
-    x, _ = dataset.test.take(slice(10)).arrays()
+    x, _ = dataset.test.spread(10).arrays()
     rows = {"input": x, "reconstruction": model(x)}
     assert_shows(plots / "reconstructions.png", figures.image_rows(rows, "reconstructions"))
     values = scipy.stats.norm.ppf((np.arange(20) + 0.5) / 20)

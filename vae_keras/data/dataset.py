@@ -70,6 +70,12 @@ class Examples:
         """The examples at the positions, or in the slice, `selection` of this split."""
         return replace(self, rows=self.rows[selection])
 
+    def spread(self, count: int) -> "Examples":
+        """At most `count` examples at equal distances, so that none of a sorted split is missed."""
+        if count >= len(self):
+            return self
+        return self.take(np.linspace(0, len(self) - 1, count).round().astype(int))
+
     def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
         """All values, images as float32 in [0, 1], and all labels or None; for small splits."""
         return _to_unit_range(self.read(slice(None))), self.own_labels

@@ -39,7 +39,7 @@ def exhibits_of(model, dataset) -> dict[str, dict]:
 
 @exhibits_of.register
 def _(model: Autoencoder, dataset):
-    x, label = dataset.test.take(slice(SHOWN_IMAGES)).arrays()
+    x, label = dataset.test.spread(SHOWN_IMAGES).arrays()
     return {"reconstructions": {"input": x, "reconstruction": model({"x": x, "label": label})}}
 
 
@@ -111,7 +111,7 @@ def _(model: DenoisingAutoencoder, dataset):
 
     The model is compared with a median filter and with PCA.
     """
-    clean, noisy, denoised = _corrupted(model, dataset, MOST_IMAGES)
+    clean, noisy, denoised = _corrupted(model, dataset.test.take(slice(MOST_IMAGES)))
     size = (1, 3, 3, 1)  # 3×3 pixels of each image and channel
     pca = fitted_pca(dataset.train, min(model.latent_dim, len(dataset.train), clean[0].size))
     values = noisy.reshape(len(noisy), -1)
@@ -126,13 +126,13 @@ def _(model: DenoisingAutoencoder, dataset):
 
 @exhibits_of.register
 def _(model: DenoisingAutoencoder, dataset):
-    clean, noisy, denoised = _corrupted(model, dataset, SHOWN_IMAGES)
+    clean, noisy, denoised = _corrupted(model, dataset.test.spread(SHOWN_IMAGES))
     rows = {"clean": clean, "corrupted": noisy, "denoised": denoised}
     return _with_reconstructions(model, dataset, "denoising", rows)
 
 
-def _corrupted(model, dataset, most):
-    clean, _ = dataset.test.take(slice(most)).arrays()
+def _corrupted(model, examples):
+    clean, _ = examples.arrays()
     noisy = np.asarray(model.corrupt(model.prepare(clean)))
     return clean, noisy, model.predict(noisy, verbose=0)
 

@@ -18,7 +18,7 @@ def losses(configured, dataset):
     is clipped to half a grey level (1/510) above 0 and below 1. It returns {column: {figure:
     number}} and the picture.
     """
-    images = dataset.test.take(slice(8)).arrays()[0]
+    images = dataset.test.spread(8).arrays()[0]
     found, rows = {}, {"input": images}
     for name in LOSSES:
         model = trained(configured(model="deep", loss=name, latent_dim=8), dataset)

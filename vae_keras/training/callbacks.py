@@ -111,20 +111,25 @@ class StopOnNaN(keras.callbacks.Callback):
         )
 
 
+def unused_dimensions(model, examples, most=1_000) -> int:
+    """How many dimensions have a KL below UNUSED_NATS, averaged over the first `most` examples."""
+    kl = mean_kl_per_dimension(model, examples.take(slice(most)))
+    return int(np.sum(kl < UNUSED_NATS))
+
+
 class CollapseWarning(keras.callbacks.Callback):
     """Warns in one line if dimensions of a VAE's code are unused, and says what helps.
 
-    A dimension is unused if its posterior is the prior: if its KL, averaged over the first `most`
-    examples, is below UNUSED_NATS.
+    A dimension is unused if its posterior is the prior: see `unused_dimensions`.
     """
 
-    def __init__(self, examples, most=1_000):
+    def __init__(self, examples):
         super().__init__()
-        self.examples, self.said = examples.take(slice(most)), 0
+        self.examples, self.said = examples, 0
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch = epoch + 1
-        self.unused = int(np.sum(mean_kl_per_dimension(self.model, self.examples) < UNUSED_NATS))
+        self.unused = unused_dimensions(self.model, self.examples)
         if (self.unused and not self.said) or self.unused == self.model.latent_dim != self.said:
             self._say()
 
@@ -134,6 +139,9 @@ class CollapseWarning(keras.callbacks.Callback):
 
     def _say(self):
         self.said, size = self.unused, self.model.latent_dim
+        if not self.unused:
+            print(f"\nepoch {self.epoch}: all {size} code dimensions are used now", flush=True)
+            return
         if self.unused == size:
             what = "the code has collapsed: all posteriors are the prior and the decoder ignores z"
         else:

@@ -15,6 +15,7 @@ from vae_keras import data
 from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.config.options import flag
 from vae_keras.evaluation.losses import evaluate
+from vae_keras.evaluation.rebuilt import squared_errors
 from vae_keras.export.saved_model import export
 from vae_keras.files import write_text
 from vae_keras.latent.codes import encode
@@ -23,6 +24,7 @@ from vae_keras.training.fitting import build, fit, steps_per_epoch
 from vae_keras.training.results import draw_results
 from vae_keras.training.run import Run, tensorboard
 from vae_keras.training.run_folder import RunFolder, claimed
+from vae_keras.training.verdict import verdict
 
 
 def carry_out(
@@ -57,18 +59,21 @@ def carry_out(
         model.optimizer.finalize_variable_values(model.trainable_variables)
     model.prior.fit(lambda: encode(model, dataset.train))
     metrics = _metrics(model, config, dataset, state)
+    history = _columns(state["history"])
     say(f"drawing {folder.plots} and writing {folder.exported} …")
     for stale in folder.evaluation:  # an evaluation of the run before it was resumed
         stale.unlink(missing_ok=True)
     model.save(folder.model)
-    draw_results(model, dataset, _columns(state["history"]), folder.plots)
+    draw_results(model, dataset, history, folder.plots)
     export(model, folder.exported, config, metrics)
     write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
     say(summary(folder, dataset, metrics))
+    for line in verdict(metrics, history):
+        say(line)
     if board:
         board.write_projector(model)
         say(f"to look at it: tensorboard --samples_per_plugin images=1000 --logdir {board.folder}")
-    return Run(folder, config, dataset, model, _columns(state["history"]), metrics)
+    return Run(folder, config, dataset, model, history, metrics)
 
 
 def _restore(model, checkpoint: Path | None) -> dict:
@@ -115,6 +120,9 @@ def _metrics(model, config, dataset, state) -> dict:
     packages = ("tensorflow", "keras", "numpy", "vae_keras")
     return {
         **{f"test_{name}": value for name, value in evaluate(model, dataset).items()},
+        **squared_errors(model, dataset),
+        **_unused(model, dataset),
+        "latent_dim": model.latent_dim,
         "parameters": model.count_params(),
         "epochs": state["epoch"],
         "train_seconds": round(seconds, 2),
@@ -130,6 +138,13 @@ def _metrics(model, config, dataset, state) -> dict:
         "versions": {name: importlib.metadata.version(name) for name in packages}
         | {"python": platform.python_version()},
     }
+
+
+def _unused(model, dataset) -> dict[str, int]:
+    """How many dimensions of a variational model's code say nothing of the validation data."""
+    if not model.is_variational:
+        return {}
+    return {"unused_dimensions": callbacks.unused_dimensions(model, dataset.validation)}
 
 
 def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) -> str:

@@ -39,7 +39,7 @@ def write_kept(kind, folder: Path, name: str, examples, title: str):
 
 def write_sequences(model, dataset, samples, folder: Path):
     """Write samples, reconstructions, and a path between two test sequences, as files."""
-    x, _ = dataset.test.take(slice(SEQUENCES // 2)).arrays()
+    x, _ = dataset.test.spread(SEQUENCES // 2).arrays()
     pairs = np.stack([x, model(x)], axis=1).reshape(-1, *x.shape[1:])
     shown = {
         "samples": (samples[:SEQUENCES], "samples of the prior"),

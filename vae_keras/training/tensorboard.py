@@ -74,7 +74,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._write({"epoch": epoch + 1, **logs})
 
     def _draw_reconstructions(self, epoch):
-        x, label = self.dataset.validation.take(slice(RECONSTRUCTIONS)).arrays()
+        x, label = self.dataset.validation.spread(RECONSTRUCTIONS).arrays()
         rows = {"input": x, "reconstruction": self.model({"x": x, "label": label})}
         figure = figures.image_rows(rows, f"epoch {epoch}")
         figures.save(figure, self._picture("validation", epoch))
