@@ -206,7 +206,12 @@ def test_files_below_a_folder_by_their_endings(tmp_path):
     for name in ("b/2.TXT", "a.txt", "b/.hidden.txt", ".b/3.txt", "c.md", "b/1.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = [file.relative_to(tmp_path).as_posix() for file in files_below(tmp_path, {".txt"})]
-    assert found == ["a.txt", "b/1.txt", "b/2.TXT"]
+    files, left_out = files_below(tmp_path, {".txt"})
+    assert [file.relative_to(tmp_path).as_posix() for file in files] == [
+        "a.txt",
+        "b/1.txt",
+        "b/2.TXT",
+    ]
+    assert left_out == {".md": 1}
     with pytest.raises(UserError, match="missing' does not exist"):
         files_below(tmp_path / "missing", {".txt"})

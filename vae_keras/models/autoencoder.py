@@ -1,6 +1,5 @@
 """The base of every rung, and how all of them are trained: one `train_step`, one `test_step`."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import keras
@@ -142,14 +141,6 @@ class Autoencoder(keras.Model):
         return {name: 1.0 for name in self.terms}
 
     # How it is trained
-
-    def compile(self, optimizer="adam", loss=None, loss_weights=None, metrics=None, **more):
-        """Compile as Keras does; a loss or metrics are not used, because `objective` has them."""
-        if loss is not None or metrics is not None:
-            warnings.warn(
-                "loss and metrics of compile are not used: the model states its own", stacklevel=2
-            )
-        super().compile(optimizer, **more)
 
     def fit(self, *args, **kwargs):
         """Train as Keras does, after a look at the data.

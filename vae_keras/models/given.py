@@ -1,6 +1,7 @@
 """What a user gives to a model, sorted into the named parts of a batch, and checked."""
 
 import inspect
+import warnings
 from typing import Any
 
 import keras
@@ -59,8 +60,13 @@ def check(model, *args, **kwargs):
     """Raise UserError if `model` cannot learn from what `fit` is given.
 
     All of an array is looked at, and the first batch of a pipeline; a generator, which gives its
-    batches only once, is not.
+    batches only once, is not. It warns of a loss or of metrics that `compile` was given.
     """
+    compiled = model.get_compile_config() or {}
+    if compiled.get("loss") is not None or compiled.get("metrics") is not None:
+        warnings.warn(
+            "loss and metrics of compile are not used: the model states its own", stacklevel=3
+        )
     given = inspect.signature(keras.Model.fit).bind(model, *args, **kwargs).arguments
     for name in UNUSED:
         if given.get(name) is not None:
