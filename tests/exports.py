@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_keras import TrainConfig
+from vae_keras import TrainConfig, load_exported
 from vae_keras.export.places import TRAINING
 
 PRETRAINED = Path(__file__).parents[1] / "saved_models" / "pretrained"
@@ -16,6 +16,14 @@ def trained_on(path: Path, **config) -> Path:
     shutil.copytree(PRETRAINED / "digits_vae", path)
     (path / TRAINING).write_text(TrainConfig(**config).to_json())
     return path
+
+
+def trained_on_photos(folder: Path, photos: Path, monkeypatch):
+    """A copy of the digits' model in `folder`, to work in, as if trained on the photos."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(photos.parent / "cache"))
+    trained_on(folder / "model", dataset=f"folder:{photos}", image_size="8", network="dense")
+    return load_exported("model")
 
 
 def divergence(exported, images, **label):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.commands import refused, status
-from tests.exports import PRETRAINED, divergence, trained_on
+from tests.exports import PRETRAINED, divergence, trained_on_photos
 from tests.folders import listing
 from tests.pictures import frames_of
 from vae_keras import figures, load_exported
@@ -28,11 +28,7 @@ def conditional():
 
 @pytest.fixture
 def model(tmp_path, photos, monkeypatch):
-    """A copy of the digits' model in the working folder, as if trained on the photos."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(photos.parent / "cache"))
-    trained_on(tmp_path / "model", dataset=f"folder:{photos}", image_size="8", network="dense")
-    return load_exported("model")
+    return trained_on_photos(tmp_path, photos, monkeypatch)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.exports import PRETRAINED, trained_on
-from vae_keras import UserError, load_exported
+from tests.exports import PRETRAINED, trained_on_photos
+from vae_keras import UserError
 from vae_keras.config.train_config import TrainConfig
 from vae_keras.export.places import TRAINING
 from vae_keras.training.stored import open_stored
@@ -15,11 +15,7 @@ from vae_keras.training.stored import open_stored
 
 @pytest.fixture
 def model(tmp_path, photos, monkeypatch):
-    """A copy of the digits' model in the working folder, as if trained on the photos."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(photos.parent / "cache"))
-    trained_on(tmp_path / "model", dataset=f"folder:{photos}", image_size="8", network="dense")
-    return load_exported("model")
+    return trained_on_photos(tmp_path, photos, monkeypatch)
 
 
 def test_runs_and_exports_are_opened_with_their_configuration(digits_run, monkeypatch):

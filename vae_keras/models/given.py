@@ -10,8 +10,6 @@ import tensorflow as tf
 
 from vae_keras.errors import UserError, check_channels_last
 
-UNUSED = ("sample_weight", "class_weight")
-
 
 def parts(data, example_shape: tuple, takes_labels: bool) -> dict[str, Any]:
     """The parts `x`, `target`, `label` and `index` of a batch, as far as they are given.
@@ -26,7 +24,7 @@ def parts(data, example_shape: tuple, takes_labels: bool) -> dict[str, Any]:
     if isinstance(x, (tuple, list)):  # fit((x, labels))
         x, y = x
     if weight is not None:
-        raise UserError(f"{UNUSED[0]} is not used: every example counts the same")
+        raise _unused("sample_weight")
     found = dict(x) if isinstance(x, dict) else {"x": x}
     if not _fits(found["x"], example_shape):
         raise _misfit(found["x"].shape, example_shape)
@@ -52,6 +50,10 @@ def _misfit(shape, example_shape) -> UserError:
     return UserError(f"{what}: reshape x, or make the model for its shape")
 
 
+def _unused(name: str) -> UserError:
+    return UserError(f"{name} is not used: every example counts the same")
+
+
 def _batch_of(example_shape) -> str:
     return f"(batch, {', '.join(map(str, example_shape))})"
 
@@ -68,9 +70,9 @@ def check(model, *args, **kwargs):
             "loss and metrics of compile are not used: the model states its own", stacklevel=3
         )
     given = inspect.signature(keras.Model.fit).bind(model, *args, **kwargs).arguments
-    for name in UNUSED:
+    for name in ("sample_weight", "class_weight"):
         if given.get(name) is not None:
-            raise UserError(f"{name} is not used: every example counts the same")
+            raise _unused(name)
     pairs = (given.get("x"), given.get("y")), (given.get("validation_data"), None)
     for x, y in pairs:
         data = _first_of(x) if y is None else (x, y)

@@ -34,16 +34,16 @@ def carry_out(
 
     A resumed run starts from the last checkpoint in `folder`. If the name of a new one was not
     `is_named` by the user, it may change, because another process has taken it. `verbose` is that
-    of Keras's `fit`. Raises UserError if the folder cannot be written, or if the
-    loss is no longer a number.
+    of Keras's `fit`. Raises UserError if the folder cannot be written, or if the loss is no longer
+    a number.
     """
     model = build(config, dataset)
     state = _restore(model, folder.last_checkpoint() if config.resume else None)
 
-    board = tensorboard(folder) if config.tensorboard else None
     say = print if verbose else (lambda *_: None)
     finished = folder.metrics.is_file() and folder.exported.is_dir()
-    if state["epoch"] >= config.epochs and finished and (not board or board.is_complete()):
+    is_shown = not config.tensorboard or tensorboard(folder).is_complete()
+    if state["epoch"] >= config.epochs and finished and is_shown:
         say(f"{folder.path} is complete ({state['epoch']} epochs); for more, raise --epochs")
         history = _columns(state["history"])
         return Run(folder, config, dataset, model, history, folder.read_metrics())

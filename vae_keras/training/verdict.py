@@ -15,7 +15,7 @@ def verdict(metrics: dict, history: dict) -> list[str]:
 
 
 def _of_code(metrics):
-    if metrics.get("unused_dimensions", 0) == metrics.get("latent_dim", 1):
+    if metrics.get("unused_dimensions") == metrics["latent_dim"]:
         yield (
             "the code has collapsed: every posterior is the prior, and the decoder ignores z; try "
             "a lower --beta, --beta-warmup over a third of the epochs, or --free-bits 0.1"

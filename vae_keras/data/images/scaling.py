@@ -47,9 +47,7 @@ def parsed_range(text: str | None) -> PixelRange | None:
 
 def check_numbers(what: str, values: np.ndarray):
     """Raise UserError unless `values` are real numbers, none of them NaN."""
-    if values.dtype != bool and not np.issubdtype(values.dtype, np.number):
-        raise UserError(f"{what} is of type {values.dtype}: use uint8, or floats from 0 to 1")
-    if np.iscomplexobj(values):
+    if values.dtype.kind not in "biuf":  # truth values, integers and floats
         raise UserError(f"{what} is of type {values.dtype}: use uint8, or floats from 0 to 1")
     if np.isnan(values).any():
         raise UserError(f"{what} has {np.isnan(values).sum():,} values that are NaN: replace them")
