@@ -12,6 +12,7 @@ from vae_keras.networks import network_named
 from vae_keras.training import callbacks
 
 STEPS_PER_EXECUTION = 16  # the most steps between two returns to Python, which take time
+FEW_STEPS = 500  # of a whole run: returning to Python takes less time than to trace such a loop
 
 
 def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
@@ -33,7 +34,8 @@ def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
     )
     model.start_from(dataset)
     model.reconstruction.check(*dataset.value_range())
-    per_execution = max(n for n in range(1, STEPS_PER_EXECUTION + 1) if steps % n == 0)
+    most = STEPS_PER_EXECUTION if steps * config.epochs > FEW_STEPS else 1
+    per_execution = max(n for n in range(1, most + 1) if steps % n == 0)
     # If `per_execution` did not divide the steps of an epoch, Keras would run into the next one.
     model.compile(optimizer(config, steps), steps_per_execution=per_execution)
     model.optimizer.build(model.trainable_variables)
