@@ -32,6 +32,7 @@
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 60  # fast: 30
+CLASSIFIER_STEPS = 1_500  # fast: 300
 
 # %% [markdown]
 # ## 1. A decoder in search of a code
@@ -173,7 +174,7 @@ for name, row in measured.items():
 # sure is it, on average, of *some* class?
 
 # %%
-classifier = trained_classifier(dataset)
+classifier = trained_classifier(dataset, steps=CLASSIFIER_STEPS)
 sure = {name: confidence(classifier, pictures)["confidence"] for name, pictures in decoded.items()}
 sure["real digits"] = confidence(classifier, test)["confidence"]
 print(f"the classifier is right in {classifier.accuracy:.1%} of real test digits")

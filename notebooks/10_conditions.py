@@ -31,6 +31,7 @@
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 60  # fast: 8
+CLASSIFIER_STEPS = 1_500  # fast: 300
 LATENT_DIM = 4
 
 # %% [markdown]
@@ -107,7 +108,7 @@ figures.image_rows({name: styles[name] for name in list(styles)[:5]}, "one z, te
 # %%
 from vae_keras.evaluation.classifier import trained_classifier
 
-classifier = trained_classifier(digits)
+classifier = trained_classifier(digits, steps=CLASSIFIER_STEPS)
 test_images, test_labels = digits.test.arrays()
 wanted = np.arange(1_000) % 10
 drawn = np.asarray(cvae.generate(1_000, (SEED, 7), wanted))

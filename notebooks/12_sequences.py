@@ -31,8 +31,8 @@
 
 # %% tags=["parameters"]
 SEED = 0
-WINDOWS = 6_000  # fast: 2_000
-EPOCHS = 8  # fast: 4
+WINDOWS = 6_000  # fast: 1_000
+EPOCHS = 8  # fast: 3
 HELD_OUT = 1_000  # fast: 300
 MODELS = "../saved_models/pretrained"  # the models that ship
 

@@ -29,8 +29,8 @@
 
 # %% tags=["parameters"]
 SEED = 0
-FILES = 1_200  # fast: 240
-EPOCHS = 8  # fast: 4
+FILES = 1_200  # fast: 160
+EPOCHS = 8  # fast: 3
 OWN_EPOCHS = 9  # fast: 2
 
 # %% [markdown]

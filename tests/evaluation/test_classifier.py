@@ -6,7 +6,6 @@ import pytest
 from vae_keras import TrainConfig, data
 from vae_keras.data.drawn.face_factors import BINARY
 from vae_keras.data.drawn.faces import faces_dataset
-from vae_keras.evaluation import classifier
 from vae_keras.evaluation.classifier import trained_classifier
 
 
@@ -41,11 +40,10 @@ def test_it_is_unsure_of_what_is_no_digit(digits, reader):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_classifier(digits, monkeypatch):
-    monkeypatch.setattr(classifier, "STEPS", 20)
+def test_the_same_seed_gives_the_same_classifier(digits):
     images, _ = digits.test.take(slice(20)).arrays()
     first, again, other = (
-        trained_classifier(digits, seed=seed).probabilities(images) for seed in (0, 0, 1)
+        trained_classifier(digits, seed=seed, steps=20).probabilities(images) for seed in (0, 0, 1)
     )
     np.testing.assert_allclose(again, first, atol=1e-5)
     assert np.abs(other - first).max() > 0.01
@@ -54,9 +52,8 @@ def test_the_same_seed_gives_the_same_classifier(digits, monkeypatch):
 @pytest.mark.slow
 def test_it_sees_attributes_of_faces(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(classifier, "STEPS", 300)
     faces, names = faces_dataset(1_500, (16, 16)), tuple(BINARY)
-    judge = trained_classifier(faces, names)
+    judge = trained_classifier(faces, names, steps=300)
     images, truth = faces.test.arrays()[0], faces.attributes_of(faces.test, names)
     p = judge.probabilities(images)
     right = ((p > 0.5) == truth).mean(axis=0)

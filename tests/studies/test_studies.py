@@ -10,6 +10,7 @@ from tests.pictures import assert_shows, keeping
 from vae_keras import TrainConfig, UserError, evaluate
 from vae_keras.cli.studies import study as cli_study
 from vae_keras.data.images.archives import digits
+from vae_keras.evaluation import classifier
 from vae_keras.studies import generation, losses, study, terms
 from vae_keras.training.fitting import trained
 
@@ -104,6 +105,7 @@ TEXTS = {
 @pytest.mark.parametrize("name", study.STUDIES)
 def test_command_writes_picture_and_figures(name, tmp_path, capsys, monkeypatch):
     drawn = []
+    monkeypatch.setattr(classifier, "STEPS", 100)
     monkeypatch.setitem(study.STUDIES, name, keeping(study.STUDIES[name], drawn))
     arguments = [name, "--epochs", "2", "--output", str(tmp_path / "new")]
     cli_study.main(arguments, standalone_mode=False)

@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from vae_keras.data.dataset import Dataset, Examples
 
-STEPS, BATCH = 1_500, 64  # training steps, rounded up to whole epochs, and images in each
+STEPS, BATCH = 1_500, 64  # training steps, and images in each
 LARGE_SIDE = 32  # side in pixels above which the first convolution has a stride
 
 
@@ -37,18 +37,21 @@ class Classifier:
         return self.probabilities(images) > 0.5
 
 
-def trained_classifier(dataset: Dataset, attributes: Sequence[str] = (), seed=0) -> Classifier:
+def trained_classifier(
+    dataset: Dataset, attributes: Sequence[str] = (), seed=0, steps: int | None = None
+) -> Classifier:
     """Train a small convolutional network on the training images; measure it on the test images.
 
-    It recognises the `attributes` with these names or, without names, the classes. Raises UserError
-    if the classes are wanted and there are no labels of at least two of them.
+    It recognises the `attributes` with these names or, without names, the classes. It takes STEPS
+    training steps unless `steps` are given, rounded up to whole epochs. Raises UserError if the
+    classes are wanted and there are no labels of at least two of them.
     """
     if not attributes:
         dataset.require_labels()
     keras.utils.set_random_seed(seed)
     network = _network(dataset, len(attributes))
     epoch = math.ceil(len(dataset.train) / BATCH)
-    epochs = math.ceil(STEPS / epoch)
+    epochs = math.ceil((steps or STEPS) / epoch)
     rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * epoch)
     loss = "binary_crossentropy" if attributes else "sparse_categorical_crossentropy"
     network.compile(keras.optimizers.Adam(rate), loss)
