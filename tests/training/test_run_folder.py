@@ -49,7 +49,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
 
 @pytest.mark.slow
 def test_two_commands_at_once_end_in_two_runs(tmp_path):
-    command = [sys.executable, TRAIN, "--epochs", "2"]
+    command = [sys.executable, TRAIN, "--epochs", "1", "--units", "8"]
     processes = [
         subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)
     ]

@@ -88,8 +88,8 @@ def test_film_shows_every_epoch(digits_run):
 def test_same_seed_gives_the_same_figures_and_another_does_not(digits_run, tmp_path):
     again = train(TrainConfig(epochs=5, output_dir=tmp_path), verbose=0)
     assert filecmp.cmp(again.folder.history, digits_run.folder.history, shallow=False)
-    other = train(TrainConfig(epochs=5, seed=1, output_dir=tmp_path), verbose=0)
-    assert other.history["loss"] != again.history["loss"]
+    other = train(TrainConfig(epochs=1, seed=1, output_dir=tmp_path), verbose=0)
+    assert other.history["loss"][0] != again.history["loss"][0]
     assert other.folder.path.name == "digits_vae-2"
 
 
@@ -149,13 +149,14 @@ def test_resume_refuses_other_options(finished):
 
 
 @pytest.mark.slow
-def test_nothing_is_overwritten_unless_wanted(tmp_path):
+def test_nothing_is_overwritten_unless_wanted(digits_run, tmp_path):
     config = TrainConfig(epochs=1, output_dir=tmp_path, name="run")
-    first = train(config, verbose=0)
+    shutil.copytree(digits_run.folder.path, tmp_path / "runs/run")
     with pytest.raises(UserError, match="exists"):
         train(config, verbose=0)
     second = train(config.replace(overwrite=True, seed=1), verbose=0)
-    assert second.history["loss"] != first.history["loss"]
+    assert len(history(second.folder.path)) == 1  # there were five epochs before
+    assert not (second.folder.plots / "latent_0002.png").exists()
 
 
 @pytest.mark.slow
@@ -195,9 +196,8 @@ def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(tmp_
     for average, weight, raw in zip(averages, saved, last.trainable_variables, strict=True):
         assert np.array_equal(average, weight)
         assert not np.array_equal(weight, raw)
-    train(config.replace(name="stopped"), verbose=0)
-    for path in (tmp_path / "runs/stopped/checkpoints").glob("epoch_0003"):
-        shutil.rmtree(path)
+    stopped = shutil.copytree(whole.folder.path, tmp_path / "runs/stopped")
+    shutil.rmtree(stopped / "checkpoints/epoch_0003")
     resumed = train(config.replace(name="stopped", resume=True), verbose=0)
     for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
         assert np.array_equal(one, other)
