@@ -170,3 +170,26 @@ def test_batches_have_the_shape_of_the_images(examples):
         tf.int32,
         tf.int64,
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "traits"),
+    [
+        (np.where(np.arange(64).reshape(8, 8, 1) % 3, 0, 255), ("grey",)),  # ink on paper
+        (np.arange(64).reshape(8, 8, 1) + 90, ("grey", "photos", "few photos")),
+        (np.zeros((8, 8, 3)), ("colour", "photos", "few photos")),
+        (np.zeros((50, 60, 3)), ("colour", "photos", "large photos", "few photos")),
+    ],
+)
+def test_traits_tell_photos_from_ink(values, traits):
+    images = np.repeat(values[None].astype(np.uint8), 20, axis=0)
+    assert split_dataset("toy", Examples(images)).traits == traits
+
+
+def test_deviation_is_that_from_the_mean_example():
+    rng = np.random.default_rng(0)
+    images = rng.random((40, 3, 3, 1), dtype=np.float32) * np.linspace(0, 1, 3)[:, None, None]
+    train = split_dataset("toy", Examples(images.astype(np.float32))).train
+    x = train.arrays()[0]
+    found = split_dataset("toy", Examples(images.astype(np.float32))).deviation()
+    assert found == pytest.approx(np.sqrt(np.mean((x - x.mean(axis=0)) ** 2)), rel=1e-5)

@@ -402,6 +402,23 @@ def test_only_an_optimal_sigma_is_fitted(sigma):
     assert len(ours.trainable_weights) == (sigma == "learned")
 
 
+@pytest.mark.parametrize("sigma", ["learned", "optimal"])
+@pytest.mark.parametrize("before", [1.0, 0.2])
+def test_calibration_gives_the_root_mean_squared_error(sigma, before):
+    ours, (x, mean) = Gaussian(sigma), DRAWN["gaussian"]
+    ours.start_at(before)
+    ours.calibrate(float(np.mean(ours.loss(x, mean))), x[0].size)
+    error = np.sqrt(np.mean((x - mean) ** 2))
+    assert math.exp(ours.log_sigma) == pytest.approx(error, rel=1e-3)
+
+
+def test_a_number_for_sigma_stays():
+    ours = Gaussian(0.5)
+    ours.start_at(0.1)
+    ours.calibrate(3.0, 1)
+    assert math.exp(ours.log_sigma) == pytest.approx(0.5)
+
+
 @pytest.mark.slow
 def test_optimal_sigma_is_saved_with_the_model_and_left_alone_in_evaluation(tmp_path):
     keras.utils.set_random_seed(0)

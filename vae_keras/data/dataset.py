@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SPLIT_SEED = 0  # splits are the same for every run, whatever its seed
 MOST_VALIDATION = 5_000  # examples
+MOST_LOOKED_AT = 1_000  # examples, to tell what they are like
+LARGE_SIDE = 40  # pixels of the shorter side above which images are large
+FEW = 1_000  # examples: a training set below is small
 MOST_BATCH_VALUES = 1_000_000  # pixels or tokens in a batch of evaluation
 
 
@@ -240,6 +243,22 @@ class Dataset:
             return self.train.binarisation
         return self.kind.data_kind(self.example_shape)
 
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """Words for what the examples are like, by which a recipe is chosen; general ones first.
+
+        "photos" are images in colour, or of which most values are neither black nor white. They may
+        be "large", in pixels, and "few", in number.
+        """
+        if not self.kind.is_pictured or self.train.binarisation != "none":
+            return (self.data_kind,)
+        values = self.train.spread(MOST_LOOKED_AT).arrays()[0]
+        if values.shape[-1] == 1 and np.mean((values > 0.1) & (values < 0.9)) <= 0.5:
+            return (self.data_kind,)
+        large = ("large photos",) if min(self.example_shape[:2]) > LARGE_SIDE else ()
+        few = ("few photos",) if len(self.train) < FEW else ()
+        return (self.data_kind, "photos", *large, *few)
+
     def attributes_of(self, examples: Examples, names: Sequence[str]) -> np.ndarray:
         """The attributes `names` of some of its examples: float32 [n, names]."""
         return examples.own_attributes[:, [self.attribute_names.index(name) for name in names]]
@@ -252,6 +271,12 @@ class Dataset:
         some = self.train.take(slice(None, None, math.ceil(len(self.train) / most)))
         total: Any = sum(b["x"].numpy().sum(axis=0, dtype=np.float64) for b in some.batches())
         return (total / len(some)).astype(np.float32)
+
+    def deviation(self, most=10_000) -> float:
+        """The root mean square of what training examples differ from their mean by, over `most`."""
+        some, mean = self.train.spread(most), self.mean_example(most)
+        total = sum(float(np.square(b["x"].numpy() - mean).sum()) for b in some.batches())
+        return math.sqrt(total / (len(some) * mean.size))
 
     def value_range(self) -> tuple[float, float]:
         """The smallest and the largest value of the data; (0, 1) for uint8 and binarised images."""

@@ -65,8 +65,7 @@ class Autoencoder(keras.Model):
         **options,
     ):
         super().__init__(name=name)
-        if latent_dim is not None:
-            options["latent_dim"] = latent_dim
+        options["latent_dim"] = self.Options.code_size if latent_dim is None else latent_dim
         for name_of, value in list(options.items()):
             if isinstance(value, Reconstruction):  # likelihood=Gaussian(0.5)
                 reconstruction = options.pop(name_of)

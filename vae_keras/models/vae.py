@@ -173,5 +173,6 @@ class VAE(Autoencoder):
         return keras.Model(decoder.inputs[0], self.offset(decoder.outputs[0]), name="decoder")
 
     def start_from(self, dataset):
-        """Let the decoder start from the mean example of the training data."""
+        """Let the decoder start from the mean example, and a Gaussian from the data's deviation."""
         self.offset.offset.assign(self.reconstruction.initial(dataset.mean_example()))
+        self.reconstruction.start_at(dataset.deviation())

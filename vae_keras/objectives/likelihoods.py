@@ -57,6 +57,15 @@ class Reconstruction(keras.layers.Layer):
     def fit(self, x, parameters, mask=None):
         """Fit what gradients do not learn to a training batch, before its loss is computed."""
 
+    def start_at(self, deviation: float):
+        """Set what is fitted beside the decoder for data that deviate so much from their mean."""
+
+    def calibrate(self, loss: float, count: int):
+        """Fit what gradients do not learn to held-out data, at the end of training.
+
+        `loss` is their mean reconstruction loss, of `count` values in each example.
+        """
+
     def mean(self, parameters):
         """The mean reconstruction: [batch, height, width, channels]."""
         return parameters
@@ -197,15 +206,17 @@ def _log_mean_exp(a):
 class Gaussian(Likelihood):
     """The normal distribution N(x; x̂, σ²I) with one σ for all pixels; the output is x̂, unbounded.
 
-    `sigma` is a number, "learned" or "optimal". A learned σ is trained with the other weights. The
-    optimal σ is the root mean squared error of the training batches, which maximises the likelihood
-    (Rybkin, Daniilidis and Levine 2021); it is kept as a moving average. The loss has no slope in σ
-    there, so the gradient can treat σ as a constant.
+    `sigma` is a number, "optimal" or "learned". The optimal σ is the root mean squared error of the
+    training batches, which maximises the likelihood (Rybkin, Daniilidis and Levine 2021); it is
+    kept as a moving average. The loss has no slope in σ there, so the gradient can treat σ as a
+    constant. A learned σ is trained with the other weights, by which it moves slowly. At the end of
+    `train` both are set to the root mean squared error of the validation data: that of the training
+    data is too small where the model has learned these by heart.
 
     Raises UserError if `sigma` is neither a positive number nor one of these words.
     """
 
-    def __init__(self, sigma="learned", **kwargs):
+    def __init__(self, sigma="optimal", **kwargs):
         super().__init__(**kwargs)
         is_number = isinstance(sigma, (int, float)) and 0 < sigma < math.inf
         if not is_number and sigma not in ("learned", "optimal"):
@@ -219,6 +230,18 @@ class Gaussian(Likelihood):
             aggregation="mean",  # of the replicas
         )
         self.built = True
+
+    def start_at(self, deviation):
+        if self.sigma in ("learned", "optimal"):
+            self.log_sigma.assign(math.log(max(deviation, math.sqrt(SMALLEST_VARIANCE))))
+
+    def calibrate(self, loss, count):
+        if self.sigma not in ("learned", "optimal"):
+            return
+        log_sigma = float(self.log_sigma.numpy())
+        # loss / count = log σ + ½ log 2π + variance / (2 σ²)
+        left = loss / count - log_sigma - 0.5 * math.log(2 * math.pi)
+        self.start_at(math.sqrt(2 * left) * math.exp(log_sigma))
 
     def fit(self, x, parameters, mask=None):
         """Move an "optimal" σ towards the root mean squared error of a training batch."""
