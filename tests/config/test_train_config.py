@@ -22,9 +22,12 @@ def toy(count=1000, channels=1):
 
 def test_defaults_leave_the_recipe_open():
     config = TrainConfig()
-    assert (config.dataset, config.model, config.latent_dim, config.beta) == ("digits", "vae", 2, 1)
+    assert (config.dataset, config.model, config.options.code_size, config.beta) == (
+        *("digits", "vae", 2, 1),
+    )
     open_choices = ("network", "epochs", "batch_size", "learning_rate", "likelihood", "sigma")
-    assert [getattr(config, name) for name in open_choices] == [None] * 6
+    open_choices += ("latent_dim", "passes", "keep", "patience")
+    assert [getattr(config, name) for name in open_choices] == [None] * 10
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,6 @@ def test_values_are_converted_to_the_type_of_their_option(given, expected):
         (dict(latent_dim=True), "--latent-dim True must be of type int"),
         (dict(latent_dim=2.0), "--latent-dim 2.0 must be of type int"),
         (dict(latent_dim="2"), "--latent-dim '2' must be of type int"),
-        (dict(latent_dim=None), "--latent-dim None must be of type int"),
         (dict(beta=True), "--beta True must be of type float"),
         (dict(beta="much"), "--beta 'much' must be of type float"),
         (dict(beta=[1.0]), "must be of type float"),
@@ -175,7 +177,7 @@ def test_damaged_config_json_is_refused(tmp_path, content):
         ),
         (
             dict(dataset="cifar10"),
-            toy(1000, channels=3),
+            toy(2000, channels=3),
             dict(network="conv", likelihood="gaussian", batch_size=64, learning_rate=1e-3),
         ),
     ],
@@ -183,6 +185,45 @@ def test_damaged_config_json_is_refused(tmp_path, content):
 def test_recipe_of_data_and_model_fills_open_choices(given, data, expected):
     config = TrainConfig(**given).resolved(data)
     assert expected.items() <= config.as_dict().items()
+
+
+def test_units_ask_for_the_network_that_has_them():
+    photos = toy(1000, channels=3)
+    assert TrainConfig(dataset="photos").resolved(photos).network == "conv"
+    assert TrainConfig(dataset="photos", units="8").resolved(photos).network == "dense"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "size"),
+    [
+        ("digits", "vae", 2),
+        ("mnist", "deep", 2),
+        ("mine.npz", "vae", 32),
+        ("mine.npz", "sparse", 128),
+        ("mine.npz", "conditional", 32),
+    ],
+)
+def test_code_of_two_numbers_is_for_digits(dataset, model, size):
+    images = Examples(np.zeros((1000, 12, 12, 1), np.uint8), np.arange(1000) % 2)
+    config = TrainConfig(dataset=dataset, model=model).resolved(split_dataset("toy", images))
+    assert config.latent_dim == size
+    assert TrainConfig(dataset=dataset, model=model, latent_dim=5).latent_dim == 5
+
+
+def test_code_of_few_or_tiny_images_is_small():
+    assert TrainConfig(dataset="mine.npz").resolved(toy(1000)).latent_dim == 4  # of 16 pixels
+    assert TrainConfig(dataset="mine.npz").resolved(toy(10)).latent_dim == 2
+
+
+def test_config_of_an_earlier_version_means_what_it_did(tmp_path):
+    folder = RunFolder.below(tmp_path, "run")
+    folder.create(TrainConfig(likelihood="gaussian", epochs=3))
+    stored = json.loads(folder.config.read_text())
+    for name in ("keep", "passes", "patience"):
+        del stored[name]
+    folder.config.write_text(json.dumps(stored))
+    config = folder.read_config()
+    assert (config.keep, config.passes, config.sigma) == ("last", 1, "learned")
 
 
 def test_given_choices_stay_when_the_recipe_fills_the_rest():
@@ -195,10 +236,15 @@ def test_given_choices_stay_when_the_recipe_fills_the_rest():
 @pytest.mark.parametrize(
     ("count", "batch_size", "epochs"),
     # a recipe of 2,000 steps; 81 % of the examples are for training
-    [(1000, None, 154), (1000, 81, 200), (100_000, None, 10), (1000, 1, 10)],
+    [(1000, None, 77), (1000, 81, 100), (100_000, None, 10), (1000, 1, 10), (10, None, 100)],
 )
-def test_epochs_keep_the_number_of_steps_but_are_ten_at_least(count, batch_size, epochs):
-    assert TrainConfig(batch_size=batch_size).resolved(toy(count)).epochs == epochs
+def test_epochs_keep_the_number_of_steps_but_are_ten_to_a_hundred(count, batch_size, epochs):
+    data = toy(count)
+    config = TrainConfig(batch_size=batch_size).resolved(data)
+    assert config.epochs == epochs
+    steps = config.passes * epochs * math.ceil(len(data.train) / config.batch_size)
+    assert steps == pytest.approx(2_000, rel=0.02) or epochs == 10
+    assert TrainConfig(epochs=500).resolved(data).passes == 1  # the user counts passes
 
 
 def test_batch_size_above_the_data_is_refused_only_if_given():

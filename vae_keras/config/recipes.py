@@ -1,15 +1,18 @@
 """Recipes: the values of the options that a run leaves open."""
 
 import functools
+import math
 from typing import Any
 
-MIN_EPOCHS = 10
+MIN_EPOCHS, MOST_EPOCHS = 10, 100  # of small sets, an epoch passes over the data several times
 WIDE = 4  # dimensions: a larger code is trained better with more and smaller steps
+PLANAR = ("digits", "mnist", "fashion_mnist")  # a map of two dimensions is worth their blur
+CODE_SIZE = 32  # of other images
 SENTENCES = dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3)
 RECIPES: dict[str, dict[str, Any]] = {
     # `recipe_of` goes through the entries that fit; a later one replaces values of an earlier one.
     # "steps" are weight updates, whatever the size of the data.
-    "any": dict(network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
+    "any": dict(keep="best", network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
     "wide vae": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
     "wide conditional": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
     "linear": dict(network="linear", learning_rate=1e-2),
@@ -24,22 +27,42 @@ RECIPES: dict[str, dict[str, Any]] = {
     "text sequence": SENTENCES,
     "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
     "digits linear": dict(learning_rate=5e-2),
-    "colour": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
+    "photos": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
+    "large photos": dict(network="resnet"),
+    "few photos": dict(batch_size=32, steps=800),
+    "photos vae": dict(likelihood="gaussian"),
+    "photos conditional": dict(likelihood="gaussian"),
     "faces": dict(network="resnet", batch_size=64, steps=6_400, learning_rate=2e-3),
-    "colour vae": dict(likelihood="gaussian"),
-    "colour conditional": dict(likelihood="gaussian"),
 }
 
 
-def recipe_of(dataset: str, model: str, data_kind: str, latent_dim: int) -> dict[str, Any]:
+def recipe_of(dataset: str, model: str, traits: tuple[str, ...], latent_dim: int) -> dict[str, Any]:
     """The options that a recipe decides: network, batch size, steps, learning rate and others.
 
-    They depend on the name of the data set, the rung, the data's kind, such as "grey" or "colour",
-    and the size of the code: above WIDE dimensions the entry "wide MODEL" counts, too. "steps" are
-    weight updates; `TrainConfig.resolved` turns them into epochs.
+    They depend on the name of the data set, the rung, the `traits` of the data, such as "colour" or
+    "photos", and the size of the code: above WIDE dimensions the entry "wide MODEL" counts, too.
+    "steps" are weight updates; `TrainConfig.resolved` turns them into epochs.
     """
     wide = f"wide {model}" if latent_dim > WIDE else ""
     name = dataset.partition(":")[0]
-    keys = ("any", wide, data_kind, model, f"{data_kind} {model}", name, f"{name} {model}")
+    of_traits = (*traits, model, *(f"{trait} {model}" for trait in traits))
+    keys = ("any", wide, *of_traits, name, f"{name} {model}")
     nothing: dict[str, Any] = {}
     return functools.reduce(lambda found, key: {**found, **RECIPES.get(key, {})}, keys, nothing)
+
+
+def code_size_of(dataset: str, of_rung: int, example_shape: tuple[int, ...], count: int) -> int:
+    """The dimensions of a code for `count` training examples, where the user names none.
+
+    `of_rung` is what the rung has by itself; images that are not PLANAR need more.
+    """
+    if dataset in PLANAR or len(example_shape) != 3:
+        return of_rung
+    return max(of_rung, min(CODE_SIZE, math.prod(example_shape) // 4, count // 4))
+
+
+def epochs_of(steps: int, steps_per_pass: int) -> tuple[int, int]:
+    """Turn `steps` of training into epochs, and the passes over the data in each of them."""
+    epochs = max(MIN_EPOCHS, round(steps / steps_per_pass))
+    passes = math.ceil(epochs / MOST_EPOCHS)
+    return math.ceil(epochs / passes), passes

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 class RungOptions:
     """The options that every rung has.
 
-    Raises UserError if a value has the wrong type or is outside the bounds of its option.
+    A code of `latent_dim` None has the size that a recipe gives it, or else `code_size`. Raises
+    UserError if a value has the wrong type or is outside the bounds of its option.
     """
 
-    latent_dim: int = option(2, "size of the code", at_least=1, at_most=65_536)
+    code_size: ClassVar[int] = 2
+    latent_dim: int | None = option(None, "size of the code", at_least=1, at_most=65_536)
 
     def __post_init__(self):
         check_fields(self)
@@ -57,7 +59,7 @@ class LinearOptions(AutoencoderOptions):
 class SparseOptions(AutoencoderOptions):
     """The options of the rung sparse."""
 
-    latent_dim: int = option(128, "size of the code", at_least=1, at_most=65_536)
+    code_size = 128
     sparsity: str = option(
         "l1", "penalty: l1 (of a ReLU code) or kl (to a target activity)", choices=("l1", "kl")
     )
@@ -72,7 +74,7 @@ class DenoisingOptions(AutoencoderOptions):
     Raises UserError, too, if the corruption is a share of pixels and its level above 1.
     """
 
-    latent_dim: int = option(32, "size of the code", at_least=1, at_most=65_536)
+    code_size = 32
     corruption: str = option(
         "salt_and_pepper",
         "noise in the input: gaussian, salt_and_pepper or masking",
@@ -153,7 +155,7 @@ class VAEOptions(BoundOptions):
     )
     sigma: float | str | None = option(
         None,
-        "standard deviation of the gaussian likelihood: a number, 'learned' (default) or 'optimal'",
+        "standard deviation of the gaussian likelihood: a number, 'optimal' (default) or 'learned'",
     )
 
 
@@ -161,13 +163,14 @@ class VAEOptions(BoundOptions):
 class ConditionalOptions(VAEOptions):
     """The options of the rung conditional."""
 
-    latent_dim: int = option(10, "size of the code", at_least=1, at_most=65_536)
+    code_size = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceOptions(BoundOptions):
     """The options of the rung sequence."""
 
+    code_size = 32
     likelihood: ClassVar[str] = "categorical"  # the only one of tokens, so it is no option
     word_dropout: float = option(
         0.0, "share of previous tokens that the decoder is not told", at_least=0, at_most=1

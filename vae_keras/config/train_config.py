@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, DATASETS, NETWORKS
 from vae_keras.config.options import check_fields, flag, option
-from vae_keras.config.recipes import MIN_EPOCHS, recipe_of
+from vae_keras.config.recipes import code_size_of, epochs_of, recipe_of
 from vae_keras.config.rungs import RUNGS, RungOptions, SequenceOptions, VAEOptions, rung_named
 from vae_keras.errors import UserError, unknown
 
@@ -64,8 +64,9 @@ class TrainConfig(Generic[OptionsT]):
     activation: str | None = option(
         None, "activation of the hidden layers: " + ", ".join(ACTIVATIONS), choices=ACTIVATIONS
     )
-    epochs: int | None = option(
-        None, "passes over the training data", at_least=1, at_most=1_000_000
+    epochs: int | None = option(None, "epochs of training", at_least=1, at_most=1_000_000)
+    passes: int | None = option(
+        None, "passes over the training data in an epoch (default: 1, of few data more)", at_least=1
     )
     batch_size: int | None = option(None, "examples per step", at_least=1)
     learning_rate: float | None = option(None, "learning rate of Adam at the start", above=0)
@@ -77,6 +78,14 @@ class TrainConfig(Generic[OptionsT]):
     clip_norm: float | None = option(None, "largest norm of the gradient", above=0)
     ema: float | None = option(
         None, "momentum of a moving average that replaces the weights at the end", above=0, below=1
+    )
+    keep: str | None = option(
+        None,
+        "epoch whose weights a run ends with: best (lowest validation loss; default) or last",
+        choices=("best", "last"),
+    )
+    patience: int | None = option(
+        None, "stop after so many epochs without a better validation loss", at_least=1
     )
     seed: int = option(
         0, "seed of weights, noise and order of the data", at_least=0, at_most=2**31 - 1
@@ -181,10 +190,19 @@ class TrainConfig(Generic[OptionsT]):
                 f"({len(dataset.train):,} examples): choose a smaller --batch-size"
             )
         self._check_takes(dataset)
-        recipe = recipe_of(self.dataset, self.model, dataset.data_kind, self.options.latent_dim)
-        recipe["batch_size"] = min(recipe["batch_size"], len(dataset.train))
-        steps = math.ceil(len(dataset.train) / (self.batch_size or recipe["batch_size"]))
-        recipe["epochs"] = max(MIN_EPOCHS, round(recipe.pop("steps") / steps))
+        count, options = len(dataset.train), self.options
+        size = options.latent_dim or code_size_of(
+            self.dataset, options.code_size, dataset.example_shape, count
+        )
+        recipe = recipe_of(self.dataset, self.model, dataset.traits, size)
+        recipe["latent_dim"] = size
+        if self.units is not None and recipe["network"] in ("conv", "resnet"):
+            recipe["network"] = "dense"  # which has units
+        recipe["batch_size"] = min(recipe["batch_size"], count)
+        steps_per_pass = math.ceil(count / (self.batch_size or recipe["batch_size"]))
+        recipe["epochs"], recipe["passes"] = epochs_of(recipe.pop("steps"), steps_per_pass)
+        if self.epochs is not None:
+            recipe["passes"] = 1  # what the user counts are passes
         values = self.as_dict()
         resolved = self.replace(**{k: v for k, v in recipe.items() if values.get(k, 0) is None})
         resolved.options.check_epochs(resolved.epochs)

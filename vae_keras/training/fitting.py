@@ -52,8 +52,8 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
 
 
 def steps_per_epoch(config: TrainConfig, dataset: data.Dataset) -> int:
-    """The number of batches of an epoch."""
-    return math.ceil(len(dataset.train) / config.batch_size)
+    """The number of batches of an epoch: those of all its passes over the training data."""
+    return config.passes * math.ceil(len(dataset.train) / config.batch_size)
 
 
 def fit(model, config: TrainConfig, dataset: data.Dataset, first_epoch=0, **more):
@@ -61,8 +61,9 @@ def fit(model, config: TrainConfig, dataset: data.Dataset, first_epoch=0, **more
 
     `first_epoch` counts from 0; the other keywords go to Keras's `fit`.
     """
+    passes = (first_epoch * config.passes, config.epochs * config.passes)
     model.fit(
-        dataset.train.shuffled_batches(config.batch_size, config.seed, first_epoch, config.epochs),
+        dataset.train.shuffled_batches(config.batch_size, config.seed, *passes),
         epochs=config.epochs,
         initial_epoch=first_epoch,
         steps_per_epoch=steps_per_epoch(config, dataset),
@@ -83,8 +84,15 @@ def trained(config: TrainConfig, dataset, variant=None):
         model = as_variant(model, variant)
     print(f"training {type(model).__name__}, {config.epochs} epochs …", flush=True)
     fit(model, config, dataset, verbose=0, callbacks=[callbacks.StopOnNaN()])
-    model.prior.fit(lambda: encode(model, dataset.train))
+    finish(model, dataset)
     return model
+
+
+def finish(model, dataset: data.Dataset):
+    """Fit what gradients do not learn: the prior to the training codes, σ to validation data."""
+    model.prior.fit(lambda: encode(model, dataset.train))
+    found = model.evaluate(dataset.validation.batches(), verbose=0, return_dict=True)
+    model.reconstruction.calibrate(found["reconstruction_loss"], math.prod(model.example_shape))
 
 
 def as_variant(model, variant: type[Autoencoder]):

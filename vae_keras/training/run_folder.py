@@ -129,9 +129,17 @@ class RunFolder:
 
 
 def read_config(file: Path, **changes) -> TrainConfig:
-    """The configuration in a config.json, with `changes`. Raises UserError if it is damaged."""
+    """The configuration in a config.json, with `changes`. Raises UserError if it is damaged.
+
+    Options that there were not when it was written have the values that did the same.
+    """
     try:
-        return TrainConfig(**{**json.loads(file.read_text(encoding="utf-8")), **changes})
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        if "keep" not in stored:
+            stored |= {"keep": "last", "passes": 1}
+            if stored.get("likelihood") == "gaussian" and stored.get("sigma") is None:
+                stored["sigma"] = "learned"
+        return TrainConfig(**{**stored, **changes})
     except (ValueError, TypeError) as error:
         raise UserError(f"{file} is damaged ({error}): restore it") from error
 
