@@ -11,7 +11,7 @@ from vae_keras.figures.images import tiled
 
 def latent_scatter(codes, labels=None, class_names=(), axes_names=("z₁", "z₂"), title=""):
     """Draw codes [n, 2] as points, coloured by label, with the name of each class at its centre."""
-    figure, axes = single_panel(6, 6)
+    figure, axes = single_panel(6, 6, margins=(0.12, 0.09, 0.03, 0.06))
     codes = np.asarray(codes)
     scatter(axes, codes, labels, class_names, size=3 if len(codes) > 1_000 else 5)
     if labels is not None:
