@@ -1,8 +1,15 @@
 """What a run watches while it trains."""
 
+import types
+
+import keras
+import numpy as np
+import pytest
+
 from vae_keras import VAE
 from vae_keras.data.images.archives import digits
-from vae_keras.training.callbacks import CollapseWarning
+from vae_keras.training import callbacks
+from vae_keras.training.callbacks import BestEpoch, CollapseWarning, Seldom, TimeLeft
 
 SHAPE = (8, 8, 1)
 
@@ -45,7 +52,8 @@ def test_a_code_in_use_gives_no_warning(capsys):
     assert warning(with_dead_dimensions(0), capsys) == []
 
 
-def test_dimensions_that_come_into_use_give_no_advice(capsys):
+def test_dimensions_that_come_into_use_give_no_advice(capsys, monkeypatch):
+    monkeypatch.setattr(callbacks, "SHARE", 1e9)  # it looks at every epoch
     callback = CollapseWarning(digits().validation)
     callback.set_model(with_dead_dimensions(2))
     callback.on_epoch_end(0)
@@ -54,3 +62,74 @@ def test_dimensions_that_come_into_use_give_no_advice(capsys):
     callback.on_train_end()
     *_, line = capsys.readouterr().out.strip().splitlines()
     assert line == "epoch 2: all 3 code dimensions are used now"
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1_000.0
+        monkeypatch.setattr(callbacks.time, "perf_counter", lambda: self.now)
+
+
+def test_what_takes_long_is_done_seldom(monkeypatch):
+    clock, work = Clock(monkeypatch), Seldom()
+    spent = 0.0
+    for _ in range(100_000):
+        clock.now += 0.01
+        if work.is_due():
+            with work.measured():
+                clock.now += 0.3
+                spent += 0.3
+    assert 0.9 * callbacks.SHARE < spent / (clock.now - 1_000) < 1.1 * callbacks.SHARE
+
+
+def test_the_time_to_go_is_told_again_and_again(monkeypatch, capsys):
+    clock, callback = Clock(monkeypatch), TimeLeft(first_epoch=2)
+    callback.set_params({"epochs": 12})
+    callback.on_train_begin()
+    for epoch in range(2, 12):
+        clock.now += 100 * (epoch == 2)  # the tracing of the graph
+        callback.on_train_batch_end(0)
+        clock.now += 50 if epoch < 6 else 25
+        callback.on_epoch_end(epoch)
+    told = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert told[0] == "at most 9 min 0 s to go for 9 more epochs"  # 9 · 50 s and a fifth
+    assert told[1] == "at most 7 min 0 s to go for 7 more epochs"  # a minute has passed
+    assert len(told) == 4
+    assert told[-1].endswith("2 more epochs")
+
+
+def followed(losses, patience=None):
+    """What is kept of epochs with these validation losses; the weights are the epoch's number."""
+    model = types.SimpleNamespace(stop_training=False, optimizer=keras.optimizers.Adam())
+    best = BestEpoch(patience)
+    best.set_model(model)
+    for epoch, loss in enumerate(losses):
+        model.get_weights = lambda epoch=epoch: [np.full(2, epoch + 1.0), np.array(7)]
+        best.on_epoch_end(epoch, {"val_loss": loss})
+        if model.stop_training:
+            break
+    return best, epoch + 1
+
+
+@pytest.mark.parametrize(
+    ("losses", "kept"),
+    [([3, 2, 1], 3), ([3, 1, 2], 2), ([1, 1, 1], 1), ([np.nan, 2, 3], 2), ([np.nan, np.nan], 2)],
+)
+def test_the_epoch_with_the_lowest_loss_is_kept(losses, kept, tmp_path):
+    best, _ = followed(losses)
+    assert best.epoch == kept and best.weights[0][0] == kept
+    best.write(tmp_path)
+    again = BestEpoch()
+    again.read(tmp_path)
+    assert again.epoch == kept and again.loss == pytest.approx(best.loss, nan_ok=True)
+    for one, other in zip(again.weights, best.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_patience_ends_the_training():
+    losses = [5, 4, 6, 4, 3, 3, 3, 3, 1]
+    assert followed(losses)[1] == 9
+    assert followed(losses, patience=3)[1] == 8  # epochs 6, 7 and 8 are no better than 5
+    assert followed(losses, patience=1)[1] == 3

@@ -268,14 +268,14 @@ def config(tmp_path, command_run):
 def test_killed_run_goes_on_without_doubled_or_lost_steps(config, tmp_path, digits):
     folder = tmp_path / "runs/run"
     before = {run: events(folder, run) for run in ("train", "validation")}
-    stop_after(folder, 2)
+    stop_after(folder, 1)
     again = train(config.replace(resume=True, epochs=4), digits, verbose=0)
     for run, prefix in (("train", ""), ("validation", "val_")):
         found = events(folder, run)
         assert [step for step, _, _ in found] == [1, 2, 3, 4]
         losses = [values["loss"].simple_value for _, _, values in found]
         assert losses == list(np.float32(again.history[prefix + "loss"]))
-        assert found[:2] == before[run][:2]  # with the time of day at which they were trained
+        assert found[:1] == before[run][:1]  # with the time of day at which they were trained
         images = [[v for v in values.values() if v.HasField("image")] for _, _, values in found]
         assert [len(some) for some in images] == [1, 1, 1, 1]
 

@@ -98,7 +98,8 @@ def test_killed_run_resumes_bit_for_bit(digits_run, tmp_path):
     command = [sys.executable, TRAIN, "--epochs", "5"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
     checkpoints = tmp_path / "runs/digits_vae/checkpoints"
-    while not (checkpoints / "epoch_0002").exists():
+    plots = tmp_path / "runs/digits_vae/plots"
+    while not (checkpoints / "epoch_0001").exists() or not (plots / "latent_0002.png").exists():
         assert process.poll() is None
         time.sleep(0.02)
     process.kill()

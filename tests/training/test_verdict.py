@@ -40,7 +40,7 @@ def test_what_is_wrong_is_said_with_what_to_try(changes, said):
 @pytest.mark.parametrize(
     ("losses", "said"),
     [
-        ([*FALLEN, 2.5, 3.0], "lowest in epoch 11 of 13 and has risen by 1 since: fewer --epochs"),
+        ([*FALLEN, 2.5, 3.0], "lowest in epoch 11 of 13 and has risen by 1 since: --keep best"),
         ([10.0 - epoch for epoch in range(10)], "still falling: more --epochs"),
         ([2.0 + epoch for epoch in range(10)], "never fallen"),
     ],

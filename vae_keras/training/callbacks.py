@@ -1,5 +1,6 @@
 """Callbacks of a run: pictures, history, checkpoints and warnings at the end of every epoch."""
 
+import contextlib
 import csv
 import io
 import json
@@ -18,7 +19,28 @@ from vae_keras.files import remove_folder, whole_folder, write_text
 from vae_keras.latent.codes import encode
 
 UNUSED_NATS = 0.01  # nats of KL below which a dimension counts as unused
+BEST = "best.npz"  # the weights of the best epoch, in a checkpoint
 KEPT_CHECKPOINTS = 2  # the last one, and the one before it in case the disk lost the last
+SHARE = 0.02  # of the time of a run that checkpoints may take, and looks for a collapse as well
+
+
+class Seldom:
+    """Says when to do again what takes long, so that it takes at most SHARE of the time."""
+
+    def __init__(self):
+        self.ended, self.seconds = time.perf_counter(), 0.0
+
+    def is_due(self) -> bool:
+        """True if enough time has passed since it was done."""
+        return time.perf_counter() - self.ended >= self.seconds / SHARE
+
+    @contextlib.contextmanager
+    def measured(self):
+        """Measure how long it takes."""
+        start = time.perf_counter()
+        yield
+        self.ended = time.perf_counter()
+        self.seconds = self.ended - start
 
 
 class LatentPlot(keras.callbacks.Callback):
@@ -64,24 +86,75 @@ class HistoryFile(keras.callbacks.Callback):
         write_text(self.path, text.getvalue())
 
 
-class Checkpoint(keras.callbacks.Callback):
-    """Saves model, optimizer, history and position to `folder`/epoch_0001, … after every epoch.
+class BestEpoch(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the lowest validation loss: `epoch`, `loss`, `weights`.
 
-    The last KEPT_CHECKPOINTS stay. `seconds_before` is the training time before a resumed run.
+    If the optimizer averages the weights, these are the averages, with which the epoch is
+    validated. With `patience` it stops the training after so many epochs without a lower loss.
     """
 
-    def __init__(self, folder: Path, history: HistoryFile, seconds_before=0.0):
+    def __init__(self, patience: int | None = None):
         super().__init__()
-        self.folder, self.history, self.seconds_before = Path(folder), history, seconds_before
+        self.patience = patience
+        self.epoch, self.loss, self.weights = 0, math.inf, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not logs["val_loss"] >= self.loss:  # true after NaN as well
+            self.epoch, self.loss = epoch + 1, logs["val_loss"]
+            self.weights = self.model.get_weights()
+            if self.model.optimizer.use_ema:
+                averages = self.model.optimizer._model_variables_moving_average
+                places = {id(weight): place for place, weight in enumerate(self.model.weights)}
+                for weight, average in zip(self.model.trainable_weights, averages, strict=True):
+                    self.weights[places[id(weight)]] = average.numpy()
+        self.model.stop_training = self.is_over(epoch + 1)
+
+    def is_over(self, epoch: int) -> bool:
+        """True if the patience has ended after `epoch`."""
+        return self.patience is not None and epoch - self.epoch >= self.patience
+
+    def write(self, folder: Path):
+        """Write epoch, loss and weights to `folder`."""
+        named = {f"{place:04d}": weight for place, weight in enumerate(self.weights)}
+        np.savez(folder / BEST, epoch=self.epoch, loss=self.loss, **named)
+
+    def read(self, folder: Path):
+        """Read what `write` has written; without such a file, nothing is known yet."""
+        if (folder / BEST).is_file():
+            with np.load(folder / BEST) as file:
+                found = {name: file[name] for name in file.files}
+            self.epoch, self.loss = int(found.pop("epoch")), float(found.pop("loss"))
+            self.weights = [found[name] for name in sorted(found)]
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves model, optimizer, history, position and best epoch to `folder`/epoch_0001, …
+
+    It does so after every epoch where that takes little time, otherwise more seldom, and at the
+    end. The last KEPT_CHECKPOINTS stay. `seconds_before` is the training time before a resumed run.
+    """
+
+    def __init__(self, folder: Path, history: HistoryFile, best: BestEpoch, seconds_before=0.0):
+        super().__init__()
+        self.folder, self.history, self.best = Path(folder), history, best
+        self.seconds_before, self.saving = seconds_before, Seldom()
 
     def on_train_begin(self, logs=None):
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
+        self.epoch = epoch + 1
+        is_last = self.epoch == self.params["epochs"] or self.model.stop_training
+        if is_last or self.saving.is_due():
+            with self.saving.measured():
+                self._save()
+
+    def _save(self):
         seconds = self.seconds_before + time.perf_counter() - self.start
-        state = {"epoch": epoch + 1, "train_seconds": seconds, "history": self.history.rows}
-        with whole_folder(self.folder / f"epoch_{epoch + 1:04d}") as temporary:
+        state = {"epoch": self.epoch, "train_seconds": seconds, "history": self.history.rows}
+        with whole_folder(self.folder / f"epoch_{self.epoch:04d}") as temporary:
             self.model.save(temporary / "model.keras")
+            self.best.write(temporary)
             write_text(temporary / "state.json", json.dumps(state))
         for old in checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
             remove_folder(old)
@@ -125,17 +198,24 @@ class CollapseWarning(keras.callbacks.Callback):
 
     def __init__(self, examples):
         super().__init__()
-        self.examples, self.said = examples, 0
+        self.examples, self.said, self.looking = examples, 0, Seldom()
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch = epoch + 1
-        self.unused = unused_dimensions(self.model, self.examples)
+        if epoch and not self.looking.is_due():
+            return
+        self._look()
         if (self.unused and not self.said) or self.unused == self.model.latent_dim != self.said:
             self._say()
 
     def on_train_end(self, logs=None):
+        self._look()
         if self.unused != self.said:
             self._say()
+
+    def _look(self):
+        with self.looking.measured():
+            self.unused = unused_dimensions(self.model, self.examples)
 
     def _say(self):
         self.said, size = self.unused, self.model.latent_dim
@@ -156,14 +236,20 @@ class CollapseWarning(keras.callbacks.Callback):
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """Prints after the first epoch how long the others will take at most."""
+    """Prints how long the training takes at most: after its first epoch, and then now and then.
+
+    It is the time of the epochs so far for each of those to come, and RESERVE more.
+    """
+
+    RESERVE = 0.2  # epochs of equal work take longer on a machine that others use as well
+    PAUSE = 60  # seconds between two lines
 
     def __init__(self, first_epoch: int):
         super().__init__()
         self.first_epoch = first_epoch
 
     def on_train_begin(self, logs=None):
-        self.start = None
+        self.start = self.said = None
 
     def on_train_batch_end(self, batch, logs=None):
         # Time counts from the first step on: the tracing of the graph before it is not repeated.
@@ -171,10 +257,12 @@ class TimeLeft(keras.callbacks.Callback):
             self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        left = self.params["epochs"] - epoch - 1
-        if epoch == self.first_epoch and left:
-            seconds = (time.perf_counter() - self.start) * left
-            print(f"\nat most {duration(seconds)} to go for {left} more epochs", flush=True)
+        left, now = self.params["epochs"] - epoch - 1, time.perf_counter()
+        if not left or (self.said is not None and now - self.said < self.PAUSE):
+            return
+        seconds = (now - self.start) / (epoch + 1 - self.first_epoch) * left * (1 + self.RESERVE)
+        print(f"\nat most {duration(seconds)} to go for {left} more epochs", flush=True)
+        self.said = now
 
 
 def duration(seconds: float) -> str:

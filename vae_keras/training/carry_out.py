@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -18,9 +19,8 @@ from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.rebuilt import squared_errors
 from vae_keras.export.saved_model import export
 from vae_keras.files import write_text
-from vae_keras.latent.codes import encode
 from vae_keras.training import callbacks
-from vae_keras.training.fitting import build, fit, steps_per_epoch
+from vae_keras.training.fitting import build, finish, fit, steps_per_epoch
 from vae_keras.training.results import draw_results
 from vae_keras.training.run import Run, tensorboard
 from vae_keras.training.run_folder import RunFolder, claimed
@@ -38,28 +38,30 @@ def carry_out(
     a number.
     """
     model = build(config, dataset)
-    state = _restore(model, folder.last_checkpoint() if config.resume else None)
+    state = _restore(model, config, folder.last_checkpoint() if config.resume else None)
 
     say = print if verbose else (lambda *_: None)
     finished = folder.metrics.is_file() and folder.exported.is_dir()
     is_shown = not config.tensorboard or tensorboard(folder).is_complete()
-    if state["epoch"] >= config.epochs and finished and is_shown:
-        say(f"{folder.path} is complete ({state['epoch']} epochs); for more, raise --epochs")
-        history = _columns(state["history"])
-        return Run(folder, config, dataset, model, history, folder.read_metrics())
+    if state.is_trained and finished and is_shown:
+        say(f"{folder.path} is complete ({state.epoch} epochs); for more, raise --epochs")
+        history = _columns(state.history)
+        return Run(folder, config, dataset, folder.load_model(), history, folder.read_metrics())
     folder = claimed(folder, config, is_named)
     config = config.replace(name=folder.name)
     board = tensorboard(folder) if config.tensorboard else None
-    say(plan(config, dataset, model, state["epoch"]))
+    say(plan(config, dataset, model, state.epoch))
     if board:
-        board.begin(dataset, state["history"])
-    if state["epoch"] < config.epochs:
+        board.begin(dataset, state.history)
+    if not state.is_trained:
         state = _fit(model, config, dataset, folder, state, verbose, board)
     if config.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    model.prior.fit(lambda: encode(model, dataset.train))
+    if config.keep == "best":
+        model.set_weights(state.best.weights)
+    finish(model, dataset)
     metrics = _metrics(model, config, dataset, state)
-    history = _columns(state["history"])
+    history = _columns(state.history)
     say(f"drawing {folder.plots} and writing {folder.exported} …")
     for stale in folder.evaluation:  # an evaluation of the run before it was resumed
         stale.unlink(missing_ok=True)
@@ -76,21 +78,40 @@ def carry_out(
     return Run(folder, config, dataset, model, history, metrics)
 
 
-def _restore(model, checkpoint: Path | None) -> dict:
-    """Load a checkpoint's weights and optimizer into `model`; return its position and history."""
+@dataclass(frozen=True)
+class State:
+    """How far a run has come: complete epochs, seconds, rows of the history, and the best epoch."""
+
+    epoch: int
+    train_seconds: float
+    history: list[dict]
+    best: callbacks.BestEpoch
+    epochs: int  # that are wanted
+
+    @property
+    def is_trained(self) -> bool:
+        """True if there is nothing more to train."""
+        return self.epoch >= self.epochs or self.best.is_over(self.epoch)
+
+
+def _restore(model, config: TrainConfig, checkpoint: Path | None) -> State:
+    """Load a checkpoint's weights and optimizer into `model`, and return its state."""
+    best = callbacks.BestEpoch(config.patience)
     if checkpoint is None:
-        return {"epoch": 0, "train_seconds": 0.0, "history": []}
+        return State(0, 0.0, [], best, config.epochs)
     model.load_weights(checkpoint / "model.keras")
-    return json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
+    best.read(checkpoint)
+    stored = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
+    return State(**stored, best=best, epochs=config.epochs)
 
 
-def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board) -> dict:
+def _fit(model, config, dataset, folder: RunFolder, state: State, verbose, board) -> State:
     """Train from the position of `state` to the last epoch; return the new state."""
     if verbose == "auto":  # outside a terminal or notebook, the bar would print a line every step
         verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
-    first = state["epoch"]
-    history = callbacks.HistoryFile(folder.history, state["history"])
-    checkpoint = callbacks.Checkpoint(folder.checkpoints, history, state["train_seconds"])
+    first = state.epoch
+    history = callbacks.HistoryFile(folder.history, state.history)
+    checkpoint = callbacks.Checkpoint(folder.checkpoints, history, state.best, state.train_seconds)
     warns = verbose and model.is_variational
     fit(
         model,
@@ -106,17 +127,18 @@ def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board)
             callbacks.LatentPlot(dataset.train, dataset.class_names, folder.plots),
             *([board] if board else []),  # after LatentPlot, whose picture it shows
             history,
+            state.best,
             checkpoint,
             *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
             *([callbacks.TimeLeft(first)] if verbose else []),
         ],
     )
-    return _restore(model, folder.last_checkpoint())
+    return _restore(model, config, folder.last_checkpoint())
 
 
 def _metrics(model, config, dataset, state) -> dict:
     """The content of metrics.json."""
-    seconds = state["train_seconds"]
+    seconds = state.train_seconds
     packages = ("tensorflow", "keras", "numpy", "vae_keras")
     return {
         **{f"test_{name}": value for name, value in evaluate(model, dataset).items()},
@@ -124,9 +146,10 @@ def _metrics(model, config, dataset, state) -> dict:
         **_unused(model, dataset),
         "latent_dim": model.latent_dim,
         "parameters": model.count_params(),
-        "epochs": state["epoch"],
+        "epochs": state.epoch,
+        **({"best_epoch": state.best.epoch} if config.keep == "best" else {}),
         "train_seconds": round(seconds, 2),
-        "images_per_second": round(len(dataset.train) * state["epoch"] / seconds),
+        "images_per_second": round(len(dataset.train) * config.passes * state.epoch / seconds),
         "data_kind": dataset.data_kind,
         "unit": model.reconstruction.unit,
         "class_names": list(dataset.class_names),
@@ -152,6 +175,7 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
     size = "×".join(map(str, dataset.example_shape))
     steps = steps_per_epoch(config, dataset)
     after = f", after epoch {epochs_done}" if epochs_done else ""
+    passes = f" ({config.passes} passes over the data)" if config.passes > 1 else ""
     with_ = " with cosine decay" if config.schedule == "cosine" else ""
     beta = ""
     if model.is_variational:
@@ -163,8 +187,8 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
         f"{len(dataset.test):,} test examples\n"
         f"{notes}network {config.network}, {config.options.latent_dim}-D code, "
         f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction{beta}\n"
-        f"{config.epochs} epochs of {steps} steps{after}; batch {config.batch_size}, learning rate "
-        f"{config.learning_rate:g}{with_}, seed {config.seed}; on {device()}"
+        f"{config.epochs} epochs of {steps} steps{passes}{after}; batch {config.batch_size}, "
+        f"learning rate {config.learning_rate:g}{with_}, seed {config.seed}; on {device()}"
     )
 
 

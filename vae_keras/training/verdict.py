@@ -11,7 +11,7 @@ def verdict(metrics: dict, history: dict) -> list[str]:
 
     `metrics` are those of metrics.json, `history` has a list for each column of history.csv.
     """
-    return [*_of_code(metrics), *_of_reconstruction(metrics), *_of_length(history)]
+    return [*_of_code(metrics), *_of_reconstruction(metrics), *_of_length(metrics, history)]
 
 
 def _of_code(metrics):
@@ -40,7 +40,7 @@ def _of_reconstruction(metrics):
         yield "PCA does better with as many numbers: try a lower --beta, or more --epochs"
 
 
-def _of_length(history):
+def _of_length(metrics, history):
     losses = history.get("val_loss", [])
     if len(losses) < FEWEST_EPOCHS:
         return
@@ -51,7 +51,8 @@ def _of_length(history):
     elif losses[-1] - losses[best] > RISING * gained:
         yield (
             f"the validation loss was lowest in epoch {best + 1} of {len(losses)} and has risen by "
-            f"{losses[-1] - losses[best]:.3g} since: fewer --epochs would do better"
+            f"{losses[-1] - losses[best]:.3g} since: "
+            + ("that epoch is kept" if "best_epoch" in metrics else "--keep best would do better")
         )
     elif losses[-len(losses) // 5] - losses[best] > FALLING * gained:
         yield "the validation loss was still falling: more --epochs would do better"
