@@ -149,6 +149,20 @@ def test_resume_refuses_other_options(finished):
 
 
 @pytest.mark.slow
+def test_a_run_keeps_the_scale_of_its_data_and_resumes_where_none_was_kept(tmp_path):
+    images = np.linspace(0, 3_000, 12 * 16).reshape(12, 4, 4).astype(np.uint16)
+    np.savez(tmp_path / "a.npz", x_train=images)
+    config = TrainConfig(dataset=str(tmp_path / "a.npz"), epochs=1, output_dir=tmp_path, name="a")
+    run = train(config, verbose=0)
+    assert load_exported(run.folder.exported).kind.pixel_range == (0, 4_095)
+    assert "--pixel-range 0,4095" in run.metrics["command"]
+    stored = json.loads(run.folder.config.read_text())
+    assert stored.pop("pixel_range") == "0,4095"
+    run.folder.config.write_text(json.dumps(stored))  # as an earlier version wrote it
+    assert train(config.replace(resume=True), verbose=0).metrics == run.metrics
+
+
+@pytest.mark.slow
 def test_nothing_is_overwritten_unless_wanted(tmp_path):
     config = TrainConfig(epochs=1, output_dir=tmp_path, name="run")
     first = train(config, verbose=0)

@@ -171,6 +171,7 @@ class TrainConfig(Generic[OptionsT]):
     def resolved(self, dataset: "Dataset") -> "TrainConfig[OptionsT]":
         """A copy in which every open choice is filled in for `dataset`, from its recipe.
 
+        What the files of the data set have decided, such as the pixel range, is filled in as well.
         Raises UserError if configuration and data set do not fit: the batch is larger than the
         training data, the model or the network takes other examples, or the warm-up is longer than
         the run.
@@ -185,8 +186,8 @@ class TrainConfig(Generic[OptionsT]):
         recipe["batch_size"] = min(recipe["batch_size"], len(dataset.train))
         steps = math.ceil(len(dataset.train) / (self.batch_size or recipe["batch_size"]))
         recipe["epochs"] = max(MIN_EPOCHS, round(recipe.pop("steps") / steps))
-        values = self.as_dict()
-        resolved = self.replace(**{k: v for k, v in recipe.items() if values.get(k, 0) is None})
+        values, choices = self.as_dict(), {**recipe, **dataset.settles}
+        resolved = self.replace(**{k: v for k, v in choices.items() if values.get(k, 0) is None})
         resolved.options.check_epochs(resolved.epochs)
         return resolved
 

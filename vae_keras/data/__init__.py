@@ -65,8 +65,8 @@ def _named(config) -> Dataset:
     pixel_range = parsed_range(config.pixel_range)
     if pixel_range and (name in NAMED or name.partition(":")[0] in WITH_REST.keys() - {"folder"}):
         raise UserError(f"--pixel-range is for folder:DIR and files of arrays, not for {name!r}")
-    if name in NAMED:
-        return NAMED[name](config)
+    if name in NAMED:  # there is nothing to choose, whatever the files of an archive are like
+        return dataclasses.replace(NAMED[name](config), settles={})
     if name.startswith(GIVEN):
         raise UserError(
             f"data set {name!r} was given to train() in Python, so no name loads it again: "

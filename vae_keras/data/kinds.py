@@ -4,11 +4,14 @@ Every data set has one of these objects, and `kind_of` gives that of a model. On
 kinds differ.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from vae_keras.data.images.scaling import PixelRange, parsed_range
 from vae_keras.errors import UserError
 from vae_keras.files import write_text
 
@@ -38,6 +41,10 @@ class Kind:
         """The kind of the data, within which losses can be compared: here "tokens"."""
         return "tokens"
 
+    def as_trained(self, options: Mapping[str, Any]) -> "Kind":
+        """This kind with what a run has settled about its files; `options` are those of the run."""
+        return self
+
     def read(self, what: str, example_shape) -> np.ndarray:
         """Read one example, array [*example_shape], from what a user names: a file, or a sentence.
 
@@ -62,8 +69,15 @@ class Kind:
         write_text(folder / VOCABULARY, "".join(f"{word}\n" for word in self.vocabulary))
 
 
+@dataclass(frozen=True)
 class ImageKind(Kind):
-    """Images [height, width, channels] with values in [0, 1]."""
+    """Images [height, width, channels] with values in [0, 1].
+
+    `pixel_range` is black and white of the images that a model has learned from, if it was not
+    plain: files of more than 8 bits, and arrays, are scaled by it.
+    """
+
+    pixel_range: PixelRange | None = None
 
     family = plural = "images"
     endings = PICTURES
@@ -75,10 +89,13 @@ class ImageKind(Kind):
         """The kind of the data: "grey" for one channel, otherwise "colour"."""
         return "grey" if example_shape[-1] == 1 else "colour"
 
+    def as_trained(self, options: Mapping[str, Any]) -> "ImageKind":
+        return replace(self, pixel_range=parsed_range(options.get("pixel_range")))
+
     def read(self, what: str, example_shape) -> np.ndarray:
         from vae_keras.data.images.folder import read_image
 
-        return read_image(Path(what), example_shape)
+        return read_image(Path(what), example_shape, self.pixel_range)
 
     def save(self, examples, path: Path, title=""):
         from vae_keras import figures  # Matplotlib, which data alone do not need

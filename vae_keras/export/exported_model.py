@@ -5,6 +5,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from vae_keras.config import TrainConfig
 from vae_keras.data.kinds import read_assets
 from vae_keras.errors import UserError, unknown
 from vae_keras.export.places import LABELS, TRAINING
@@ -45,9 +46,10 @@ class ExportedModel:
         self.class_names: tuple[str, ...] = ()
         if (self.path / LABELS).is_file():
             self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
-        self.kind = read_assets(self.path)
+        training = self._training()
+        self.kind = read_assets(self.path).as_trained(training)
         self.prior = StandardNormal(self.latent_dim)  # the prior if the model is variational
-        self.seed = self._seed()
+        self.seed = int(training.get("seed", 0))  # decides the noise of an evaluation
 
     def _inputs(self, endpoint) -> dict[str, tf.TensorSpec]:
         return self.model.signatures[endpoint].structured_input_signature[1]
@@ -66,12 +68,13 @@ class ExportedModel:
         """The word for each token; empty for images."""
         return self.kind.vocabulary
 
-    def _seed(self) -> int:
-        """The seed of the training, which decides the noise of an evaluation, or 0 if unknown."""
+    def _training(self) -> dict:
+        """The options of the training, or nothing if they are unknown."""
         try:
-            return int(json.loads((self.path / TRAINING).read_text(encoding="utf-8"))["seed"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            options = json.loads((self.path / TRAINING).read_text(encoding="utf-8"))
+            return TrainConfig(**options).as_dict()
+        except (OSError, ValueError, TypeError, UserError):
+            return {}
 
     @property
     def takes_labels(self) -> bool:

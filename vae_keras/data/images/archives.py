@@ -181,7 +181,10 @@ def _dataset(
     dataset = split_dataset(name, *examples, class_names=names)
     usual = (0, 255) if train.dtype == np.uint8 else None if _is_integer(train) else (0, 1)
     found = ranges[next(iter(ranges))]
-    return dataset if found == usual else replace(dataset, notes=(f"of the pixels, {found}",))
+    if found == usual:
+        return dataset
+    settles = {"pixel_range": found.as_option()} if len(set(ranges.values())) == 1 else {}
+    return replace(dataset, notes=(f"of the pixels, {found}",), settles=settles)
 
 
 def _checked_images(what: str, images: np.ndarray) -> np.ndarray:
