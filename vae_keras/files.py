@@ -1,7 +1,9 @@
 """Finds, caches and writes files and folders. They are written whole or not at all."""
 
 import contextlib
+import csv
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -188,6 +190,15 @@ def write_text(path, text: str):
     """Write `text` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(printable(text), encoding="utf-8")
+
+
+def write_table(path, rows: list[dict]):
+    """Write rows of {column: value} to a .csv file, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def _to_disk(path):

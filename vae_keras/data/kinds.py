@@ -7,7 +7,7 @@ kinds differ.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,18 +20,28 @@ MOST_SHOWN = 64  # melodies in one picture, or in one sound
 VOCABULARY = "assets/vocabulary.txt"  # in an exported model: the words of the tokens 0, 1, …
 
 
+class Read(NamedTuple):
+    """Examples [n, *example_shape] that a user brings, with a name for each, and notes on them."""
+
+    names: list[str]
+    values: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
 class Kind:
     """One kind of examples: how they are read, written and shown.
 
     `family` is what models and networks must know: "images" or "tokens". `plural` names the
     examples in messages. `endings` are those of the files that `save` can write, the usual one
-    first; a run writes its samples with the endings `kept`.
+    first; a run writes its samples with the endings `kept`. `save_pairs` writes a file with the
+    ending `pairs`.
     """
 
     family = "tokens"
     plural = "sequences"
     endings: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    pairs = ".png"
     vocabulary: tuple[str, ...] = ()  # the words of the tokens 0, 1, …
     end: int | None = None  # the token that ends a sequence, if there is one
     is_pictured = False  # True if an example is an image
@@ -52,10 +62,25 @@ class Kind:
         """
         raise NotImplementedError
 
+    def read_all(self, path: Path, example_shape) -> Read:
+        """Read all examples of a file, or of the files below a folder, as the training reads them.
+
+        Images are uint8 or float32 in [0, 1]. Raises UserError if there are none, or if a file
+        cannot be read.
+        """
+        raise NotImplementedError
+
     def save(self, examples, path: Path, title=""):
         """Write examples [n, *example_shape] to a file, whole or not at all.
 
         The ending of `path` decides the format.
+        """
+        raise NotImplementedError
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        """Write examples beside their reconstructions, with a name for each, to a file.
+
+        Its ending is `pairs`.
         """
         raise NotImplementedError
 
@@ -97,10 +122,20 @@ class ImageKind(Kind):
 
         return read_image(Path(what), example_shape, self.pixel_range)
 
+    def read_all(self, path: Path, example_shape) -> Read:
+        from vae_keras.data.images.own import own_images
+
+        return own_images(path, example_shape, self.pixel_range)
+
     def save(self, examples, path: Path, title=""):
         from vae_keras import figures  # Matplotlib, which data alone do not need
 
         figures.save(figures.image_grid(examples, title=title), path)
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        from vae_keras import figures
+
+        figures.save(figures.image_pairs(examples, rebuilt, names, title), path)
 
     def write_assets(self, folder: Path):
         """Do nothing: images need no words."""
@@ -128,6 +163,16 @@ class MelodyKind(Kind):
 
         return read_midi(Path(what), example_shape[0])[0].astype(np.int32)
 
+    def read_all(self, path: Path, example_shape) -> Read:
+        """The windows of a MIDI file, or of those below a folder, named by file and bar.
+
+        Windows of fewer than two notes are left out, and counted in the notes. Raises UserError if
+        there are no MIDI files, or if no window is left.
+        """
+        from vae_keras.data.music.midi import own_melodies
+
+        return own_melodies(path, example_shape[0])
+
     def save(self, examples, path: Path, title=""):
         """Write melodies as MIDI, or the first MOST_SHOWN of them as sound or as a picture."""
         from vae_keras import figures
@@ -143,6 +188,14 @@ class MelodyKind(Kind):
         else:
             drawn = [to_notes(one) for one in tokens[:MOST_SHOWN]]
             figures.save(figures.piano_rolls(drawn, title), path)
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        from vae_keras import figures
+        from vae_keras.data.music.melody_tokens import to_notes
+
+        drawn = [to_notes(one) for pair in zip(examples, rebuilt) for one in np.asarray(pair)]
+        titles = [line for name in names for line in (name, "its reconstruction")]
+        figures.save(figures.piano_rolls(drawn, title, names=titles), path)
 
     def texts(self, examples) -> list[str]:
         """The notes of each melody by name, with their lengths in sixteenths: C4:2 E4:2."""
@@ -162,6 +215,7 @@ class SentenceKind(Kind):
 
     endings = (".txt",)
     kept = endings
+    pairs = ".txt"
 
     @property
     def vocabulary(self):
@@ -187,9 +241,24 @@ class SentenceKind(Kind):
         """
         return self._vocabulary().encode([what], example_shape[0])[0]
 
+    def read_all(self, path: Path, example_shape) -> Read:
+        """The sentences of a text file, a line each, named by the number of the line.
+
+        Empty lines and those of more words than fit are left out, and counted in the notes. Raises
+        UserError if the file cannot be read or no line is left.
+        """
+        from vae_keras.data.text.sentences import own_sentences
+
+        return own_sentences(path, self._vocabulary(), example_shape[0])
+
     def save(self, examples, path: Path, title=""):
         """Write sentences to a text file, one a line, whole or not at all."""
         write_text(path, "".join(f"{line}\n" for line in self.texts(examples)))
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        lines = zip(names, self.texts(examples), self.texts(rebuilt), strict=True)
+        pairs = (f"{name}\n  {one}\n  → {other}\n" for name, one, other in lines)
+        write_text(path, "".join([f"{title}\n" if title else "", *pairs]))
 
     def texts(self, examples) -> list[str]:
         """The sentences as text, one for each row of tokens."""

@@ -11,6 +11,7 @@ from vae_keras.errors import UserError, unknown
 from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import StandardNormal
+from vae_keras.objectives.likelihoods import loss_named
 
 LIMITS = {  # the smallest and the largest value of each choice of `generate`
     "temperature": (0, 100),  # at 0 the likeliest token is taken; at 100 all are about as likely
@@ -159,6 +160,27 @@ class ExportedModel:
         """log p(x|z) of each example at its code `z` [batch, latent_dim], in nats: [batch]."""
         signature = self.model.signatures["log_prob"]
         return signature(x=batch.target, z=z, **_conditioned(batch))["log_prob"]
+
+    def reconstruction_loss(self, batch: Batch, z, training=False):
+        """The reconstruction loss of each example at its code `z` [batch, latent_dim]: [batch].
+
+        It is in the `unit` of the model, and the same whether `training` or not.
+        """
+        if "log_prob" in self.endpoints:
+            return -self.log_likelihood(batch, z)
+        rebuilt = self.model.signatures["decode"](z=z, **_conditioned(batch))["x"]
+        return loss_named(self._loss_name()).loss(batch.target, rebuilt)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the reconstruction loss."""
+        return "nats" if "log_prob" in self.endpoints else loss_named(self._loss_name()).unit
+
+    def _loss_name(self) -> str:
+        """The name of a loss that is no likelihood. Raises UserError if it is not known."""
+        if "loss" not in self._training():
+            raise UserError(f"{str(self.path)!r} has no {TRAINING}: export the run again")
+        return self._training()["loss"]
 
     def _encoded(self, batch: Batch) -> dict:
         return self.model.signatures["encode"](x=batch.x, **_conditioned(batch))

@@ -1,7 +1,5 @@
 """Callbacks of a run: pictures, history, checkpoints and warnings at the end of every epoch."""
 
-import csv
-import io
 import json
 import math
 import time
@@ -14,7 +12,7 @@ from vae_keras import figures
 from vae_keras.errors import UserError
 from vae_keras.evaluation.code_use import mean_kl_per_dimension
 from vae_keras.figures.codes import codes_figure
-from vae_keras.files import remove_folder, whole_folder, write_text
+from vae_keras.files import remove_folder, whole_folder, write_table, write_text
 from vae_keras.latent.codes import encode
 
 UNUSED_NATS = 0.01  # nats of KL below which a dimension counts as unused
@@ -57,11 +55,7 @@ class HistoryFile(keras.callbacks.Callback):
         self._write()
 
     def _write(self):
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self.path, text.getvalue())
+        write_table(self.path, self.rows)
 
 
 class Checkpoint(keras.callbacks.Callback):

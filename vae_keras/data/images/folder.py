@@ -64,7 +64,7 @@ def folder(
     is not clear which values of the images are black and white.
     """
     path = path.expanduser()
-    files, left_out = _image_files(path)
+    files, left_out = images_below(path)
     left_out -= Counter({".csv": int((path / ATTRIBUTES).is_file())})
     attribute_names, attributes = _attributes(path, files)  # quick to check, so before the images
     images, notes, found_range = resized(path, files, image_size, color_mode, None, pixel_range)
@@ -127,10 +127,14 @@ def image_files(path: Path) -> list[Path]:
 
     Raises UserError if the folder does not exist or has no such file.
     """
-    return _image_files(path)[0]
+    return images_below(path)[0]
 
 
-def _image_files(path: Path):
+def images_below(path: Path) -> tuple[list[Path], Counter[str]]:
+    """The files of `image_files`, and how many others are left out, by the reason.
+
+    Raises UserError if the folder does not exist or has no such file.
+    """
     formats = Image.registered_extensions()
     endings = {ending for ending, name in formats.items() if name in _formats()}
     files, left_out = files_below(path, endings)

@@ -20,9 +20,10 @@ from typing import NamedTuple
 import mido
 import numpy as np
 
+from vae_keras.data.kinds import Read
 from vae_keras.data.music.melody_set import VERSION, LeftOut, Melodies, gathered
-from vae_keras.data.music.melody_tokens import STEPS, Note, to_notes, to_tokens
-from vae_keras.data.music.melody_windows import Bar, Tune, bar_length
+from vae_keras.data.music.melody_tokens import FIRST_PITCH, STEPS, Note, to_notes, to_tokens
+from vae_keras.data.music.melody_windows import FEWEST_NOTES, Bar, Tune, bar_length
 from vae_keras.errors import UserError
 from vae_keras.files import cached, files_below, state_of, whole_file
 from vae_keras.progress import progress
@@ -97,6 +98,33 @@ def _file_name(tune: Tune) -> str:
     return tune.source.rpartition(", track")[0]
 
 
+def own_melodies(path: Path, steps: int) -> Read:
+    """The windows of the melody of a MIDI file, or of those below a folder, with their names.
+
+    They are int32 [n, steps]. Files that cannot be used and windows of fewer than FEWEST_NOTES
+    notes are left out, and counted in the notes. Raises UserError if no window is left.
+    """
+    files = midi_files(path) if path.is_dir() else [path]
+    names, found, left_out = [], [], LeftOut()
+    for file in progress(files, f"reading {len(files):,} MIDI files"):
+        name = str(file.relative_to(path)) if path.is_dir() else file.name
+        try:
+            windows = _windows(file, steps)
+        except NotUsable as reason:
+            left_out.add(f"files {reason}", name)
+            continue
+        for number, window in enumerate(windows, 1):
+            if (window >= FIRST_PITCH).sum() < FEWEST_NOTES:
+                left_out.add(f"windows of fewer than {FEWEST_NOTES} notes", name)
+            else:
+                names.append(f"{name}, window {number}")
+                found.append(window)
+    if not found:
+        raise UserError(f"{str(path)!r} has no melodies that can be read: {left_out}")
+    notes = (f"left out: {left_out}",) if left_out.counts else ()
+    return Read(names, np.stack(found).astype(np.int32), notes)
+
+
 def read_midi(path: Path, steps: int = STEPS) -> np.ndarray:
     """Return the melody of a file, cut from its beginning into consecutive windows [n, steps].
 
@@ -104,9 +132,13 @@ def read_midi(path: Path, steps: int = STEPS) -> np.ndarray:
     if the file cannot be read or has no usable notes.
     """
     try:
-        piece = read_piece(path)
+        return _windows(path, steps)
     except NotUsable as reason:
         raise UserError(f"{str(path)!r} is a file {reason}: give another MIDI file") from reason
+
+
+def _windows(path: Path, steps: int) -> np.ndarray:
+    piece = read_piece(path)
     notes = max(piece.lines.values(), key=len)
     return np.stack([_window(notes, start, steps) for start in range(0, piece.end, steps)])
 

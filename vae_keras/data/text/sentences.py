@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vae_keras.data.dataset import MOST_VALIDATION, Dataset, Examples
-from vae_keras.data.kinds import SentenceKind
+from vae_keras.data.kinds import Read, SentenceKind
 from vae_keras.data.text.vocabulary import (
     END,
     SPECIAL,
@@ -74,6 +74,27 @@ def text_file(path: Path) -> Sentences:
     """
     path = Path(path)
     return _data_set(path.name, _lines(path))
+
+
+def own_sentences(path: Path, vocabulary: Vocabulary, time: int) -> Read:
+    """The lines of a text file in the words of a model, tokens int32 [n, `time`] and line numbers.
+
+    Lines that are empty or have too many words are left out, and counted in the notes. Raises
+    UserError if the file cannot be read or no line is left.
+    """
+    names, sentences, left_out = [], [], Counter[str]()
+    for number, line in enumerate(_lines(path), 1):
+        words = split_words(line)
+        if 0 < len(words) < time:
+            names.append(f"line {number}")
+            sentences.append(words)
+        else:
+            left_out[f"of more than {time - 1} words" if words else "empty"] += 1
+    reasons = "; ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
+    if not sentences:
+        raise UserError(f"{path}: no line can be read by the model ({reasons or 'it is empty'})")
+    notes = (f"lines that are left out: {reasons}",) if reasons else ()
+    return Read(names, vocabulary.encode_words(sentences, time), notes)
 
 
 def _lines(path: Path) -> Iterator[str]:
