@@ -60,6 +60,26 @@ def whole_folder(path):
         raise
 
 
+@contextlib.contextmanager
+def filled_folder(path):
+    """Yield a temporary folder whose files are moved to the folder `path` when the block ends.
+
+    Other files in `path` stay. If the block fails, nothing is moved.
+    """
+    path = Path(path)
+    if not path.exists():
+        with whole_folder(path) as temporary:
+            yield temporary
+        return
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as temporary:
+        yield Path(temporary)
+        for file in Path(temporary).rglob("*"):
+            if file.is_file():
+                target = path / file.relative_to(temporary)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(file, target)
+
+
 def remove_folder(path):
     """Remove a folder, which is renamed first, so that nobody sees it half empty.
 

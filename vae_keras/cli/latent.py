@@ -64,7 +64,10 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
         endings = kind.endings if square else (*kind.endings, ".gif")
     output = free_output(output or Path(f"{name}_morph{endings[0]}"), overwrite, endings)
     if ends:
-        examples = np.stack([kind.read(one, exported.example_shape) for one in ends])
+        read = [kind.read(one, exported.example_shape) for one in ends]
+        examples = np.concatenate([one.values for one in read])
+        for note in (note for one in read for note in one.notes):
+            print(note)
     else:
         examples = exported.generate(4 if square else 2, seed, label)
     codes = exported.encode(examples, label)

@@ -51,6 +51,10 @@ class TrainConfig(Generic[OptionsT]):
         "values that are black and white in folder:DIR or arrays, such as 0,4095 or -1000,1000 "
         "(default: as type and values tell)",
     )
+    metre: str | None = option(
+        None,
+        "metre of the tunes of midi:DIR that are learned, such as 3/4 (default: the most usual)",
+    )
     binarize: str = option(
         "none",
         "turn grey values into 0 and 1: none, dynamic (drawn at every step), static (drawn once), "

@@ -13,7 +13,7 @@ import numpy as np
 
 from vae_keras.data.images.scaling import PixelRange, parsed_range
 from vae_keras.errors import UserError
-from vae_keras.files import write_text
+from vae_keras.files import filled_folder, write_text
 
 PICTURES = (".png", ".jpg", ".pdf", ".svg")
 MOST_SHOWN = 64  # melodies in one picture, or in one sound
@@ -42,6 +42,7 @@ class Kind:
     endings: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     pairs = ".png"
+    each = ""  # the ending of files of single examples, if there are such files
     vocabulary: tuple[str, ...] = ()  # the words of the tokens 0, 1, …
     end: int | None = None  # the token that ends a sequence, if there is one
     is_pictured = False  # True if an example is an image
@@ -55,10 +56,10 @@ class Kind:
         """This kind with what a run has settled about its files; `options` are those of the run."""
         return self
 
-    def read(self, what: str, example_shape) -> np.ndarray:
-        """Read one example, array [*example_shape], from what a user names: a file, or a sentence.
+    def read(self, what: str, example_shape) -> Read:
+        """Read a single example from what a user names: a file, or a sentence.
 
-        Raises UserError if it cannot be read.
+        The notes say which part of a file it is. Raises UserError if it cannot be read.
         """
         raise NotImplementedError
 
@@ -75,6 +76,20 @@ class Kind:
 
         The ending of `path` decides the format.
         """
+        raise NotImplementedError
+
+    def save_each(self, examples, folder: Path):
+        """Write each of some examples to a file of its own in `folder`, all of them or none.
+
+        The files are called 001, 002, … with the ending `each`; other files in `folder` stay.
+        """
+        width = max(3, len(str(len(examples))))
+        with filled_folder(folder) as temporary:
+            for number, example in enumerate(np.asarray(examples), 1):
+                self.save_one(example, temporary / f"{number:0{width}}{self.each}")
+
+    def save_one(self, example, path: Path):
+        """Write one example [*example_shape] to a file with the ending `each`."""
         raise NotImplementedError
 
     def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
@@ -107,6 +122,7 @@ class ImageKind(Kind):
     family = plural = "images"
     endings = PICTURES
     kept = (".png",)
+    each = ".png"
     is_pictured = True
     naive_samples = 10_000
 
@@ -117,10 +133,10 @@ class ImageKind(Kind):
     def as_trained(self, options: Mapping[str, Any]) -> "ImageKind":
         return replace(self, pixel_range=parsed_range(options.get("pixel_range")))
 
-    def read(self, what: str, example_shape) -> np.ndarray:
+    def read(self, what: str, example_shape) -> Read:
         from vae_keras.data.images.folder import read_image
 
-        return read_image(Path(what), example_shape, self.pixel_range)
+        return Read([what], read_image(Path(what), example_shape, self.pixel_range)[None])
 
     def read_all(self, path: Path, example_shape) -> Read:
         from vae_keras.data.images.own import own_images
@@ -132,6 +148,11 @@ class ImageKind(Kind):
 
         figures.save(figures.image_grid(examples, title=title), path)
 
+    def save_one(self, example, path: Path):
+        from vae_keras import figures
+
+        figures.to_image(figures.to_pixels(example)).save(path)
+
     def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
         from vae_keras import figures
 
@@ -141,11 +162,15 @@ class ImageKind(Kind):
         """Do nothing: images need no words."""
 
 
+@dataclass(frozen=True)
 class MelodyKind(Kind):
-    """Melodies: tokens, uint8 or int32 [steps], one for each sixteenth."""
+    """Melodies: tokens, uint8 or int32 [steps], one for each sixteenth, in a metre."""
+
+    metre: str = "4/4"
 
     endings = (".mid", ".wav", ".png")
     kept = endings
+    each = ".mid"
 
     @property
     def vocabulary(self):
@@ -154,14 +179,18 @@ class MelodyKind(Kind):
 
         return NAMES
 
-    def read(self, what: str, example_shape) -> np.ndarray:
-        """Read the first window of the melody in a MIDI file: int32 [*example_shape].
+    def as_trained(self, options: Mapping[str, Any]) -> "MelodyKind":
+        return replace(self, metre=options.get("metre") or self.metre)
+
+    def read(self, what: str, example_shape) -> Read:
+        """Read the first window with notes of the melody in a MIDI file: int32 [1, steps].
 
         Raises UserError if the file cannot be read or has no usable notes.
         """
-        from vae_keras.data.music.midi import read_midi
+        from vae_keras.data.music.midi import own_melodies
 
-        return read_midi(Path(what), example_shape[0])[0].astype(np.int32)
+        found = own_melodies(Path(what), example_shape[0], self.metre)
+        return Read(found.names[:1], found.values[:1], (f"from {found.names[0]}",))
 
     def read_all(self, path: Path, example_shape) -> Read:
         """The windows of a MIDI file, or of those below a folder, named by file and bar.
@@ -171,7 +200,7 @@ class MelodyKind(Kind):
         """
         from vae_keras.data.music.midi import own_melodies
 
-        return own_melodies(path, example_shape[0])
+        return own_melodies(path, example_shape[0], self.metre)
 
     def save(self, examples, path: Path, title=""):
         """Write melodies as MIDI, or the first MOST_SHOWN of them as sound or as a picture."""
@@ -182,12 +211,12 @@ class MelodyKind(Kind):
 
         tokens = np.asarray(examples)
         if path.suffix.lower() == ".mid":
-            write_midi(tokens, path)
+            write_midi(tokens, path, self.metre)
         elif path.suffix.lower() == ".wav":
             write_wav(tokens[:MOST_SHOWN], path)
         else:
             drawn = [to_notes(one) for one in tokens[:MOST_SHOWN]]
-            figures.save(figures.piano_rolls(drawn, title), path)
+            figures.save(self._piano_rolls(drawn, tokens.shape[1], title), path)
 
     def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
         from vae_keras import figures
@@ -195,7 +224,20 @@ class MelodyKind(Kind):
 
         drawn = [to_notes(one) for pair in zip(examples, rebuilt) for one in np.asarray(pair)]
         titles = [line for name in names for line in (name, "its reconstruction")]
-        figures.save(figures.piano_rolls(drawn, title, names=titles), path)
+        steps = np.shape(examples)[1]
+        figures.save(self._piano_rolls(drawn, steps, title, names=titles), path)
+
+    def save_one(self, example, path: Path):
+        from vae_keras.data.music.midi import write_midi
+
+        write_midi(example, path, self.metre)
+
+    def _piano_rolls(self, melodies, steps: int, title: str, names=None):
+        from vae_keras import figures
+        from vae_keras.data.music.melody_windows import beat_steps
+
+        beat = beat_steps(self.metre)
+        return figures.piano_rolls(melodies, title, names=names, steps=steps, beat=beat)
 
     def texts(self, examples) -> list[str]:
         """The notes of each melody by name, with their lengths in sixteenths: C4:2 E4:2."""
@@ -234,12 +276,12 @@ class SentenceKind(Kind):
 
         return Vocabulary(self.words)
 
-    def read(self, what: str, example_shape) -> np.ndarray:
-        """The tokens of the sentence `what`: int32 [*example_shape].
+    def read(self, what: str, example_shape) -> Read:
+        """The tokens of the sentence `what`: int32 [1, steps].
 
         Raises UserError if it has more words than fit.
         """
-        return self._vocabulary().encode([what], example_shape[0])[0]
+        return Read([what], self._vocabulary().encode([what], example_shape[0]))
 
     def read_all(self, path: Path, example_shape) -> Read:
         """The sentences of a text file, a line each, named by the number of the line.

@@ -1,9 +1,6 @@
 """Passes image files through an exported model."""
 
-import contextlib
 import itertools
-import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from vae_keras.errors import UserError
 from vae_keras.export import load_exported
 from vae_keras.export.exported_model import ExportedModel
 from vae_keras.figures.pixels import to_image, to_pixels
-from vae_keras.files import whole_folder
+from vae_keras.files import filled_folder
 from vae_keras.latent.codes import BATCH
 
 
@@ -64,7 +61,7 @@ def read_images(files, exported: ExportedModel) -> np.ndarray:
     Raises UserError if one of them cannot be read.
     """
     shape = exported.example_shape
-    return np.stack([exported.kind.read(str(file), shape) for file in files])
+    return np.concatenate([exported.kind.read(str(file), shape).values for file in files])
 
 
 def relative_names(files, folder: Path) -> list[str]:
@@ -95,26 +92,11 @@ def write_images(output, names, batches):
     `names` are those of the original files. All images are written or none.
     """
     images = itertools.chain.from_iterable(map(to_pixels, batches))
-    with _into_folder(Path(output)) as temporary:
+    with filled_folder(output) as temporary:
         for name, image in zip(_png_names(names), images, strict=True):
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             to_image(image).save(path)
-
-
-@contextlib.contextmanager
-def _into_folder(output: Path):
-    """Yield a folder whose files are moved to `output` at the end; other files there stay."""
-    if not output.exists():
-        with whole_folder(output) as temporary:
-            yield temporary
-        return
-    with tempfile.TemporaryDirectory(prefix=".", dir=output.parent) as temporary:
-        yield Path(temporary)
-        for file in Path(temporary).rglob("*.png"):
-            target = output / file.relative_to(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, target)
 
 
 def _png_names(names) -> list[str]:

@@ -131,8 +131,11 @@ class RunFolder:
 def read_config(file: Path, **changes) -> TrainConfig:
     """The configuration in a config.json, with `changes`. Raises UserError if it is damaged."""
     try:
-        return TrainConfig(**{**json.loads(file.read_text(encoding="utf-8")), **changes})
-    except (ValueError, TypeError) as error:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if "metre" not in values and str(values.get("dataset")).startswith("midi:"):
+            values["metre"] = "4/4"  # earlier versions knew no other
+        return TrainConfig(**{**values, **changes})
+    except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{file} is damaged ({error}): restore it") from error
 
 

@@ -7,9 +7,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vae_keras import UserError
+from vae_keras import TrainConfig, UserError, load
 from vae_keras.data.music.melody_tokens import HOLD, NOTE_OFF, Note, to_notes, to_tokens
-from vae_keras.data.music.midi import NotUsable, midi_folder, read_midi, read_piece, write_midi
+from vae_keras.data.music.melody_windows import window_steps
+from vae_keras.data.music.midi import (
+    NotUsable,
+    midi_folder,
+    own_melodies,
+    own_windows,
+    read_midi,
+    read_piece,
+    write_midi,
+)
 
 MODULE = importlib.import_module("vae_keras.data.music.midi")
 STEP = 120  # ticks, of files with 480 a beat
@@ -65,9 +74,12 @@ def scale(seed, bars=4):
 # --- Writing ---
 
 
+METRES = ("4/4", "2/4", "3/4", "6/8", "9/8", "3/8", "5/4")
+
+
 @st.composite
-def windows(draw):
-    steps = draw(st.sampled_from([16, 24, 32]))
+def windows(draw, steps=(16, 24, 32)):
+    steps = draw(st.sampled_from(steps))
     found = []
     for _ in range(draw(st.integers(1, 3))):
         cuts = [0, *sorted(draw(st.sets(st.integers(1, steps - 1)))), steps]
@@ -86,6 +98,19 @@ def test_windows_come_back_from_a_file(path, tokens):
     else:
         with pytest.raises(UserError, match="without notes"):
             read_midi(path)
+
+
+@given(st.data(), st.sampled_from(METRES))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_windows_of_any_metre_come_back_and_begin_at_bar_lines(path, data, metre):
+    steps = window_steps(metre)
+    tokens = data.draw(windows([steps]).filter(lambda found: any(map(to_notes, found))))
+    write_midi(tokens, path, metre)
+    np.testing.assert_array_equal(read_midi(path, steps, metre), tokens)
+    piece = read_piece(path)
+    assert {bar.metre for bar in piece.bars} == {"4/4" if metre == "4/4" else metre}
+    lines = {bar.start for bar in piece.bars}
+    assert lines.issuperset(start for start in range(0, piece.bars[-1].start, steps))
 
 
 def test_a_file_lasts_as_long_as_its_windows(path):
@@ -278,13 +303,13 @@ def places(found, number):
 
 
 def test_a_folder(folder):
-    found = midi_folder(folder)
+    found = midi_folder(folder).melodies
     assert found.windows.shape == (120, 32)
     assert sorted(row for number in range(20) for row in places(found, number)) == [*range(120)]
 
 
 def test_the_lines_of_a_file_are_on_one_side(folder):
-    found = midi_folder(folder)
+    found = midi_folder(folder).melodies
     sides = [set(rows.tolist()) for rows in (found.train, found.validation, found.test)]
     assert [len(side) for side in sides] == [96, 12, 12]
     for number in range(20):
@@ -295,17 +320,18 @@ def test_files_are_read_once_and_again_when_they_change(folder, cache, monkeypat
     first = midi_folder(folder)
     original, calls = MODULE.read_piece, []
     monkeypatch.setattr(MODULE, "read_piece", lambda file: calls.append(file) or original(file))
-    np.testing.assert_equal(vars(midi_folder(folder)), vars(first))
-    assert not calls
+    again = midi_folder(folder)
+    np.testing.assert_equal(vars(again.melodies), vars(first.melodies))
+    assert again[1:] == first[1:] and not calls
     save(folder / "waltz.mid", scale(300))
-    assert len(midi_folder(folder).windows) == 123
+    assert len(midi_folder(folder).melodies.windows) == 123
     assert len(calls) == 25 and len(list(cache.iterdir())) == 2
 
 
-def test_what_is_left_out_is_told(folder, capsys):
-    midi_folder(folder)
-    [line] = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"left out of 25 MIDI files in {folder}: ")
+def test_what_is_left_out_is_told(folder):
+    files, line = midi_folder(folder).notes
+    assert files == "left out 1 file: 1 .txt"
+    assert line.startswith("120 windows in 4/4; left out: ")
     for told in (
         "2 files that cannot be read (empty.mid, text.mid)",
         "1 files with drums alone (drums.mid)",
@@ -313,8 +339,97 @@ def test_what_is_left_out_is_told(folder, capsys):
         "1 tunes shorter than a window (short.mid, track 1, channel 1)",
     ):
         assert told in line
-    midi_folder(folder)
-    assert not capsys.readouterr().out  # told once
+    assert midi_folder(folder).notes == (files, line)
+
+
+def jig(seed, bars=8):
+    """A tune of random eighth notes, six in a bar."""
+    pitches = np.random.default_rng(seed).integers(55, 80, 6 * bars).tolist()
+    return [(pitch, 2 * n, 2 * n + 2) for n, pitch in enumerate(pitches)]
+
+
+def test_most_of_the_music_decides_the_metre_and_another_can_be_chosen(tmp_path):
+    root = tmp_path / "songs"
+    for number in range(12):
+        save(root / f"jig{number}.mid", jig(number), metres=[(0, 6, 8)])
+        save(root / f"waltz{number}.mid", jig(20 + number, 4), metres=[(0, 3, 4)])
+    for number in range(2):
+        save(root / f"reel{number}.mid", scale(number))
+    found = midi_folder(root)
+    assert found.metre == "6/8" and found.melodies.windows.shape == (12 * 7, 24)
+    (note,) = found.notes
+    assert note.startswith("84 windows in 6/8 (--metre chooses 3/4); left out: 12 tunes in 3/4 (")
+    assert "2 tunes in 4/4 (" in note
+    expected = to_tokens([Note(p, a, b - a) for p, a, b in jig(3)], 48)
+    assert (found.melodies.windows == expected[12:36]).all(axis=1).any()
+    other = midi_folder(root, "3/4")
+    assert other.metre == "3/4" and other.melodies.windows.shape == (12 * 3, 24)
+    for wrong, told in (("4/4", "too few tunes in 4/4: it has 6/8, 3/4"), ("x", "in sixteenths")):
+        with pytest.raises(UserError, match=told):
+            midi_folder(root, wrong)
+
+
+def test_a_run_keeps_the_metre_of_its_tunes(tmp_path):
+    root = tmp_path / "songs"
+    for number in range(12):
+        save(root / f"{number}.mid", jig(number), metres=[(0, 6, 8)])
+    wanted = dict(dataset=f"midi:{root}", model="sequence")
+    dataset = load(TrainConfig(**wanted))
+    assert TrainConfig(**wanted).resolved(dataset).metre == "6/8"
+    dataset.kind.save(dataset.test.arrays()[0], tmp_path / "new.mid")
+    assert {bar.metre for bar in read_piece(tmp_path / "new.mid").bars} == {"6/8"}
+    with pytest.raises(UserError, match="--metre is for midi:DIR, not for 'melodies'"):
+        load(TrainConfig(dataset="melodies", model="sequence", metre="3/4"))
+
+
+def test_windows_of_a_users_file_begin_at_bars_of_the_metre(path):
+    signatures = [(0, 1, 4), (4, 3, 4), (28, 4, 4)]  # a pick-up, two bars of 3/4, and others
+    tune = [(60 + n, 4 * n, 4 * n + 4) for n in range(15)]
+    save(path, tune, metres=signatures)
+    (one,) = own_windows(read_piece(path), 24, "3/4")
+    assert one[0] == 2 and to_notes(one[1])[0].pitch == 61
+    (other,) = own_windows(read_piece(path), 32, "2/2")
+    assert other[0] == 4 and to_notes(other[1])[0].pitch == 67
+    from_the_start = own_windows(read_piece(path), 24, "6/8")
+    assert [bar for bar, _ in from_the_start] == [1, 3, 5]
+
+
+def test_the_first_window_with_notes_is_read_and_told(path):
+    save(path, [(60, 48, 52), (62, 52, 56)])
+    found = own_melodies(path, 16)
+    assert found.names == ["tune.mid, bar 4"]
+    assert found.notes == ("left out: 3 windows of fewer than 2 notes (tune.mid)",)
+
+
+def test_a_key_that_does_not_exist_does_not_lose_the_file(path):
+    save(path, scale(0))
+    sound = melody(path)
+    content = path.read_bytes()
+    start = content.index(b"MTrk") + 8
+    for key in (b"\x09\x00", b"\x00\x07", b"\x80\x05"):
+        event = b"\x00\xff\x59\x02" + key
+        length = int.from_bytes(content[start - 4 : start]) + len(event)
+        path.write_bytes(content[: start - 4] + length.to_bytes(4) + event + content[start:])
+        with pytest.raises(mido.KeySignatureError):
+            mido.MidiFile(path)
+        assert melody(path) == sound
+
+
+def test_files_are_midi_by_their_ending_or_by_their_first_bytes(tmp_path):
+    root = tmp_path / "songs"
+    for number, name in enumerate(("a.kar", "b.MID", "c", "d.midi", "e.rmi")):
+        save(root / name, scale(number))
+    content = (root / "e.rmi").read_bytes()
+    chunk = b"RMIDdata" + len(content).to_bytes(4, "little") + content
+    (root / "e.rmi").write_bytes(b"RIFF" + len(chunk).to_bytes(4, "little") + chunk)
+    (root / "README").write_text("no music")
+    (root / "cover.jpg").write_text("no music")
+    found = midi_folder(root)
+    assert len(found.melodies.windows) == 15
+    assert found.notes[0] in (
+        "left out 2 files: 1 without an ending, 1 .jpg",
+        "left out 2 files: 1 .jpg, 1 without an ending",
+    )
 
 
 def test_mistakes_in_folders(tmp_path, cache):

@@ -8,27 +8,54 @@ A file is read by these rules:
 - The tempo is ignored, because steps are parts of a beat. Notes move to the nearest sixteenth. A
   file is left out if fewer than NEAR_SHARE of its notes begin within NEAR sixteenths of one.
 - Bars are those of the metres that the file states, or of 4/4 if it states none. A bar within which
-  the metre changes is in no window.
+  the metre changes is in no window. Windows of a data set are in one metre.
+- Keys are ignored, even those that do not exist.
 """
 
+import copy
+import io
 import itertools
+import json
 import math
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import mido
 import numpy as np
 
+from vae_keras.data.dataset import Dataset
 from vae_keras.data.kinds import Read
-from vae_keras.data.music.melody_set import VERSION, LeftOut, Melodies, gathered
+from vae_keras.data.music.melody_set import (
+    VERSION,
+    LeftOut,
+    Melodies,
+    cut,
+    gathered,
+    melody_dataset,
+)
 from vae_keras.data.music.melody_tokens import FIRST_PITCH, STEPS, Note, to_notes, to_tokens
-from vae_keras.data.music.melody_windows import FEWEST_NOTES, Bar, Tune, bar_length
+from vae_keras.data.music.melody_windows import (
+    COMMON_TIME,
+    FEWEST_NOTES,
+    Bar,
+    Tune,
+    bar_length,
+    learned_as,
+    notes_between,
+    runs,
+    window_steps,
+)
 from vae_keras.errors import UserError
-from vae_keras.files import cached, files_below, state_of, whole_file
+from vae_keras.files import cached, counts, files_below, state_of, whole_file, write_text
 from vae_keras.progress import progress
 
-ENDINGS = (".mid", ".midi")
+ENDINGS = (".mid", ".midi", ".kar", ".rmi")
+HEADER = b"MThd"  # the first bytes of a file
+KEY_SIGNATURE, SEQUENCER_SPECIFIC = b"\xff\x59", b"\xff\x7f"
 DRUMS = 9  # channel 10, counted from 0
 STEPS_PER_BEAT = 4  # a beat is a quarter note
 LONGEST = 10_000  # beats: more than an hour at 120 a minute
@@ -51,34 +78,104 @@ class Piece(NamedTuple):
     end: int
 
 
-def midi_folder(path: Path) -> Melodies:
-    """Return the melodies in 4/4, 2/2 and 2/4 of the .mid and .midi files below the folder `path`.
+class FolderTunes(NamedTuple):
+    """The melodies of a folder in one metre, with lines on what was read, for the user."""
 
-    All tunes of a file are in one split. The first use reads the files, keeps the windows on disk,
-    and prints what was left out. Raises UserError if the folder does not exist, if it has no MIDI
-    files, or if too few of its tunes are usable.
+    melodies: Melodies
+    metre: str
+    notes: tuple[str, ...]
+
+
+def midi(path: Path, metre: str | None = None) -> Dataset:
+    """The melodies of the MIDI files below a folder as a data set; see `midi_folder`."""
+    found = midi_folder(path, metre)
+    dataset = melody_dataset(str(path), found.melodies, found.metre, found.notes)
+    return replace(dataset, settles={"metre": found.metre})
+
+
+def midi_folder(path: Path, metre: str | None = None) -> FolderTunes:
+    """Return the melodies of the MIDI files below the folder `path` in one metre.
+
+    It is `metre`, or the one in which most of the music is; 2/2 and 2/4 are learned as 4/4. All
+    tunes of a file are in one split. The first use reads the files and keeps the windows on disk.
+    Raises UserError if the folder does not exist, if it has no MIDI files, or if too few of its
+    tunes are usable.
     """
-    files = midi_files(path)
+    wanted = metre and learned_as(metre)
+    if metre and not wanted:
+        raise UserError(f"--metre {metre!r} must be a metre in sixteenths, such as 3/4 or 6/8")
+    files, left_out = midi_files(path)
 
     def read_all(folder: Path):
-        left_out = LeftOut()
-        tunes = _tunes(path, files, left_out)
-        gathered(f"midi:{path}", tunes, _file_name, left_out).save(folder / "melodies.npz")
-        print(f"left out of {len(files):,} MIDI files in {path}: {left_out}", flush=True)
+        found = _in_each_metre(path, files)
+        for number, (melodies, *_) in enumerate(found):
+            melodies.save(folder / f"{number}.npz")
+        write_text(folder / "metres.json", json.dumps([told for _, *told in found]))
 
     made_of = [VERSION, str(path.resolve()), state_of(files, path)]
-    return Melodies.load(cached("melodies", made_of, read_all) / "melodies.npz")
+    folder = cached("melodies", made_of, read_all)
+    metres = json.loads((folder / "metres.json").read_text(encoding="utf-8"))
+    known = [name for name, _ in metres]
+    if wanted and wanted not in known:
+        raise UserError(f"midi:{path} has too few tunes in {metre}: it has {', '.join(known)}")
+    number = known.index(wanted or known[0])
+    found = Melodies.load(folder / f"{number}.npz")
+    notes = [counts(left_out)] if left_out else []
+    others = [name for name in known if name != known[number]]
+    choice = f" (--metre chooses {' or '.join(others)})" if others else ""
+    notes.append(
+        f"{len(found.windows):,} windows in {known[number]}{choice}; left out: {metres[number][1]}"
+    )
+    return FolderTunes(found, known[number], tuple(notes))
 
 
-def midi_files(path: Path) -> list[Path]:
-    """Return the files below a folder with the endings of MIDI files, sorted.
+def _in_each_metre(path: Path, files) -> list[tuple[Melodies, str, str]]:
+    """The melodies of the files in each metre that has enough, the most first.
 
-    Raises UserError if the folder does not exist or has no such file.
+    Beside them are the metre, and what is left out. Raises UserError if no metre has enough.
     """
-    files, _ = files_below(path, ENDINGS)
-    if not files:
-        raise UserError(f"folder {str(path)!r} has no MIDI files: give one with .mid files")
-    return files
+    unread = LeftOut()
+    tunes = [cut(tune, _file_name(tune)) for tune in _tunes(path, files, unread)]
+    lengths = Counter[str]()  # in sixteenths
+    for tune in tunes:
+        for metre, (windows, _) in tune.windows.items():
+            lengths[metre] += len(windows) * window_steps(metre)
+    found, errors = [], []
+    for metre, _ in (lengths or Counter([COMMON_TIME])).most_common():
+        left_out = copy.deepcopy(unread)
+        try:
+            melodies = gathered(f"midi:{path}", tunes, left_out, metre)
+        except UserError as error:
+            errors.append(error)
+        else:
+            found.append((melodies, metre, str(left_out)))
+    if not found:
+        raise errors[0]
+    return found
+
+
+def midi_files(path: Path) -> tuple[list[Path], Counter[str]]:
+    """Return the MIDI files below a folder, sorted, and how many others there are, by the reason.
+
+    They have the endings of MIDI files, or none and the first bytes of one. Raises UserError if the
+    folder does not exist or has no such file.
+    """
+    files, left_out = files_below(path, (*ENDINGS, ""))
+    found = [file for file in files if file.suffix or _begins_as_midi(file)]
+    if others := len(files) - len(found):
+        left_out["without an ending"] += others
+    if not found:
+        others = f" ({counts(left_out)})" if left_out else ""
+        raise UserError(f"folder {str(path)!r} has no MIDI files{others}: give one with .mid files")
+    return found, left_out
+
+
+def _begins_as_midi(file: Path) -> bool:
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(4) == HEADER
+    except OSError:
+        return False
 
 
 def _tunes(path, files, left_out) -> Iterator[Tune]:
@@ -98,53 +195,68 @@ def _file_name(tune: Tune) -> str:
     return tune.source.rpartition(", track")[0]
 
 
-def own_melodies(path: Path, steps: int) -> Read:
-    """The windows of the melody of a MIDI file, or of those below a folder, with their names.
+def own_melodies(path: Path, steps: int, metre: str = COMMON_TIME) -> Read:
+    """The windows of the melody of a MIDI file, or of those below a folder, named by file and bar.
 
-    They are int32 [n, steps]. Files that cannot be used and windows of fewer than FEWEST_NOTES
-    notes are left out, and counted in the notes. Raises UserError if no window is left.
+    They are int32 [n, steps], as `own_windows` cuts them. Files that cannot be used and windows of
+    fewer than FEWEST_NOTES notes are left out, and counted in the notes. Raises UserError if no
+    window is left.
     """
-    files = midi_files(path) if path.is_dir() else [path]
+    files, others = midi_files(path) if path.is_dir() else ([path], Counter())
     names, found, left_out = [], [], LeftOut()
     for file in progress(files, f"reading {len(files):,} MIDI files"):
         name = str(file.relative_to(path)) if path.is_dir() else file.name
         try:
-            windows = _windows(file, steps)
+            windows = own_windows(read_piece(file), steps, metre)
         except NotUsable as reason:
             left_out.add(f"files {reason}", name)
             continue
-        for number, window in enumerate(windows, 1):
+        for bar, window in windows:
             if (window >= FIRST_PITCH).sum() < FEWEST_NOTES:
                 left_out.add(f"windows of fewer than {FEWEST_NOTES} notes", name)
             else:
-                names.append(f"{name}, window {number}")
+                names.append(f"{name}, bar {bar}")
                 found.append(window)
     if not found:
-        raise UserError(f"{str(path)!r} has no melodies that can be read: {left_out}")
-    notes = (f"left out: {left_out}",) if left_out.counts else ()
-    return Read(names, np.stack(found).astype(np.int32), notes)
+        raise UserError(f"{str(path)!r} has no melody to read: {left_out}; give another MIDI file")
+    notes = [counts(others)] if others else []
+    notes += [f"left out: {left_out}"] if left_out.counts else []
+    return Read(names, np.stack(found).astype(np.int32), tuple(notes))
 
 
-def read_midi(path: Path, steps: int = STEPS) -> np.ndarray:
-    """Return the melody of a file, cut from its beginning into consecutive windows [n, steps].
+def own_windows(piece: Piece, steps: int, metre: str) -> list[tuple[int, np.ndarray]]:
+    """The consecutive windows of a file's melody, each with the number of the bar it begins in.
 
-    It is the channel with the most notes. The last window is filled with silence. Raises UserError
-    if the file cannot be read or has no usable notes.
+    The melody is the channel with the most notes. Windows [steps] begin at bar lines and lie in
+    bars that are learned as `metre`. A file without such bars is cut from its beginning, and so is
+    every file if windows of the metre have another length. What a window lacks at the end is filled
+    with silence.
+    """
+    notes, alike = max(piece.lines.values(), key=len), []
+    if steps == window_steps(metre):
+        alike = [run for run in runs(piece.bars) if learned_as(run.metre) == learned_as(metre)]
+    spans = [(run.start, run.end) for run in alike] or [(0, piece.end)]
+    if spans[-1][1] == piece.bars[-1].start + piece.bars[-1].length:  # behind it comes silence
+        spans[-1] = (spans[-1][0], max(spans[-1][1], piece.end))
+    found = []
+    for first, end in spans:
+        for start in range(first, end, steps):
+            inside = notes_between(notes, start, min(start + steps, end))
+            bar = bisect_right(piece.bars, start, key=lambda bar: bar.start)
+            found.append((bar, to_tokens(inside, steps)))
+    return found
+
+
+def read_midi(path: Path, steps: int = STEPS, metre: str = COMMON_TIME) -> np.ndarray:
+    """Return the melody of a file, cut into consecutive windows [n, steps]: see `own_windows`.
+
+    Raises UserError if the file cannot be read or has no usable notes.
     """
     try:
-        return _windows(path, steps)
+        windows = own_windows(read_piece(path), steps, metre)
     except NotUsable as reason:
         raise UserError(f"{str(path)!r} is a file {reason}: give another MIDI file") from reason
-
-
-def _windows(path: Path, steps: int) -> np.ndarray:
-    piece = read_piece(path)
-    notes = max(piece.lines.values(), key=len)
-    return np.stack([_window(notes, start, steps) for start in range(0, piece.end, steps)])
-
-
-def _window(notes, start, steps):
-    return to_tokens([note._replace(start=note.start - start) for note in notes], steps)
+    return np.stack([window for _, window in windows])
 
 
 def read_piece(path: Path) -> Piece:
@@ -179,7 +291,7 @@ def read_piece(path: Path) -> Piece:
 def _opened(path) -> mido.MidiFile:
     try:
         is_small = path.stat().st_size <= MOST_FILE_BYTES
-        file = mido.MidiFile(path, clip=True) if is_small else None
+        file = _parsed(path.read_bytes()) if is_small else None
     except Exception as error:  # mido raises errors of many kinds for what is no MIDI file
         raise NotUsable("that cannot be read") from error
     if file is None:
@@ -189,6 +301,18 @@ def _opened(path) -> mido.MidiFile:
     if file.ticks_per_beat <= 0:
         raise NotUsable("whose times are not in beats")
     return file
+
+
+def _parsed(content: bytes) -> mido.MidiFile:
+    if content[:4] == b"RIFF" and content[8:12] == b"RMID":  # .rmi: the file lies in a chunk
+        content = content[content.index(HEADER) :]
+    try:
+        return mido.MidiFile(file=io.BytesIO(content), clip=True)
+    except Exception:
+        # mido refuses a key signature that does not exist. The key is not needed, so the event
+        # becomes one that says nothing.
+        content = content.replace(KEY_SIGNATURE, SEQUENCER_SPECIFIC)
+        return mido.MidiFile(file=io.BytesIO(content), clip=True)
 
 
 def _timed(track) -> list[tuple[int, mido.Message]]:
@@ -245,12 +369,16 @@ def _bars(tracks, step, end) -> list[Bar]:
     return bars
 
 
-def write_midi(tokens: np.ndarray, path: Path):
+def write_midi(tokens: np.ndarray, path: Path, metre: str = COMMON_TIME):
     """Write windows [steps] or [n, steps], one after another, to a MIDI file, whole or not at all.
 
     The file states no tempo and no instrument, which means a piano at 120 quarter notes a minute.
+    It states a `metre` that is not 4/4, which it would mean otherwise.
     """
     track = mido.MidiTrack(_events(np.atleast_2d(tokens), TICKS_PER_BEAT // STEPS_PER_BEAT))
+    if metre != COMMON_TIME:
+        upper, lower = map(int, metre.split("/"))
+        track.insert(0, mido.MetaMessage("time_signature", numerator=upper, denominator=lower))
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track])
     with whole_file(path) as temporary:
         file.save(temporary)
