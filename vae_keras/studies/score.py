@@ -189,7 +189,8 @@ def summary(found: Scores) -> str:
     least, middle, most = np.quantile(losses, (0, 0.5, 1))
     lines = [
         *(f"note: {note}" for note in found.notes),
-        f"{len(losses):,} examples; {found.loss}: {least:.4g} to {most:.4g}, median {middle:.4g}",
+        f"{len(losses):,} example{'s' * (len(losses) > 1)}; {found.loss}: "
+        f"{least:.4g} to {most:.4g}, median {middle:.4g}",
     ]
     if found.threshold is not None:
         count = sum(row["is_anomaly"] == "true" for row in found.rows)
