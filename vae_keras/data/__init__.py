@@ -16,7 +16,7 @@ from vae_keras.data.images.folder import folder
 from vae_keras.data.images.scaling import parsed_range
 from vae_keras.data.music.melodies import melodies
 from vae_keras.data.music.melody_set import melody_dataset
-from vae_keras.data.music.midi import midi
+from vae_keras.data.music.midi_set import midi
 from vae_keras.data.text.sentences import sentence_dataset, sentences, text_file
 from vae_keras.errors import UserError, unknown
 

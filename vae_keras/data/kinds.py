@@ -187,7 +187,7 @@ class MelodyKind(Kind):
 
         Raises UserError if the file cannot be read or has no usable notes.
         """
-        from vae_keras.data.music.midi import own_melodies
+        from vae_keras.data.music.midi_set import own_melodies
 
         found = own_melodies(Path(what), example_shape[0], self.metre)
         return Read(found.names[:1], found.values[:1], (f"from {found.names[0]}",))
@@ -198,7 +198,7 @@ class MelodyKind(Kind):
         Windows of fewer than two notes are left out, and counted in the notes. Raises UserError if
         there are no MIDI files, or if no window is left.
         """
-        from vae_keras.data.music.midi import own_melodies
+        from vae_keras.data.music.midi_set import own_melodies
 
         return own_melodies(path, example_shape[0], self.metre)
 
