@@ -20,7 +20,7 @@ from tests.runs import history, weights
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, load_exported, train
 from vae_keras.data.dataset import Examples
 from vae_keras.training.fitting import build, fit
-from vae_keras.training.run_folder import RunFolder
+from vae_keras.training.run_folder import RunFolder, read_config
 
 
 def test_training_lowers_the_loss_on_digits(digits_run):
@@ -286,3 +286,16 @@ def test_arrays_that_are_no_images_are_refused_before_anything_is_written(tmp_pa
     with pytest.raises(UserError, match=r"floats from -1 to 300: .*--pixel-range"):
         train(TrainConfig(output_dir=tmp_path), np.linspace(-1, 300, 360).reshape(10, 6, 6))
     assert not any(tmp_path.iterdir())
+
+
+def test_tunes_of_an_earlier_run_are_in_the_metres_that_it_knew(tmp_path):
+    config = TrainConfig(dataset="midi:tunes", model="sequence", metre="6/8")
+    file = tmp_path / "config.json"
+    file.write_text(config.to_json())
+    assert read_config(file).metre == "6/8"
+    stored = json.loads(config.to_json())
+    del stored["metre"]
+    file.write_text(json.dumps(stored))
+    assert read_config(file).metre == "4/4"
+    file.write_text(json.dumps({**stored, "dataset": "melodies"}))
+    assert read_config(file).metre is None
