@@ -1,7 +1,9 @@
 """Finds, caches and writes files and folders. They are written whole or not at all."""
 
 import contextlib
+import csv
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -56,6 +58,26 @@ def whole_folder(path):
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def filled_folder(path):
+    """Yield a temporary folder whose files are moved to the folder `path` when the block ends.
+
+    Other files in `path` stay. If the block fails, nothing is moved.
+    """
+    path = Path(path)
+    if not path.exists():
+        with whole_folder(path) as temporary:
+            yield temporary
+        return
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as temporary:
+        yield Path(temporary)
+        for file in Path(temporary).rglob("*"):
+            if file.is_file():
+                target = path / file.relative_to(temporary)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(file, target)
 
 
 def remove_folder(path):
@@ -188,6 +210,15 @@ def write_text(path, text: str):
     """Write `text` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(printable(text), encoding="utf-8")
+
+
+def write_table(path, rows: list[dict]):
+    """Write rows of {column: value} to a .csv file, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def _to_disk(path):

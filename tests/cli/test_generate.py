@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.commands import printed, refused
 from tests.folders import working_in
@@ -24,6 +25,22 @@ def test_generate_draws_a_picture_and_keeps_what_is_there(digits_run, tmp_path, 
     assert "exists" in refused(capsys, *arguments)
     assert picture.read_bytes() == before
     printed(capsys, *arguments, "--overwrite")
+
+
+def test_each_image_gets_a_file_of_its_own_in_a_folder(digits_run, tmp_path, capsys):
+    folder, model = tmp_path / "new", digits_run.folder.exported
+    command = ("generate", model, "--n", 12, "--output", folder)
+    printed(capsys, *command)
+    files = sorted(folder.iterdir())
+    assert [file.name for file in files] == [f"{number:03}.png" for number in range(1, 13)]
+    found = np.stack([np.asarray(Image.open(file)) for file in files])
+    expected = figures.to_pixels(load_exported(model).generate(12))
+    np.testing.assert_array_equal(found, expected[..., 0])
+    assert "exists" in refused(capsys, *command)
+    (folder / "mine.png").write_text("here first")
+    printed(capsys, *command, "--overwrite", "--seed", 1)
+    assert (folder / "mine.png").read_text() == "here first" and len(list(folder.iterdir())) == 13
+    assert not np.array_equal(np.asarray(Image.open(files[0])), found[0])
 
 
 @pytest.mark.slow
@@ -59,7 +76,11 @@ def test_melodies_are_generated_as_music_or_as_a_picture(tunes, capsys):
         for name in ("a.png", "a.wav"):
             assert printed(capsys, *command, "--output", name).split() == [name]
         assert ".mid, .wav, .png" in refused(capsys, *command, "--output", "a.txt")
+        printed(capsys, *command, "--output", "tunes")
         drawn = load_exported("midi_sequence").generate(3, 0)
+        for number, one in enumerate(drawn, 1):
+            (again,) = read_midi(Path(f"tunes/{number:03}.mid"))
+            assert kinds.MELODIES.texts(again[None]) == kinds.MELODIES.texts(one[None])
     heard = read_midi(folder / "midi_sequence_samples.mid")
     for one, tokens in zip(heard, drawn, strict=True):
         assert kind_of(melody_tokens.NAMES).texts(one[None]) == kinds.MELODIES.texts(tokens[None])

@@ -45,11 +45,11 @@ def test_sentences_become_lines(tmp_path):
 def test_what_is_read_is_one_sequence(tmp_path):
     write_midi(np.stack([melody(0), melody(1)]), tmp_path / "a.mid")
     found = kinds.MELODIES.read(str(tmp_path / "a.mid"), (32,))
-    assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, melody(0))
+    assert found.values.dtype == np.int32 and found.notes == ("from a.mid, bar 1",)
+    np.testing.assert_array_equal(found.values, melody(0)[None])
     found = kind_of(WORDS).read("A cat sees mice.", (8,))
-    assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, [3, 4, 5, 2, 6, 1, 0, 0])
+    assert found.values.dtype == np.int32 and found.notes == ()
+    np.testing.assert_array_equal(found.values, [[3, 4, 5, 2, 6, 1, 0, 0]])
 
 
 @pytest.mark.parametrize(

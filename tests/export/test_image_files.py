@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tests.exports import PRETRAINED
-from vae_keras import UserError
+from tests.exports import PRETRAINED, trained_on
+from vae_keras import UserError, load_exported
 from vae_keras.export import image_files
 
 
@@ -16,14 +17,29 @@ def test_endpoint_that_is_missing_is_named(monkeypatch):
 
 def test_images_are_cropped_to_the_shape_and_greyed_as_the_model_is(three, monkeypatch):
     files, images = three
-    found = image_files.read_images(files, (8, 8, 1))
+    exported = load_exported(PRETRAINED / "digits_vae")
+    found = image_files.read_images(files, exported)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, images, atol=0.51 / 255)
     monkeypatch.setattr(image_files, "BATCH", 2)
-    np.testing.assert_array_equal(image_files.read_images(files, (8, 8, 1)), found)
-    colour = image_files.read_images(files, (4, 8, 3))
+    np.testing.assert_array_equal(image_files.read_images(files, exported), found)
+    monkeypatch.setattr(exported, "example_shape", (4, 8, 3))
+    colour = image_files.read_images(files, exported)
     assert colour.shape == (3, 4, 8, 3)
     assert 0 <= colour.min() < 0.2 < 0.8 < colour.max() <= 1
+
+
+def test_deep_images_are_scaled_as_those_of_the_training(tmp_path):
+    values = np.linspace(0, 4_095, 64).reshape(8, 8).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "one.tiff")
+    for pixel_range, white in (("0,4095", 4_095), ("0,16383", 16_383), (None, 65_535)):
+        path = trained_on(tmp_path / str(pixel_range), pixel_range=pixel_range)
+        exported = load_exported(path)
+        expected = values[..., None] / white
+        (image,) = image_files.read_images([tmp_path / "one.tiff"], exported)
+        np.testing.assert_allclose(image, expected, atol=0.51 / 255)
+        (batch,) = image_files.read_batches([tmp_path / "one.tiff"], exported)
+        np.testing.assert_array_equal(batch[0] / np.float32(255), image)
 
 
 def test_a_conditional_model_is_taken_only_with_labels():

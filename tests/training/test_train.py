@@ -20,7 +20,7 @@ from tests.runs import history, weights
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, load_exported, train
 from vae_keras.data.dataset import Examples
 from vae_keras.training.fitting import build, fit
-from vae_keras.training.run_folder import RunFolder
+from vae_keras.training.run_folder import RunFolder, read_config
 
 
 def test_training_lowers_the_loss_on_digits(digits_run):
@@ -150,6 +150,20 @@ def test_resume_refuses_other_options(finished):
 
 
 @pytest.mark.slow
+def test_a_run_keeps_the_scale_of_its_data_and_resumes_where_none_was_kept(tmp_path):
+    images = np.linspace(0, 3_000, 12 * 16).reshape(12, 4, 4).astype(np.uint16)
+    np.savez(tmp_path / "a.npz", x_train=images)
+    config = TrainConfig(dataset=str(tmp_path / "a.npz"), epochs=1, output_dir=tmp_path, name="a")
+    run = train(config, verbose=0)
+    assert load_exported(run.folder.exported).kind.pixel_range == (0, 4_095)
+    assert "--pixel-range 0,4095" in run.metrics["command"]
+    stored = json.loads(run.folder.config.read_text())
+    assert stored.pop("pixel_range") == "0,4095"
+    run.folder.config.write_text(json.dumps(stored))  # as an earlier version wrote it
+    assert train(config.replace(resume=True), verbose=0).metrics == run.metrics
+
+
+@pytest.mark.slow
 def test_nothing_is_overwritten_unless_wanted(digits_run, tmp_path):
     config = TrainConfig(epochs=1, output_dir=tmp_path, name="run")
     shutil.copytree(digits_run.folder.path, tmp_path / "runs/run")
@@ -273,3 +287,16 @@ def test_arrays_that_are_no_images_are_refused_before_anything_is_written(tmp_pa
     with pytest.raises(UserError, match=r"floats from -1 to 300: .*--pixel-range"):
         train(TrainConfig(output_dir=tmp_path), np.linspace(-1, 300, 360).reshape(10, 6, 6))
     assert not any(tmp_path.iterdir())
+
+
+def test_tunes_of_an_earlier_run_are_in_the_metres_that_it_knew(tmp_path):
+    config = TrainConfig(dataset="midi:tunes", model="sequence", metre="6/8")
+    file = tmp_path / "config.json"
+    file.write_text(config.to_json())
+    assert read_config(file).metre == "6/8"
+    stored = json.loads(config.to_json())
+    del stored["metre"]
+    file.write_text(json.dumps(stored))
+    assert read_config(file).metre == "4/4"
+    file.write_text(json.dumps({**stored, "dataset": "melodies"}))
+    assert read_config(file).metre is None

@@ -24,12 +24,15 @@ import click
     help="draw only from the likeliest tokens whose probabilities sum to this",
 )
 @click.option("--beams", type=int, help="search for the likeliest tokens with this number of beams")
-@click.option("--output", type=Path, help="file to write; default: MODEL_samples")
+@click.option(
+    "--output", type=Path, help="file or folder to write; default: MODEL_samples and an ending"
+)
 @click.option("--overwrite", is_flag=True, help="replace the file if it exists")
 def generate_command(model, n, seed, label, temperature, top_p, beams, output, overwrite):
     """Draw new examples from MODEL, an export such as saved_models/digits_vae, or its name.
 
     Images become a picture, melodies a .mid file, a .wav file or a picture, sentences a .txt file.
+    With OUTPUT a folder, a name without an ending, each image or melody gets a file of its own.
     """
     from vae_keras.export import load_exported
     from vae_keras.files import free_output
@@ -37,9 +40,13 @@ def generate_command(model, n, seed, label, temperature, top_p, beams, output, o
     exported = load_exported(model)
     name, kind = exported.path.resolve().name, exported.kind
     output = output or Path(f"{name}_samples{kind.endings[0]}")
-    output = free_output(output, overwrite, kind.endings)
+    is_folder = bool(kind.each) and not output.suffix
+    free_output(output, overwrite, () if is_folder else kind.endings, folder=is_folder)
     examples = exported.generate(n, seed, label, temperature, top_p, beams)
-    kind.save(examples, output, f"{name}, {n} samples")
+    if is_folder:
+        kind.save_each(examples, output)
+    else:
+        kind.save(examples, output, f"{name}, {n} samples")
     print(output)
 
 

@@ -64,7 +64,10 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
         endings = kind.endings if square else (*kind.endings, ".gif")
     output = free_output(output or Path(f"{name}_morph{endings[0]}"), overwrite, endings)
     if ends:
-        examples = np.stack([kind.read(one, exported.example_shape) for one in ends])
+        read = [kind.read(one, exported.example_shape) for one in ends]
+        examples = np.concatenate([one.values for one in read])
+        for note in (note for one in read for note in one.notes):
+            print(note)
     else:
         examples = exported.generate(4 if square else 2, seed, label)
     codes = exported.encode(examples, label)
@@ -109,7 +112,7 @@ def traverse(model, image, dimensions, steps, seed, label, output, overwrite):
     codes = spread(exported, seed=seed)
     start = codes.centre
     if image is not None:
-        start = exported.encode(read_images([image], exported.example_shape), label)[0]
+        start = exported.encode(read_images([image], exported), label)[0]
     values, rows = codes.quantiles(steps), {}
     for k in np.argsort(-codes.use, kind="stable")[:dimensions]:
         row = exported.decode(traversal(start, k, values[:, k]), label)
@@ -154,7 +157,7 @@ def feature(model, attributes, method, tolerance, pair, data_dir, overwrite):
         attributes = attributes or features.binary(dataset.train, names)
     _refuse_known(() if overwrite else attributes, known, file)
     if pair:
-        images = read_images(pair, exported.example_shape)
+        images = read_images(pair, exported)
         found = {attributes[0]: features.pair_difference(exported, attributes[0], *images)}
     else:
         images = dataset.test.take(slice(1)).arrays()[0]

@@ -1,4 +1,6 @@
-"""The commands probe and anomaly: they show what codes and losses are good for."""
+"""The commands probe, anomaly and score: they show what codes and losses are good for."""
+
+from pathlib import Path
 
 import click
 
@@ -49,4 +51,34 @@ def anomaly_command(held_out, **options):
     print(f"AUROC {area:.3f} on the test set, {held_out!r} against the rest (0.5 is chance)")
 
 
-COMMANDS = (probe_command, anomaly_command)
+@click.command(name="score")
+@click.argument("model")
+@click.argument("path", type=Path)
+@click.option("--samples", type=click.IntRange(1), default=50, show_default=True, help="draws")
+@click.option(
+    "--false-alarms", type=float, help="share of validation examples that may exceed the threshold"
+)
+@click.option("--threshold", type=float, help="loss above which an example is an anomaly")
+@click.option("--pixel-range", help="as in train; default: that of the training")
+@click.option("--data-dir", help="folder with the archive of the model's data set")
+@click.option("--output", type=Path, help="table to write (.csv); default: MODEL_scores.csv")
+@click.option("--overwrite", is_flag=True, help="replace the table and its picture if they exist")
+def score_command(model, path, **options):
+    """Score your own files by MODEL, a run or an export: the higher, the less familiar.
+
+    PATH is a folder of images or one image, an .npz or IDX file, a text with a sentence a line, or
+    MIDI files. OUTPUT has a row for each example: its loss and the parts of the loss, an estimate
+    of −log p(x) (nll) by importance weighting where there is a likelihood, and the Mahalanobis
+    distance of its code to the codes of the training data. Beside it, OUTPUT_highest.png, or
+    .txt, has the examples with the highest losses and their reconstructions. With --false-alarms or
+    --threshold, it tells which are anomalies.
+    """
+    from vae_keras.studies.score import score, summary
+
+    found = score(model, path, **options)
+    print(summary(found))
+    for file in found.files:
+        print(file)
+
+
+COMMANDS = (probe_command, anomaly_command, score_command)

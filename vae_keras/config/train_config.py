@@ -51,6 +51,10 @@ class TrainConfig(Generic[OptionsT]):
         "values that are black and white in folder:DIR or arrays, such as 0,4095 or -1000,1000 "
         "(default: as type and values tell)",
     )
+    metre: str | None = option(
+        None,
+        "metre of the tunes of midi:DIR that are learned, such as 3/4 (default: the most usual)",
+    )
     binarize: str = option(
         "none",
         "turn grey values into 0 and 1: none, dynamic (drawn at every step), static (drawn once), "
@@ -180,6 +184,7 @@ class TrainConfig(Generic[OptionsT]):
     def resolved(self, dataset: "Dataset") -> "TrainConfig[OptionsT]":
         """A copy in which every open choice is filled in for `dataset`, from its recipe.
 
+        What the files of the data set have decided, such as the pixel range, is filled in as well.
         Raises UserError if configuration and data set do not fit: the batch is larger than the
         training data, the model or the network takes other examples, or the warm-up is longer than
         the run.
@@ -203,8 +208,8 @@ class TrainConfig(Generic[OptionsT]):
         recipe["epochs"], recipe["passes"] = epochs_of(recipe.pop("steps"), steps_per_pass)
         if self.epochs is not None:
             recipe["passes"] = 1  # what the user counts are passes
-        values = self.as_dict()
-        resolved = self.replace(**{k: v for k, v in recipe.items() if values.get(k, 0) is None})
+        values, choices = self.as_dict(), {**recipe, **dataset.settles}
+        resolved = self.replace(**{k: v for k, v in choices.items() if values.get(k, 0) is None})
         resolved.options.check_epochs(resolved.epochs)
         return resolved
 

@@ -16,7 +16,7 @@ from vae_keras.data.images.folder import folder
 from vae_keras.data.images.scaling import parsed_range
 from vae_keras.data.music.melodies import melodies
 from vae_keras.data.music.melody_set import melody_dataset
-from vae_keras.data.music.midi import midi_folder
+from vae_keras.data.music.midi_set import midi
 from vae_keras.data.text.sentences import sentence_dataset, sentences, text_file
 from vae_keras.errors import UserError, unknown
 
@@ -39,7 +39,7 @@ WITH_REST = {  # NAME:REST -> what REST is, and the function of it
             Path(rest), _image_size(config), config.color_mode, parsed_range(config.pixel_range)
         ),
     ),
-    "midi": ("DIR", lambda rest, config: melody_dataset(rest, midi_folder(Path(rest)))),
+    "midi": ("DIR", lambda rest, config: midi(Path(rest), config.metre)),
     "text": ("FILE", lambda rest, config: sentence_dataset(text_file(Path(rest)))),
     "faces": ("COUNT", lambda rest, config: faces_dataset(_count(rest), _image_size(config))),
 }
@@ -48,9 +48,9 @@ WITH_REST = {  # NAME:REST -> what REST is, and the function of it
 def load(config) -> Dataset:
     """Load the data set that `config.dataset` names.
 
-    `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode`, `pixel_range` and
-    `binarize`, such as a `TrainConfig`. Raises UserError if there is no such data set, if its files
-    are missing or damaged, or if one of the other options does not fit it.
+    `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode`, `pixel_range`,
+    `metre` and `binarize`, such as a `TrainConfig`. Raises UserError if there is no such data set,
+    if its files are missing or damaged, or if one of the other options does not fit it.
     """
     found = dataclasses.replace(_named(config), source=config.dataset)
     return binarised(found, config.binarize)
@@ -62,11 +62,13 @@ def _named(config) -> Dataset:
         raise UserError(f"--image-size is for folder:DIR, celeba:DIR and faces, not for {name!r}")
     if config.color_mode != "auto" and not name.startswith("folder:"):
         raise UserError(f"--color-mode is for folder:DIR, not for {name!r}")
+    if config.metre and not name.startswith("midi:"):
+        raise UserError(f"--metre is for midi:DIR, not for {name!r}")
     pixel_range = parsed_range(config.pixel_range)
     if pixel_range and (name in NAMED or name.partition(":")[0] in WITH_REST.keys() - {"folder"}):
         raise UserError(f"--pixel-range is for folder:DIR and files of arrays, not for {name!r}")
-    if name in NAMED:
-        return NAMED[name](config)
+    if name in NAMED:  # there is nothing to choose, whatever the files of an archive are like
+        return dataclasses.replace(NAMED[name](config), settles={})
     if name.startswith(GIVEN):
         raise UserError(
             f"data set {name!r} was given to train() in Python, so no name loads it again: "

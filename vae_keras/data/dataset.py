@@ -4,7 +4,7 @@ TensorFlow is imported only when a pipeline is asked for, so that errors in a fi
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -185,8 +185,10 @@ class Dataset:
     Validation is cut from the training data. The test split is used once, at the end, and decides
     nothing. `kind` knows how such examples are read, written and shown. `source` is the name by
     which `TrainConfig.dataset` calls the data set, or None if it was made in Python. `notes` say
-    what a user should know of how the files were read. Names that come from files may hold bytes
-    that are not UTF-8; these become escapes.
+    what a user should know of how the files were read. `settles` has the options of a run that the
+    files have decided, such as {"pixel_range": "0,4095"}: a run keeps them, so that other files are
+    read alike later. Names that come from files may hold bytes that are not UTF-8; these become
+    escapes.
     """
 
     name: str
@@ -198,6 +200,7 @@ class Dataset:
     kind: Kind = IMAGES
     source: str | None = None
     notes: tuple[str, ...] = ()
+    settles: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "name", printable(self.name))

@@ -4,17 +4,28 @@ Every data set has one of these objects, and `kind_of` gives that of a model. On
 kinds differ.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae_keras.data.images.scaling import PixelRange, parsed_range
 from vae_keras.errors import UserError
-from vae_keras.files import write_text
+from vae_keras.files import filled_folder, write_text
 
 PICTURES = (".png", ".jpg", ".pdf", ".svg")
 MOST_SHOWN = 64  # melodies in one picture, or in one sound
 VOCABULARY = "assets/vocabulary.txt"  # in an exported model: the words of the tokens 0, 1, …
+
+
+class Read(NamedTuple):
+    """Examples [n, *example_shape] that a user brings, with a name for each, and notes on them."""
+
+    names: list[str]
+    values: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 class Kind:
@@ -22,13 +33,16 @@ class Kind:
 
     `family` is what models and networks must know: "images" or "tokens". `plural` names the
     examples in messages. `endings` are those of the files that `save` can write, the usual one
-    first; a run writes its samples with the endings `kept`.
+    first; a run writes its samples with the endings `kept`. `save_pairs` writes a file with the
+    ending `pairs`.
     """
 
     family = "tokens"
     plural = "sequences"
     endings: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    pairs = ".png"
+    each = ""  # the ending of files of single examples, if there are such files
     vocabulary: tuple[str, ...] = ()  # the words of the tokens 0, 1, …
     end: int | None = None  # the token that ends a sequence, if there is one
     is_pictured = False  # True if an example is an image
@@ -38,10 +52,22 @@ class Kind:
         """The kind of the data, within which losses can be compared: here "tokens"."""
         return "tokens"
 
-    def read(self, what: str, example_shape) -> np.ndarray:
-        """Read one example, array [*example_shape], from what a user names: a file, or a sentence.
+    def as_trained(self, options: Mapping[str, Any]) -> "Kind":
+        """This kind with what a run has settled about its files; `options` are those of the run."""
+        return self
 
-        Raises UserError if it cannot be read.
+    def read(self, what: str, example_shape) -> Read:
+        """Read a single example from what a user names: a file, or a sentence.
+
+        The notes say which part of a file it is. Raises UserError if it cannot be read.
+        """
+        raise NotImplementedError
+
+    def read_all(self, path: Path, example_shape) -> Read:
+        """Read all examples of a file, or of the files below a folder, as the training reads them.
+
+        Images are uint8 or float32 in [0, 1]. Raises UserError if there are none, or if a file
+        cannot be read.
         """
         raise NotImplementedError
 
@@ -49,6 +75,27 @@ class Kind:
         """Write examples [n, *example_shape] to a file, whole or not at all.
 
         The ending of `path` decides the format.
+        """
+        raise NotImplementedError
+
+    def save_each(self, examples, folder: Path):
+        """Write each of some examples to a file of its own in `folder`, all of them or none.
+
+        The files are called 001, 002, … with the ending `each`; other files in `folder` stay.
+        """
+        width = max(3, len(str(len(examples))))
+        with filled_folder(folder) as temporary:
+            for number, example in enumerate(np.asarray(examples), 1):
+                self.save_one(example, temporary / f"{number:0{width}}{self.each}")
+
+    def save_one(self, example, path: Path):
+        """Write one example [*example_shape] to a file with the ending `each`."""
+        raise NotImplementedError
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        """Write examples beside their reconstructions, with a name for each, to a file.
+
+        Its ending is `pairs`.
         """
         raise NotImplementedError
 
@@ -62,12 +109,20 @@ class Kind:
         write_text(folder / VOCABULARY, "".join(f"{word}\n" for word in self.vocabulary))
 
 
+@dataclass(frozen=True)
 class ImageKind(Kind):
-    """Images [height, width, channels] with values in [0, 1]."""
+    """Images [height, width, channels] with values in [0, 1].
+
+    `pixel_range` is black and white of the images that a model has learned from, if it was not
+    plain: files of more than 8 bits, and arrays, are scaled by it.
+    """
+
+    pixel_range: PixelRange | None = None
 
     family = plural = "images"
     endings = PICTURES
     kept = (".png",)
+    each = ".png"
     is_pictured = True
     naive_samples = 10_000
 
@@ -75,25 +130,47 @@ class ImageKind(Kind):
         """The kind of the data: "grey" for one channel, otherwise "colour"."""
         return "grey" if example_shape[-1] == 1 else "colour"
 
-    def read(self, what: str, example_shape) -> np.ndarray:
+    def as_trained(self, options: Mapping[str, Any]) -> "ImageKind":
+        return replace(self, pixel_range=parsed_range(options.get("pixel_range")))
+
+    def read(self, what: str, example_shape) -> Read:
         from vae_keras.data.images.folder import read_image
 
-        return read_image(Path(what), example_shape)
+        return Read([what], read_image(Path(what), example_shape, self.pixel_range)[None])
+
+    def read_all(self, path: Path, example_shape) -> Read:
+        from vae_keras.data.images.own import own_images
+
+        return own_images(path, example_shape, self.pixel_range)
 
     def save(self, examples, path: Path, title=""):
         from vae_keras import figures  # Matplotlib, which data alone do not need
 
         figures.save(figures.image_grid(examples, title=title), path)
 
+    def save_one(self, example, path: Path):
+        from vae_keras import figures
+
+        figures.to_image(figures.to_pixels(example)).save(path)
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        from vae_keras import figures
+
+        figures.save(figures.image_pairs(examples, rebuilt, names, title), path)
+
     def write_assets(self, folder: Path):
         """Do nothing: images need no words."""
 
 
+@dataclass(frozen=True)
 class MelodyKind(Kind):
-    """Melodies: tokens, uint8 or int32 [steps], one for each sixteenth."""
+    """Melodies: tokens, uint8 or int32 [steps], one for each sixteenth, in a metre."""
+
+    metre: str = "4/4"
 
     endings = (".mid", ".wav", ".png")
     kept = endings
+    each = ".mid"
 
     @property
     def vocabulary(self):
@@ -102,14 +179,28 @@ class MelodyKind(Kind):
 
         return NAMES
 
-    def read(self, what: str, example_shape) -> np.ndarray:
-        """Read the first window of the melody in a MIDI file: int32 [*example_shape].
+    def as_trained(self, options: Mapping[str, Any]) -> "MelodyKind":
+        return replace(self, metre=options.get("metre") or self.metre)
+
+    def read(self, what: str, example_shape) -> Read:
+        """Read the first window with notes of the melody in a MIDI file: int32 [1, steps].
 
         Raises UserError if the file cannot be read or has no usable notes.
         """
-        from vae_keras.data.music.midi import read_midi
+        from vae_keras.data.music.midi_set import own_melodies
 
-        return read_midi(Path(what), example_shape[0])[0].astype(np.int32)
+        found = own_melodies(Path(what), example_shape[0], self.metre)
+        return Read(found.names[:1], found.values[:1], (f"from {found.names[0]}",))
+
+    def read_all(self, path: Path, example_shape) -> Read:
+        """The windows of a MIDI file, or of those below a folder, named by file and bar.
+
+        Windows of fewer than two notes are left out, and counted in the notes. Raises UserError if
+        there are no MIDI files, or if no window is left.
+        """
+        from vae_keras.data.music.midi_set import own_melodies
+
+        return own_melodies(path, example_shape[0], self.metre)
 
     def save(self, examples, path: Path, title=""):
         """Write melodies as MIDI, or the first MOST_SHOWN of them as sound or as a picture."""
@@ -120,12 +211,33 @@ class MelodyKind(Kind):
 
         tokens = np.asarray(examples)
         if path.suffix.lower() == ".mid":
-            write_midi(tokens, path)
+            write_midi(tokens, path, self.metre)
         elif path.suffix.lower() == ".wav":
             write_wav(tokens[:MOST_SHOWN], path)
         else:
             drawn = [to_notes(one) for one in tokens[:MOST_SHOWN]]
-            figures.save(figures.piano_rolls(drawn, title), path)
+            figures.save(self._piano_rolls(drawn, tokens.shape[1], title), path)
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        from vae_keras import figures
+        from vae_keras.data.music.melody_tokens import to_notes
+
+        drawn = [to_notes(one) for pair in zip(examples, rebuilt) for one in np.asarray(pair)]
+        titles = [line for name in names for line in (name, "its reconstruction")]
+        steps = np.shape(examples)[1]
+        figures.save(self._piano_rolls(drawn, steps, title, names=titles), path)
+
+    def save_one(self, example, path: Path):
+        from vae_keras.data.music.midi import write_midi
+
+        write_midi(example, path, self.metre)
+
+    def _piano_rolls(self, melodies, steps: int, title: str, names=None):
+        from vae_keras import figures
+        from vae_keras.data.music.melody_windows import beat_steps
+
+        beat = beat_steps(self.metre)
+        return figures.piano_rolls(melodies, title, names=names, steps=steps, beat=beat)
 
     def texts(self, examples) -> list[str]:
         """The notes of each melody by name, with their lengths in sixteenths: C4:2 E4:2."""
@@ -145,6 +257,7 @@ class SentenceKind(Kind):
 
     endings = (".txt",)
     kept = endings
+    pairs = ".txt"
 
     @property
     def vocabulary(self):
@@ -163,16 +276,31 @@ class SentenceKind(Kind):
 
         return Vocabulary(self.words)
 
-    def read(self, what: str, example_shape) -> np.ndarray:
-        """The tokens of the sentence `what`: int32 [*example_shape].
+    def read(self, what: str, example_shape) -> Read:
+        """The tokens of the sentence `what`: int32 [1, steps].
 
         Raises UserError if it has more words than fit.
         """
-        return self._vocabulary().encode([what], example_shape[0])[0]
+        return Read([what], self._vocabulary().encode([what], example_shape[0]))
+
+    def read_all(self, path: Path, example_shape) -> Read:
+        """The sentences of a text file, a line each, named by the number of the line.
+
+        Empty lines and those of more words than fit are left out, and counted in the notes. Raises
+        UserError if the file cannot be read or no line is left.
+        """
+        from vae_keras.data.text.sentences import own_sentences
+
+        return own_sentences(path, self._vocabulary(), example_shape[0])
 
     def save(self, examples, path: Path, title=""):
         """Write sentences to a text file, one a line, whole or not at all."""
         write_text(path, "".join(f"{line}\n" for line in self.texts(examples)))
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        lines = zip(names, self.texts(examples), self.texts(rebuilt), strict=True)
+        pairs = (f"{name}\n  {one}\n  → {other}\n" for name, one, other in lines)
+        write_text(path, "".join([f"{title}\n" if title else "", *pairs]))
 
     def texts(self, examples) -> list[str]:
         """The sentences as text, one for each row of tokens."""

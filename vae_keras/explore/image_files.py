@@ -8,6 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vae_keras import figures
 from vae_keras.data.images.folder import CHANNEL_MODES, as_pixels
+from vae_keras.data.images.scaling import PixelRange
 from vae_keras.errors import UserError
 
 MOST_BYTES = 10 * 2**20  # of an uploaded file
@@ -17,12 +18,13 @@ TOO_LARGE = f"The file is larger than {MOST_BYTES // 2**20} MB: choose a smaller
 NO_IMAGE = f"This is not an image that can be read: use {', '.join(FORMATS)}."
 
 
-def read_upload(content: bytes, image_shape) -> np.ndarray:
+def read_upload(content: bytes, image_shape, pixel_range: PixelRange | None = None) -> np.ndarray:
     """The image in an uploaded file, cropped and resized: float32 [*image_shape] in [0, 1].
 
-    Its size is read before its pixels, so that a small file cannot fill the memory. Raises
-    UserError if the file is larger than MOST_BYTES, the image has more than MOST_PIXELS, its format
-    is none of FORMATS, or it is damaged.
+    An image of more than 8 bits is scaled by `pixel_range`, or by its own type and values. Its size
+    is read before its pixels, so that a small file cannot fill the memory. Raises UserError if the
+    file is larger than MOST_BYTES, the image has more than MOST_PIXELS, its format is none of
+    FORMATS, or it is damaged.
     """
     if len(content) > MOST_BYTES:
         raise UserError(TOO_LARGE)
@@ -33,7 +35,8 @@ def read_upload(content: bytes, image_shape) -> np.ndarray:
                 raise Image.DecompressionBombError
             image.load()
             upright = ImageOps.exif_transpose(image)
-            return as_pixels(upright, size, CHANNEL_MODES[channels]) / np.float32(255)
+            mode = CHANNEL_MODES[channels]
+            return as_pixels(upright, size, mode, pixel_range) / np.float32(255)
     except Image.DecompressionBombError as error:
         most = MOST_PIXELS // 1_000_000
         raise UserError(f"The image has more than {most} million pixels: shrink it.") from error

@@ -72,7 +72,7 @@ class Original:
             heading("An image and its reconstruction")
             with box("line"):
                 with box("captioned"):
-                    self.zone = Zone("Drop an image here, or click", page.explorer.example_shape)
+                    self.zone = Zone("Drop an image here, or click", page.explorer.model)
                     note("image")
                 with box("captioned"):
                     with box("frame"):
@@ -142,7 +142,7 @@ class Morph:
 
     def _lay_out_end(self, name: str) -> Zone:
         with box("captioned"):
-            zone = Zone(f"{name}: drop an image here, or click", self.explorer.example_shape)
+            zone = Zone(f"{name}: drop an image here, or click", self.explorer.model)
             button(f"Take shown as {name}", lambda: self.set_end(name, self.page.code))
         return zone
 

@@ -68,8 +68,8 @@ class Slider(ui.slider):
 class Zone:
     """A square that takes an image, either dropped on it or chosen after a click, and shows it."""
 
-    def __init__(self, hint: str, image_shape):
-        self.example_shape = image_shape
+    def __init__(self, hint: str, model):
+        self.example_shape, self.pixel_range = model.example_shape, model.kind.pixel_range
         self.upload = ui.upload(auto_upload=True, max_file_size=MOST_BYTES)
         self.upload.props("accept='image/*'")
         with box("zone", "button") as area:
@@ -96,7 +96,9 @@ class Zone:
                 "reset", timeout=60
             )  # so that the same file may come again
             try:
-                image = await run.io_bound(read_upload, content, self.example_shape)
+                image = await run.io_bound(
+                    read_upload, content, self.example_shape, self.pixel_range
+                )
             except UserError as error:
                 message.text = str(error)
             else:

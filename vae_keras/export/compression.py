@@ -38,7 +38,7 @@ def compress(model, folder, output) -> dict[str, float]:
     exported, folder = load_for_images(model, "encode", "decode"), Path(folder)
     files = image_files(folder)
     names, codes, sums = relative_names(files, folder), [], np.zeros(2)
-    for pixels in read_batches(files, exported.example_shape):
+    for pixels in read_batches(files, exported):
         images = to_floats(pixels)
         codes.append(_stored(exported.encode(images)))
         restored = to_floats(to_pixels(exported.decode(codes[-1])))

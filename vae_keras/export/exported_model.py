@@ -5,11 +5,13 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from vae_keras.config import TrainConfig
 from vae_keras.data.kinds import read_assets
 from vae_keras.errors import UserError, unknown
 from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
 from vae_keras.models.vae import StandardNormal
+from vae_keras.objectives.likelihoods import loss_named
 
 LIMITS = {  # the smallest and the largest value of each choice of `generate`
     "temperature": (0, 100),  # at 0 the likeliest token is taken; at 100 all are about as likely
@@ -45,9 +47,10 @@ class ExportedModel:
         self.class_names: tuple[str, ...] = ()
         if (self.path / LABELS).is_file():
             self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
-        self.kind = read_assets(self.path)
+        training = self._training()
+        self.kind = read_assets(self.path).as_trained(training)
         self.prior = StandardNormal(self.latent_dim)  # the prior if the model is variational
-        self.seed = self._seed()
+        self.seed = int(training.get("seed", 0))  # decides the noise of an evaluation
 
     def _inputs(self, endpoint) -> dict[str, tf.TensorSpec]:
         return self.model.signatures[endpoint].structured_input_signature[1]
@@ -66,12 +69,13 @@ class ExportedModel:
         """The word for each token; empty for images."""
         return self.kind.vocabulary
 
-    def _seed(self) -> int:
-        """The seed of the training, which decides the noise of an evaluation, or 0 if unknown."""
+    def _training(self) -> dict:
+        """The options of the training, or nothing if they are unknown."""
         try:
-            return int(json.loads((self.path / TRAINING).read_text(encoding="utf-8"))["seed"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            options = json.loads((self.path / TRAINING).read_text(encoding="utf-8"))
+            return TrainConfig(**options).as_dict()
+        except (OSError, ValueError, TypeError, UserError):
+            return {}
 
     @property
     def takes_labels(self) -> bool:
@@ -156,6 +160,27 @@ class ExportedModel:
         """log p(x|z) of each example at its code `z` [batch, latent_dim], in nats: [batch]."""
         signature = self.model.signatures["log_prob"]
         return signature(x=batch.target, z=z, **_conditioned(batch))["log_prob"]
+
+    def reconstruction_loss(self, batch: Batch, z, training=False):
+        """The reconstruction loss of each example at its code `z` [batch, latent_dim]: [batch].
+
+        It is in the `unit` of the model, and the same whether `training` or not.
+        """
+        if "log_prob" in self.endpoints:
+            return -self.log_likelihood(batch, z)
+        rebuilt = self.model.signatures["decode"](z=z, **_conditioned(batch))["x"]
+        return loss_named(self._loss_name()).loss(batch.target, rebuilt)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the reconstruction loss."""
+        return "nats" if "log_prob" in self.endpoints else loss_named(self._loss_name()).unit
+
+    def _loss_name(self) -> str:
+        """The name of a loss that is no likelihood. Raises UserError if it is not known."""
+        if "loss" not in self._training():
+            raise UserError(f"{str(self.path)!r} has no {TRAINING}: export the run again")
+        return self._training()["loss"]
 
     def _encoded(self, batch: Batch) -> dict:
         return self.model.signatures["encode"](x=batch.x, **_conditioned(batch))

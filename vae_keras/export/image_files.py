@@ -1,20 +1,17 @@
 """Passes image files through an exported model."""
 
-import contextlib
 import itertools
-import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from vae_keras.data.images.folder import CHANNEL_MODES, image_files, read_image, read_pixels
+from vae_keras.data.images.folder import CHANNEL_MODES, image_files, read_pixels
 from vae_keras.errors import UserError
 from vae_keras.export import load_exported
 from vae_keras.export.exported_model import ExportedModel
 from vae_keras.figures.pixels import to_image, to_pixels
-from vae_keras.files import whole_folder
+from vae_keras.files import filled_folder
 from vae_keras.latent.codes import BATCH
 
 
@@ -28,10 +25,7 @@ def denoise(model, folder, output) -> int:
     """
     exported, folder = load_for_images(model, "reconstruct"), Path(folder)
     files = image_files(folder)
-    batches = (
-        exported.reconstruct(to_floats(pixels))
-        for pixels in read_batches(files, exported.example_shape)
-    )
+    batches = (exported.reconstruct(to_floats(pixels)) for pixels in read_batches(files, exported))
     write_images(output, relative_names(files, folder), batches)
     return len(files)
 
@@ -61,12 +55,13 @@ def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
     return exported
 
 
-def read_images(files, example_shape) -> np.ndarray:
-    """The images in `files`, cropped and resized: float32 [n, *example_shape] in [0, 1].
+def read_images(files, exported: ExportedModel) -> np.ndarray:
+    """The images in `files` as the model takes them: float32 [n, *example_shape] in [0, 1].
 
     Raises UserError if one of them cannot be read.
     """
-    return np.stack([read_image(file, example_shape) for file in files])
+    shape = exported.example_shape
+    return np.concatenate([exported.kind.read(str(file), shape).values for file in files])
 
 
 def relative_names(files, folder: Path) -> list[str]:
@@ -74,17 +69,21 @@ def relative_names(files, folder: Path) -> list[str]:
     return [file.relative_to(folder).as_posix() for file in files]
 
 
-def read_batches(files, image_shape):
-    """Yield the images in `files`, cropped and resized, in batches: uint8 [batch, *image_shape].
+def read_batches(files, exported: ExportedModel):
+    """Yield the images in `files` as the model takes them: uint8 [batch, *example_shape].
 
     Raises UserError if one of them cannot be read.
     """
-    *size, channels = image_shape
+    *size, channels = exported.example_shape
+    mode, pixel_range = CHANNEL_MODES[channels], exported.kind.pixel_range
+
+    def read(file):
+        return read_pixels(file, size, mode, pixel_range=pixel_range)
+
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding Python's lock
         for first in range(0, len(files), BATCH):
             chunk = files[first : first + BATCH]
-            images = pool.map(lambda file: read_pixels(file, size, CHANNEL_MODES[channels]), chunk)
-            yield np.stack(list(images))
+            yield np.stack(list(pool.map(read, chunk)))
 
 
 def write_images(output, names, batches):
@@ -93,26 +92,11 @@ def write_images(output, names, batches):
     `names` are those of the original files. All images are written or none.
     """
     images = itertools.chain.from_iterable(map(to_pixels, batches))
-    with _into_folder(Path(output)) as temporary:
+    with filled_folder(output) as temporary:
         for name, image in zip(_png_names(names), images, strict=True):
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             to_image(image).save(path)
-
-
-@contextlib.contextmanager
-def _into_folder(output: Path):
-    """Yield a folder whose files are moved to `output` at the end; other files there stay."""
-    if not output.exists():
-        with whole_folder(output) as temporary:
-            yield temporary
-        return
-    with tempfile.TemporaryDirectory(prefix=".", dir=output.parent) as temporary:
-        yield Path(temporary)
-        for file in Path(temporary).rglob("*.png"):
-            target = output / file.relative_to(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, target)
 
 
 def _png_names(names) -> list[str]:

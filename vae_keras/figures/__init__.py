@@ -12,7 +12,13 @@ from vae_keras.figures.codes import (
 )
 from vae_keras.figures.comparisons import leakage, loss_comparison, morphing
 from vae_keras.figures.curves import ESTIMATES, evaluation, loss_curves, rate_distortion
-from vae_keras.figures.images import image_grid, image_grids, image_rows, manifold
+from vae_keras.figures.images import (
+    image_grid,
+    image_grids,
+    image_pairs,
+    image_rows,
+    manifold,
+)
 from vae_keras.figures.music import piano_rolls
 from vae_keras.figures.pixels import enlarged, film, latent_gif, to_image, to_pixels
 
@@ -29,6 +35,7 @@ __all__ = [
     "film",
     "image_grid",
     "image_grids",
+    "image_pairs",
     "image_rows",
     "latent_gif",
     "latent_scatter",

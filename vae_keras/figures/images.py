@@ -103,3 +103,24 @@ def name_rows(axes, rows: dict):
     height = len(next(iter(rows.values()))[0]) + 1
     axes.set_yticks([(row + 0.5) * height for row in range(len(rows))], rows)
     axes.tick_params(left=False, bottom=False, labelbottom=False)
+
+
+def image_pairs(images, others, names: list[str], title="", columns=4):
+    """Draw each of `images` [n, height, width, channels] beside its one of `others`, with a name.
+
+    A name may have several lines.
+    """
+    columns = min(columns, len(names))
+    rows = math.ceil(len(names) / columns)
+    height, width = np.shape(images)[1:3]
+    side = 2.6  # inches, of a pair
+    figure = Picture(side * columns, 0.4 + rows * (0.55 + min(1.5, height / (2 * width)) * side))
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for axes, name, *pair in zip(panels.flat, names, images, others):
+        show_picture(axes, tiled(pair, 2), "")
+        axes.set_title(name, size="medium")
+    figure.suptitle(title)
+    return figure

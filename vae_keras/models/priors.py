@@ -41,6 +41,11 @@ class FittedGaussian(keras.layers.Layer):
         jitter = 1e-6 * max(np.trace(covariance) / self.latent_dim, 1e-6)
         self.scale.assign(np.linalg.cholesky(covariance + jitter * np.eye(self.latent_dim)))
 
+    def distance(self, codes):
+        """The Mahalanobis distance of codes [n, latent_dim] to this Gaussian: [n]."""
+        away = ops.transpose(codes - self.mean)
+        return ops.norm(ops.solve_triangular(self.scale, away, lower=True), axis=0)
+
     def from_standard(self, codes):
         """Map codes of N(0, I) to this prior's mean and standard deviations: [..., latent_dim].
 

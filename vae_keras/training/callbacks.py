@@ -1,8 +1,6 @@
 """Callbacks of a run: pictures, history, checkpoints and warnings at the end of every epoch."""
 
 import contextlib
-import csv
-import io
 import json
 import math
 import time
@@ -15,7 +13,7 @@ from vae_keras import figures
 from vae_keras.errors import UserError
 from vae_keras.evaluation.code_use import mean_kl_per_dimension
 from vae_keras.figures.codes import codes_figure
-from vae_keras.files import remove_folder, whole_folder, write_text
+from vae_keras.files import remove_folder, whole_folder, write_table, write_text
 from vae_keras.latent.codes import encode
 
 UNUSED_NATS = 0.01  # nats of KL below which a dimension counts as unused
@@ -79,11 +77,7 @@ class HistoryFile(keras.callbacks.Callback):
         self._write()
 
     def _write(self):
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self.path, text.getvalue())
+        write_table(self.path, self.rows)
 
 
 class BestEpoch(keras.callbacks.Callback):
@@ -107,7 +101,8 @@ class BestEpoch(keras.callbacks.Callback):
                 places = {id(weight): place for place, weight in enumerate(self.model.weights)}
                 for weight, average in zip(self.model.trainable_weights, averages, strict=True):
                     self.weights[places[id(weight)]] = average.numpy()
-        self.model.stop_training = self.is_over(epoch + 1)
+        if self.is_over(epoch + 1):
+            self.model.stop_training = True
 
     def is_over(self, epoch: int) -> bool:
         """True if the patience has ended after `epoch`."""

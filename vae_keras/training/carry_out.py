@@ -195,7 +195,7 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
 def command(config: TrainConfig, dataset: data.Dataset) -> str:
     """The shortest command that repeats the run: the options that differ from their defaults."""
     plain = TrainConfig(dataset=config.dataset, model=config.model).resolved(dataset).as_dict()
-    plain |= {"dataset": "digits", "model": "vae"}
+    plain |= {"dataset": "digits", "model": "vae", **dict.fromkeys(dataset.settles)}
     words = ["python", "train.py"]
     for name, value in config.as_dict().items():
         if name not in (*NOT_OF_THE_RUN, "name") and value != plain[name]:

@@ -50,7 +50,7 @@ def train(config: TrainConfig, dataset=None, verbose="auto") -> Run:
         dataset = data.binarised(dataset, config.binarize)
     config = config.replace(name=folder.name).resolved(dataset)
     if stored is not None:
-        check_same(stored, config)
+        check_same(stored.resolved(dataset), config)  # an earlier version stored fewer choices
     from vae_keras.training.carry_out import carry_out
 
     return carry_out(config, dataset, folder, is_named, verbose)

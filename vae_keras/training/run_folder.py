@@ -134,14 +134,22 @@ def read_config(file: Path, **changes) -> TrainConfig:
     Options that there were not when it was written have the values that did the same.
     """
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        if "keep" not in stored:
-            stored |= {"keep": "last", "passes": 1}
-            if stored.get("likelihood") == "gaussian" and stored.get("sigma") is None:
-                stored["sigma"] = "learned"
+        stored = _as_now(json.loads(file.read_text(encoding="utf-8")))
         return TrainConfig(**{**stored, **changes})
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{file} is damaged ({error}): restore it") from error
+
+
+def _as_now(stored: dict) -> dict:
+    """The options of an earlier version, with values that do what it did for those it lacked."""
+    older = {}
+    if "metre" not in stored and str(stored.get("dataset")).startswith("midi:"):
+        older["metre"] = "4/4"
+    if "keep" not in stored:
+        older |= {"keep": "last", "passes": 1}
+        if stored.get("likelihood") == "gaussian" and stored.get("sigma") is None:
+            older["sigma"] = "learned"
+    return {**stored, **older}
 
 
 def default_name(config: TrainConfig) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vae_keras import data
 from vae_keras.config import TrainConfig
+from vae_keras.data.kinds import Kind, kind_of
 from vae_keras.errors import UserError
 from vae_keras.export import load_exported
 from vae_keras.export.exported_model import ExportedModel
@@ -25,6 +26,24 @@ class StoredModel:
     def name(self) -> str:
         """The name of the model's folder."""
         return self.folder.resolve().name
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its examples, as the training read them."""
+        return kind_of(self.model.vocabulary).as_trained(self.config.as_dict())
+
+    @property
+    def unit(self) -> str:
+        """The unit of its loss."""
+        if isinstance(self.model, ExportedModel):
+            return self.model.unit
+        return self.model.reconstruction.unit
+
+    def files(self) -> list[Path]:
+        """The files of which the model is made."""
+        names = ("model.keras", "config.json", "saved_model.pb", TRAINING)
+        found = [self.folder / name for name in names]
+        return [*filter(Path.is_file, found), *(self.folder / "variables").glob("*")]
 
     def dataset(self, data_dir=None) -> data.Dataset:
         """Load the data that the model was trained on, archives from `data_dir` if it is given.

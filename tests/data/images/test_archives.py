@@ -457,3 +457,15 @@ def test_classes_of_the_test_set_alone_count_as_well(tmp_path):
     dataset = archives.npz(write_npz(tmp_path / "a.npz", **content))
     assert dataset.class_names == ("0", "1", "5", "6")
     assert sorted(set(dataset.test.labels)) == [2, 3]
+
+
+def test_a_run_keeps_the_scale_of_its_arrays(tmp_path):
+    path, images = tmp_path / "a.npz", np.zeros((20, 4, 4), np.uint16)
+    images[0] = 3_000
+    np.savez(path, x_train=images)
+    config = TrainConfig(dataset=str(path))
+    assert config.resolved(load(config)).pixel_range == "0,4095"
+    np.savez(path, x_train=(images / 4_095).astype(np.float32))
+    assert config.resolved(load(config)).pixel_range is None
+    np.savez(path, x_train=images, x_test=(images / 4_095).astype(np.float32))
+    assert config.resolved(load(config)).pixel_range is None  # two scales are not one

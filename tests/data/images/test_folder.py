@@ -12,7 +12,7 @@ from PIL import Image
 
 from vae_keras import TrainConfig, UserError, load
 from vae_keras.data.images.folder import as_pixels, folder
-from vae_keras.data.images.scaling import PixelRange
+from vae_keras.data.images.scaling import PixelRange, parsed_range
 
 MODULE = importlib.import_module("vae_keras.data.images.folder")
 ORANGE = (200, 100, 50)
@@ -303,7 +303,7 @@ def test_corrupt_image_is_named_and_nothing_is_left(photos, cache, spoil, color_
     message = str(caught.value)
     assert message.startswith(f"image {str(bad)!r} cannot be read")
     assert len(message.splitlines()) == 1
-    assert not any(cache.parent.rglob("*.*"))
+    assert not any(cache.rglob("*.*"))
     bad.unlink()
     assert len(folder(photos, (8, 8), color_mode).train.values) == 12
 
@@ -561,6 +561,31 @@ def test_black_and_white_can_be_said(photos):
     dataset = folder(photos, (6, 6), pixel_range=PixelRange(-1_000, 1_000))
     expected = 255 * ((values + 1_000) / 2_000).clip(0, 1)
     np.testing.assert_allclose(brightness(dataset), expected, atol=0.51)
+
+
+def test_a_run_keeps_the_scale_of_its_images(photos, cache):
+    write_series(photos, np.linspace(0, 3_000, 12).astype(np.uint16))
+    wanted = dict(dataset=f"folder:{photos}", image_size="6")
+    dataset = load(TrainConfig(**wanted))
+    config = TrainConfig(**wanted).resolved(dataset)
+    assert config.pixel_range == "0,4095"
+    for file in photos.iterdir():
+        file.unlink()
+    write_series(photos, np.full(12, 1_000, np.uint16))  # of which 1023 would be white
+    np.testing.assert_allclose(brightness(load(config)), 255 * 1_000 / 4_095, atol=0.51)
+
+
+def test_a_kept_scale_needs_no_second_copy_of_the_images(photos, cache):
+    write_series(photos, np.linspace(0, 3_000, 12).astype(np.uint16))
+    for pixel_range in (None, parsed_range("0,4095")):
+        folder(photos, (6, 6), pixel_range=pixel_range)
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_images_of_eight_bits_settle_nothing(photos):
+    fill(photos)
+    dataset = load(TrainConfig(dataset=f"folder:{photos}", image_size="8"))
+    assert TrainConfig().resolved(dataset).pixel_range is None
 
 
 def test_floats_beyond_one_are_not_guessed_at(photos):

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from vae_keras import UserError
 from vae_keras.data.music.abc_notation import parse
 from vae_keras.data.music.melodies import melodies
-from vae_keras.data.music.melody_set import HIGHEST, LOWEST, LeftOut, Melodies, gathered, transposed
+from vae_keras.data.music.melody_set import (
+    HIGHEST,
+    LOWEST,
+    LeftOut,
+    Melodies,
+    cut,
+    gathered,
+    transposed,
+)
 from vae_keras.data.music.melody_split import FEWEST_LEFT, TEST, TRAIN, VALIDATION, near, sides
 from vae_keras.data.music.melody_tokens import (
     FIRST_PITCH,
@@ -115,7 +123,7 @@ def tune(name, seed, bars=4):
 
 
 def collected(tunes, left_out=None):
-    return gathered("mine", tunes, lambda tune: tune.title, left_out or LeftOut())
+    return gathered("mine", [cut(tune, tune.title) for tune in tunes], left_out or LeftOut())
 
 
 def test_tunes_are_split_and_not_their_windows():

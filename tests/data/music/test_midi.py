@@ -7,18 +7,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.midi_files import STEP, save, scale, spoil
 from vae_keras import UserError
 from vae_keras.data.music.melody_tokens import HOLD, NOTE_OFF, Note, to_notes, to_tokens
-from vae_keras.data.music.midi import NotUsable, midi_folder, read_midi, read_piece, write_midi
+from vae_keras.data.music.melody_windows import window_steps
+from vae_keras.data.music.midi import (
+    NotUsable,
+    own_windows,
+    read_midi,
+    read_piece,
+    write_midi,
+)
 
 MODULE = importlib.import_module("vae_keras.data.music.midi")
-STEP = 120  # ticks, of files with 480 a beat
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "melodies"
 
 
 @pytest.fixture
@@ -26,48 +27,20 @@ def path(tmp_path):
     return tmp_path / "tune.mid"
 
 
-def save(path, *tracks, metres=(), step=STEP, kind=1):
-    """Write a file whose tracks are lists of (pitch, start, end, channel), in steps.
-
-    `metres` are (step, numerator, denominator).
-    """
-    file = mido.MidiFile(type=kind, ticks_per_beat=4 * step)
-    for number, notes in enumerate(tracks):
-        events = []
-        for pitch, start, end, *channel in notes:
-            place = dict(note=pitch, channel=channel[0] if channel else 0)
-            events.append((start, 1, mido.Message("note_on", velocity=60, **place)))
-            events.append((end, 0, mido.Message("note_off", **place)))
-        for start, top, bottom in metres if number == 0 else ():
-            signature = mido.MetaMessage("time_signature", numerator=top, denominator=bottom)
-            events.append((start, -1, signature))
-        now = 0
-        track = file.add_track()
-        for time, _, event in sorted(events, key=lambda event: event[:2]):
-            ticks = round(time * step)
-            track.append(event.copy(time=ticks - now))
-            now = ticks
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file.save(path)
-
-
 def melody(path):
     (notes,) = read_piece(path).lines.values()
     return notes
 
 
-def scale(seed, bars=4):
-    """A tune of random quarter notes."""
-    pitches = np.random.default_rng(seed).integers(55, 80, 4 * bars).tolist()
-    return [(pitch, 4 * n, 4 * n + 4) for n, pitch in enumerate(pitches)]
-
-
 # --- Writing ---
 
 
+METRES = ("4/4", "2/4", "3/4", "6/8", "9/8", "3/8", "5/4")
+
+
 @st.composite
-def windows(draw):
-    steps = draw(st.sampled_from([16, 24, 32]))
+def windows(draw, steps=(16, 24, 32)):
+    steps = draw(st.sampled_from(steps))
     found = []
     for _ in range(draw(st.integers(1, 3))):
         cuts = [0, *sorted(draw(st.sets(st.integers(1, steps - 1)))), steps]
@@ -86,6 +59,19 @@ def test_windows_come_back_from_a_file(path, tokens):
     else:
         with pytest.raises(UserError, match="without notes"):
             read_midi(path)
+
+
+@given(st.data(), st.sampled_from(METRES))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_windows_of_any_metre_come_back_and_begin_at_bar_lines(path, data, metre):
+    steps = window_steps(metre)
+    tokens = data.draw(windows([steps]).filter(lambda found: any(map(to_notes, found))))
+    write_midi(tokens, path, metre)
+    np.testing.assert_array_equal(read_midi(path, steps, metre), tokens)
+    piece = read_piece(path)
+    assert {bar.metre for bar in piece.bars} == {"4/4" if metre == "4/4" else metre}
+    lines = {bar.start for bar in piece.bars}
+    assert lines.issuperset(start for start in range(0, piece.bars[-1].start, steps))
 
 
 def test_a_file_lasts_as_long_as_its_windows(path):
@@ -191,34 +177,6 @@ def test_notes_a_little_off_the_grid_are_moved_to_it(path):
     assert [note.start for note in melody(path)] == list(range(0, 64, 4))
 
 
-def spoil(name, path):
-    """Write a file that cannot be used."""
-    if name == "cut":
-        save(path, scale(0))
-        path.write_bytes(path.read_bytes()[:-20])
-    elif name == "frames":
-        save(path, scale(0))
-        content = bytearray(path.read_bytes())
-        content[12:14] = (0xE7, 0x28)  # 25 frames a second, 40 ticks a frame
-        path.write_bytes(content)
-    elif name in BYTES:
-        path.write_bytes(BYTES[name])
-    else:
-        save(path, *TRACKS[name][0], **TRACKS[name][1])
-
-
-BYTES = {"empty": b"", "text": b"no music at all\n" * 10, "large": b"MThd" + bytes(500_000)}
-TRACKS = {
-    "silent": ([[]], {}),
-    "drums": ([[(36, n, n + 1, 9) for n in range(32)]], {}),
-    "ten hours": ([[(60, 0, 4), (60, 10 * 3_600 * 2 * 4, 10 * 3_600 * 2 * 4 + 4)]], {}),
-    "many": ([[(60, n, n + 1) for n in range(600)]], {}),
-    "apart": ([scale(0), scale(1)], {"kind": 2}),
-    "free": ([[(60, 1.37 * n, 1.37 * n + 1) for n in range(64)]], {}),
-    "triplets": ([[(60, 4 * n / 3, 4 * n / 3 + 1) for n in range(63)]], {}),
-}
-
-
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -250,87 +208,27 @@ def test_a_file_that_does_not_exist(path):
         read_midi(path)
 
 
-# --- Folders ---
+def test_windows_of_a_users_file_begin_at_bars_of_the_metre(path):
+    signatures = [(0, 1, 4), (4, 3, 4), (28, 4, 4)]  # a pick-up, two bars of 3/4, and others
+    tune = [(60 + n, 4 * n, 4 * n + 4) for n in range(15)]
+    save(path, tune, metres=signatures)
+    (one,) = own_windows(read_piece(path), 24, "3/4")
+    assert one[0] == 2 and to_notes(one[1])[0].pitch == 61
+    (other,) = own_windows(read_piece(path), 32, "2/2")
+    assert other[0] == 4 and to_notes(other[1])[0].pitch == 67
+    from_the_start = own_windows(read_piece(path), 24, "6/8")
+    assert [bar for bar, _ in from_the_start] == [1, 3, 5]
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Twenty tunes of two lines, and what cannot be used."""
-    root = tmp_path / "songs"
-    for number in range(20):
-        name = f"{number}.MID" if number % 2 else f"deep/er/{number}.midi"
-        save(root / name, scale(number), scale(100 + number))
-    for name in ("empty", "text", "drums"):
-        spoil(name, root / f"{name}.mid")
-    save(root / "waltz.mid", scale(5), metres=[(0, 3, 4)])
-    save(root / "short.mid", [(60, 0, 4), (62, 4, 8)])
-    save(root / ".hidden" / "one.mid", scale(6))
-    (root / "notes.txt").write_text("about")
-    return root
-
-
-def places(found, number):
-    """Which windows are those of the two lines of a file."""
-    lines = [to_tokens([Note(p, a, b - a) for p, a, b in scale(seed)], 64) for seed in
-             (number, 100 + number)]  # fmt: skip
-    cut = [line[first : first + 32] for line in lines for first in (0, 16, 32)]
-    return [np.flatnonzero((found.windows == window).all(axis=1)).item() for window in cut]
-
-
-def test_a_folder(folder):
-    found = midi_folder(folder)
-    assert found.windows.shape == (120, 32)
-    assert sorted(row for number in range(20) for row in places(found, number)) == [*range(120)]
-
-
-def test_the_lines_of_a_file_are_on_one_side(folder):
-    found = midi_folder(folder)
-    sides = [set(rows.tolist()) for rows in (found.train, found.validation, found.test)]
-    assert [len(side) for side in sides] == [96, 12, 12]
-    for number in range(20):
-        assert any(side.issuperset(places(found, number)) for side in sides)
-
-
-def test_files_are_read_once_and_again_when_they_change(folder, cache, monkeypatch):
-    first = midi_folder(folder)
-    original, calls = MODULE.read_piece, []
-    monkeypatch.setattr(MODULE, "read_piece", lambda file: calls.append(file) or original(file))
-    np.testing.assert_equal(vars(midi_folder(folder)), vars(first))
-    assert not calls
-    save(folder / "waltz.mid", scale(300))
-    assert len(midi_folder(folder).windows) == 123
-    assert len(calls) == 25 and len(list(cache.iterdir())) == 2
-
-
-def test_what_is_left_out_is_told(folder, capsys):
-    midi_folder(folder)
-    [line] = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"left out of 25 MIDI files in {folder}: ")
-    for told in (
-        "2 files that cannot be read (empty.mid, text.mid)",
-        "1 files with drums alone (drums.mid)",
-        "1 tunes in 3/4 (waltz.mid, track 1, channel 1)",
-        "1 tunes shorter than a window (short.mid, track 1, channel 1)",
-    ):
-        assert told in line
-    midi_folder(folder)
-    assert not capsys.readouterr().out  # told once
-
-
-def test_mistakes_in_folders(tmp_path, cache):
-    root = tmp_path / "songs"
-    with pytest.raises(UserError, match="does not exist"):
-        midi_folder(root)
-    root.mkdir()
-    with pytest.raises(UserError, match="has no MIDI files"):
-        midi_folder(root)
-    spoil("empty", root / "a.mid")
-    spoil("drums", root / "b.mid")
-    save(root / "c.mid", scale(0))
-    with pytest.raises(UserError) as told:
-        midi_folder(root)
-    message = str(told.value)
-    assert "1 usable tunes are too few" in message and "\n" not in message
-    assert "1 files that cannot be read (a.mid)" in message
-    assert "1 files with drums alone (b.mid)" in message
-    assert not list(cache.glob("*"))
+def test_a_key_that_does_not_exist_does_not_lose_the_file(path):
+    save(path, scale(0))
+    sound = melody(path)
+    content = path.read_bytes()
+    start = content.index(b"MTrk") + 8
+    for key in (b"\x09\x00", b"\x00\x07", b"\x80\x05"):
+        event = b"\x00\xff\x59\x02" + key
+        length = int.from_bytes(content[start - 4 : start]) + len(event)
+        path.write_bytes(content[: start - 4] + length.to_bytes(4) + event + content[start:])
+        with pytest.raises(mido.KeySignatureError):
+            mido.MidiFile(path)
+        assert melody(path) == sound

@@ -13,8 +13,10 @@ import pytest
 from vae_keras import UserError
 from vae_keras.data.text.sentences import (
     DOCUMENTATION,
+    MOST_CHARACTERS,
     MOST_UNKNOWN,
     MOST_WORDS,
+    own_sentences,
     sentence_dataset,
     sentences,
     text_file,
@@ -237,3 +239,33 @@ def test_a_pipe_is_no_text(tmp_path):
     os.mkfifo(tmp_path / "pipe")  # to read it would never end
     with pytest.raises(UserError, match="is not a regular file"):
         text_file(tmp_path / "pipe")
+
+
+# --- Scripts without spaces ---
+
+
+def unspaced(count=120, seed=0) -> list[str]:
+    """Lines of Chinese words at random, of which none is near another."""
+    generator = random.Random(seed)
+    words = "今天 明天 我们 老师 学生 喜欢 学习 看见 朋友 天气 中文 音乐 很好 非常 一起".split()
+    return ["".join(generator.choices(words, k=9)) + "。" for _ in range(count)]
+
+
+def test_characters_are_the_words_of_a_text_without_spaces(tmp_path):
+    lines = unspaced()
+    long, short = "好" * (MOST_CHARACTERS + 1), "你好"
+    found = text_file(written(tmp_path, [*lines, long]))
+    assert found.left_out == {f"of more than {MOST_CHARACTERS} characters": 1}
+    assert found.vocabulary.by_character
+    assert {len(word) for word in found.vocabulary.words[len(SPECIAL) :]} == {1}
+    rows = np.concatenate([found.train, found.validation, found.test])
+    texts = found.vocabulary.decode(found.tokens[rows])
+    assert {*texts} == {*lines}
+    dataset = sentence_dataset(found)
+    assert "characters stand for words" in dataset.notes[-1]
+    read = dataset.kind.read(lines[0], dataset.example_shape)
+    assert dataset.kind.texts(read.values) == [lines[0]]
+    (tmp_path / "mine.txt").write_text(f"{lines[3]}\n{long}\n{short}\n", encoding="utf-8")
+    mine = own_sentences(tmp_path / "mine.txt", found.vocabulary, found.tokens.shape[1])
+    assert mine.names == ["line 1", "line 3"]
+    assert found.vocabulary.decode(mine.values)[0] == lines[3]

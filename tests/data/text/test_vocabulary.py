@@ -14,6 +14,7 @@ from vae_keras.data.text.vocabulary import (
     WORD,
     Vocabulary,
     join_words,
+    lack_spaces,
     most_frequent,
     split_words,
 )
@@ -70,6 +71,56 @@ def test_words_and_marks(text, words):
 )
 def test_joined_words_are_spaced_as_in_print(text):
     assert join_words(split_words(text)) == text
+
+
+UNSPACED_TEXTS = {  # with what is printed back
+    "我喜欢学习中文。": "我喜欢学习中文。",
+    "我用 Python 3.5 编程,你呢?": "我用python 3.5编程,你呢?",
+    "「吾輩は猫である」と言った。": "「吾輩は猫である」と言った。",
+    "スーパーへ行きました。": "スーパーへ行きました。",
+    "ฉันรักภาษาไทย มากที่สุด": "ฉันรักภาษาไทยมากที่สุด",
+}
+
+
+@pytest.mark.parametrize("text", UNSPACED_TEXTS)
+def test_characters_stand_alone_and_are_joined_without_spaces(text):
+    words = split_words(text, by_character=True)
+    assert len(words) > 7
+    assert join_words(words, by_character=True) == UNSPACED_TEXTS[text]
+    assert all(len(word) == 1 for word in words if not word.isascii())
+
+
+@settings(deadline=None)
+@given(st.one_of(st.text(), st.text("我你a3 .,。「」<>ฉันรがか゛\u3099ｶﾞ-'\"々")))
+def test_joined_characters_split_into_the_same(text):
+    words = split_words(text, by_character=True)
+    assert split_words(join_words(words, by_character=True), by_character=True) == words
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["我喜欢你。", "今天 Python 很好", "你好"], True),
+        (["ภาษาไทยเป็นภาษาที่สวยงาม และมีผู้พูดมากมาย"], True),
+        (["我 喜欢 你", "今天 天气 很 好"], False),  # somebody has put spaces between the words
+        (["the cat sat", "我喜欢你"], False),
+        (["the cat sat", "", "我喜欢你", "你好吗"], True),
+        (["나는 너를 좋아한다"], False),  # Korean has spaces
+        (["", ""], False),
+        ([], False),
+    ],
+)
+def test_which_texts_lack_spaces(lines, expected):
+    assert lack_spaces(lines) == expected
+
+
+def test_a_vocabulary_knows_whether_its_words_are_characters():
+    for words, expected in (
+        (["我", "你", "python"], True),
+        (["我们", "你"], False),
+        (["a"], False),
+    ):
+        assert Vocabulary((*SPECIAL, *words)).by_character == expected
 
 
 @settings(deadline=None)

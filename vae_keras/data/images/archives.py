@@ -89,18 +89,7 @@ def npz(path: Path, name: str | None = None, class_names=(), pixel_range=None) -
     what is white.
     """
     path = _existing(path)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files if key[:2] in ("x_", "y_")}
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-            raise ValueError("a member is not an array")
-    except Exception as error:  # a damaged zip or header raises errors of many kinds
-        if "Object arrays" in str(error):
-            raise UserError(
-                f"{path}: holds Python objects, which are not loaded because they can run code: "
-                "save plain numeric arrays"
-            ) from error
-        raise UserError(f"{path}: not a readable .npz file ({_first_line(error)})") from error
+    arrays = _arrays(path, lambda key: key[:2] in ("x_", "y_"))
     if "x_train" not in arrays:
         found = ", ".join(arrays) or "none of x_train, y_train, x_test, y_test"
         raise UserError(f"{path}: has no array x_train (found {found})")
@@ -110,6 +99,36 @@ def npz(path: Path, name: str | None = None, class_names=(), pixel_range=None) -
         if f"x_{part}" in arrays
     }
     return _dataset(name or path.stem, splits, class_names, pixel_range)
+
+
+def npz_images(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of images in an .npz file by name: those called x_…, or the only array.
+
+    Raises UserError if the file is missing or damaged, or if there are no such arrays.
+    """
+    arrays = _arrays(_existing(path), lambda key: True)
+    found = {key: array for key, array in arrays.items() if key.startswith("x_")}
+    if not found and len(arrays) != 1:
+        known = ", ".join(arrays) or "nothing"
+        raise UserError(f"{path}: has {known}: call the array of images x_test")
+    return found or {"": next(iter(arrays.values()))}
+
+
+def _arrays(path: Path, is_wanted) -> dict[str, np.ndarray]:
+    """The arrays in an .npz file whose names are wanted. Raises UserError if it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files if is_wanted(key)}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("a member is not an array")
+    except Exception as error:  # a damaged zip or header raises errors of many kinds
+        if "Object arrays" in str(error):
+            raise UserError(
+                f"{path}: holds Python objects, which are not loaded because they can run code: "
+                "save plain numeric arrays"
+            ) from error
+        raise UserError(f"{path}: not a readable .npz file ({_first_line(error)})") from error
+    return arrays
 
 
 def of_arrays(images, labels=None, name="array") -> Dataset:
@@ -181,7 +200,10 @@ def _dataset(
     dataset = split_dataset(name, *examples, class_names=names)
     usual = (0, 255) if train.dtype == np.uint8 else None if _is_integer(train) else (0, 1)
     found = ranges[next(iter(ranges))]
-    return dataset if found == usual else replace(dataset, notes=(f"of the pixels, {found}",))
+    if found == usual:
+        return dataset
+    settles = {"pixel_range": found.as_option()} if len(set(ranges.values())) == 1 else {}
+    return replace(dataset, notes=(f"of the pixels, {found}",), settles=settles)
 
 
 def _checked_images(what: str, images: np.ndarray) -> np.ndarray:
@@ -239,6 +261,15 @@ def _beside(path: Path, *replaced: tuple[str, str]) -> Path | None:
         name = name.replace(old, new)
     found = [path.with_name(name + ending) for ending in ("", ".gz")]
     return next((file for file in found if file != path and file.is_file()), None)
+
+
+def is_idx(path: Path) -> bool:
+    """True if a file begins like an IDX file, or is called so and gzipped."""
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if start[:2] == b"\x1f\x8b":
+        return "idx" in path.name
+    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in IDX_TYPES
 
 
 def read_idx(path: Path) -> np.ndarray:

@@ -49,7 +49,7 @@ def celeba(path: Path, image_size: tuple[int, int]) -> Dataset:
     images = [file.relative_to(folder).as_posix() for file in files]
     attribute_names, attributes = _attributes(path, images)
     splits = _splits(path, images)
-    pixels, _ = resized(folder, files, image_size, "rgb", CROP)
+    pixels = resized(folder, files, image_size, "rgb", CROP).images
     examples = Examples(pixels, attributes=attributes)
     if splits is None:
         return split_dataset(NAME, examples, attribute_names=attribute_names)

@@ -1,6 +1,7 @@
 """Folders of images of any size and any format of Pillow, streamed from a resized cache."""
 
 import concurrent.futures
+import json
 import os
 from collections import Counter
 from dataclasses import replace
@@ -63,10 +64,10 @@ def folder(
     is not clear which values of the images are black and white.
     """
     path = path.expanduser()
-    files, left_out = _image_files(path)
+    files, left_out = images_below(path)
     left_out -= Counter({".csv": int((path / ATTRIBUTES).is_file())})
     attribute_names, attributes = _attributes(path, files)  # quick to check, so before the images
-    images, notes = resized(path, files, image_size, color_mode, pixel_range=pixel_range)
+    images, notes, found_range = resized(path, files, image_size, color_mode, None, pixel_range)
     if left_out:
         notes = (counts(left_out), *notes)
     parts = [file.relative_to(path).parts for file in files]
@@ -83,7 +84,8 @@ def folder(
         class_names=class_names,
         attribute_names=attribute_names,
     )
-    return replace(found, notes=notes)
+    settles = {} if found_range is None else {"pixel_range": found_range.as_option()}
+    return replace(found, notes=notes, settles=settles)
 
 
 def _splits(parts) -> list[str]:
@@ -125,10 +127,14 @@ def image_files(path: Path) -> list[Path]:
 
     Raises UserError if the folder does not exist or has no such file.
     """
-    return _image_files(path)[0]
+    return images_below(path)[0]
 
 
-def _image_files(path: Path):
+def images_below(path: Path) -> tuple[list[Path], Counter[str]]:
+    """The files of `image_files`, and how many others are left out, by the reason.
+
+    Raises UserError if the folder does not exist or has no such file.
+    """
     formats = Image.registered_extensions()
     endings = {ending for ending, name in formats.items() if name in _formats()}
     files, left_out = files_below(path, endings)
@@ -146,23 +152,48 @@ def _formats() -> list[str]:
     return [name for name in Image.OPEN if name not in NOT_READ]
 
 
-class Headers(NamedTuple):
-    """What the headers of some images say: which have values of their own scale, and pages."""
+class Survey(NamedTuple):
+    """What the files of a folder are: which have values of their own scale, and pages."""
 
     are_grey: bool
-    deep: list[Path]  # images of integers of more than 8 bits, or of floats
-    with_pages: list[Path]
+    deep: int  # images of integers of more than 8 bits, or of floats
+    with_pages: int
+    first_with_pages: str
+    pixel_range: PixelRange | None  # of the deep images, as their values tell
+
+    def notes(self, found: PixelRange | None) -> tuple[str, ...]:
+        """Lines for the user; `found` is the range by which deep images are scaled."""
+        notes = [f"of the pixels of {self.deep:,} images, {found}"] if self.deep else []
+        if self.with_pages:
+            files = f"{self.with_pages:,} files like {self.first_with_pages!r}"
+            notes.append(f"only the first page or frame is used of {files}")
+        return tuple(notes)
 
 
-def _headers(files) -> Headers:
-    modes, pages = {}, []
-    for file in files:
-        with _opened(file) as image:  # reads the header only
-            modes[file] = image.mode
-            if getattr(image, "is_animated", False):
-                pages.append(file)
-    deep = [file for file, mode in modes.items() if _is_deep(mode)]
-    return Headers(set(modes.values()) <= set(GREY_MODES), deep, pages)
+def _survey(path: Path, files: list[Path], with_range: bool) -> Survey:
+    """The survey of the `files` below `path`, kept in the cache; it reads their headers alone.
+
+    With `with_range` it reads the values of deep images, too. Raises UserError if they do not tell
+    what is black and white.
+    """
+
+    def survey(folder: Path):
+        modes, pages = {}, []
+        for file in files:
+            with _opened(file) as image:  # reads the header only
+                modes[file] = image.mode
+                if getattr(image, "is_animated", False):
+                    pages.append(file.name)
+        deep = [file for file, mode in modes.items() if _is_deep(mode)]
+        found = _common_range(deep) if deep and with_range else None
+        are_grey = set(modes.values()) <= set(GREY_MODES)
+        survey = (are_grey, len(deep), len(pages), next(iter(pages), ""), found)
+        write_text(folder / "survey.json", json.dumps(survey))
+
+    made_of = [CACHE_FORMAT, str(path.resolve()), state_of(files, path), with_range]
+    folder = cached("surveys", made_of, survey)
+    *facts, found = json.loads((folder / "survey.json").read_text(encoding="utf-8"))
+    return Survey(*facts, pixel_range=found and PixelRange(*map(float, found)))
 
 
 def _is_deep(mode: str) -> bool:
@@ -188,6 +219,14 @@ def _common_range(files) -> PixelRange:
     return range_of(what, is_integer, float(low), float(high))
 
 
+class Resized(NamedTuple):
+    """Resized images with lines on how they were read, for the user."""
+
+    images: np.ndarray  # uint8 [n, height, width, channels], a memory map
+    notes: tuple[str, ...]
+    pixel_range: PixelRange | None  # by which deep images were scaled
+
+
 def resized(
     path: Path,
     files: list[Path],
@@ -195,34 +234,27 @@ def resized(
     color_mode,
     crop: Crop | None = None,
     pixel_range: PixelRange | None = None,
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The resized `files` of the folder `path`: uint8 [n, height, width, channels], a memory map.
+) -> Resized:
+    """The `files` of the folder `path`, cropped to the shape of `image_size` and resized.
 
-    It lies in the cache. Beside it are lines on how the files were read, for the user. Raises
-    UserError if an image cannot be read or, with `crop`, has another size, or if it is not clear
-    what is white.
+    They lie in the cache. Deep images are scaled by `pixel_range`, or by what their values tell.
+    Raises UserError if an image cannot be read or, with `crop`, has another size, or if it is not
+    clear what is white.
     """
+    survey = _survey(path, files, with_range=pixel_range is None)
+    found = pixel_range or survey.pixel_range
 
     def resize_all(folder: Path):
-        headers, mode = _headers(files), color_mode
+        mode = color_mode
         if mode == "auto":
-            mode = "grayscale" if headers.are_grey else "rgb"
-        found = pixel_range or (_common_range(headers.deep) if headers.deep else None)
+            mode = "grayscale" if survey.are_grey else "rgb"
         _fill(folder / "images.npy", files, image_size, mode, crop, found)
-        notes = []
-        if headers.deep:
-            notes.append(f"of the pixels of {len(headers.deep):,} images, {found}")
-        if headers.with_pages:
-            count, first = len(headers.with_pages), headers.with_pages[0].name
-            notes.append(f"only the first page or frame is used of {count:,} files like {first!r}")
-        write_text(folder / "notes.txt", "".join(f"{note}\n" for note in notes))
         write_text(folder / "source.txt", f"{path.resolve()}\n")
 
     made_of = [CACHE_FORMAT, str(path.resolve()), image_size, color_mode, state_of(files, path)]
-    made_of = [*made_of, *(choice for choice in (crop, pixel_range) if choice is not None)]
+    made_of = [*made_of, *(choice for choice in (crop, found) if choice is not None)]
     folder = cached("folders", made_of, resize_all)
-    notes = (folder / "notes.txt").read_text(encoding="utf-8").splitlines()
-    return np.load(folder / "images.npy", mmap_mode="r"), tuple(notes)
+    return Resized(np.load(folder / "images.npy", mmap_mode="r"), survey.notes(found), found)
 
 
 def _fill(target: Path, files, image_size, color_mode, crop, pixel_range):
@@ -263,13 +295,14 @@ def read_pixels(
             raise _unreadable(file, error) from error
 
 
-def read_image(file: Path, example_shape) -> np.ndarray:
+def read_image(file: Path, example_shape, pixel_range: PixelRange | None = None) -> np.ndarray:
     """The image in `file`, cropped and resized: float32 [*example_shape] in [0, 1].
 
     Raises UserError if the file cannot be read.
     """
     *size, channels = example_shape
-    return read_pixels(file, size, CHANNEL_MODES[channels]) / np.float32(255)
+    mode = CHANNEL_MODES[channels]
+    return read_pixels(file, size, mode, pixel_range=pixel_range) / np.float32(255)
 
 
 def as_pixels(

@@ -28,6 +28,10 @@ class PixelRange(NamedTuple):
         scaled = (values.astype(np.float32) - self.black) / (self.white - self.black)
         return scaled.clip(0, 1).astype(np.float32)
 
+    def as_option(self) -> str:
+        """The range as `parsed_range` reads it: LOW,HIGH."""
+        return ",".join(repr(float(value)).removesuffix(".0") for value in self)
+
     def __str__(self):
         return f"{self.black:g} is black and {self.white:g} is white"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vae_keras.data.music.abc_notation import NotUnderstood, parse, tunes
 from vae_keras.data.music.melodies import FILE
-from vae_keras.data.music.melody_set import LeftOut, gathered
+from vae_keras.data.music.melody_set import LeftOut, cut, gathered
 from vae_keras.data.music.melody_windows import Tune
 
 COLLECTIONS = ("oneills1850", "ryansMammoth")
@@ -21,7 +21,8 @@ COLLECTIONS = ("oneills1850", "ryansMammoth")
 def main():
     """Write FILE, and print what is in it and what was left out."""
     left_out = LeftOut()
-    found = gathered("melodies", read_tunes(corpus_folder(), left_out), _group_name, left_out)
+    tunes = (cut(tune, _group_name(tune)) for tune in read_tunes(corpus_folder(), left_out))
+    found = gathered("melodies", tunes, left_out)
     found.save(FILE)
     sides = (found.train, found.validation, found.test)
     print("windows for training, validation and test:", *(f"{len(rows):,}" for rows in sides))

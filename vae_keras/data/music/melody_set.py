@@ -1,22 +1,23 @@
 """A set of melodies: the windows of many tunes, and their split."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from vae_keras.data.dataset import Dataset, Examples
-from vae_keras.data.kinds import MELODIES
+from vae_keras.data.kinds import MelodyKind
 from vae_keras.data.music import melody_attributes
 from vae_keras.data.music.melody_split import TEST, TRAIN, VALIDATION, near, sides
 from vae_keras.data.music.melody_tokens import FIRST_PITCH, transpose
-from vae_keras.data.music.melody_windows import Tune, windows
+from vae_keras.data.music.melody_windows import COMMON_TIME, FREE, Tune, learned_as, windows
 from vae_keras.errors import UserError
 from vae_keras.files import whole_file
 
-VERSION = 1  # raise it when the same tunes would give other windows, or another split
+VERSION = 2  # raise it when the same tunes would give other windows, or another split
 EXAMPLES = 3  # names that are kept for each reason why something is left out
 MOST_TOLD = 5  # reasons in a message
 FEWEST_TUNES = 3
@@ -26,7 +27,7 @@ DOWN, UP = -6, 5  # semitones, so that every key comes once
 
 @dataclass(frozen=True)
 class Melodies:
-    """Windows of tokens, uint8 [n, 32], and the rows of the three splits.
+    """Windows of tokens, uint8 [n, steps], and the rows of the three splits.
 
     `train`, `validation` and `test` are positions among the windows. Windows of one tune are in one
     split. Validation and test have no window that is nearly the same as one of another split.
@@ -69,23 +70,43 @@ class LeftOut:
         return "; ".join(told) or "nothing"
 
 
-def gathered(
-    name: str, tunes: Iterable[Tune], group: Callable[[Tune], str], left_out: LeftOut
-) -> Melodies:
-    """Return the windows of `tunes` with their split.
+class CutTune(NamedTuple):
+    """The windows of a tune in each metre that it has, with the reasons why others are left out.
 
-    Tunes for which `group` gives the same value are in one split. What is left out is added to
-    `left_out`. Raises UserError, with the `name` of the data set, if too few tunes are left, or if
-    they are too similar to be split.
+    `otherwise` is the reason why there are none in other metres.
+    """
+
+    source: str
+    group: str
+    windows: dict[str, tuple[list[np.ndarray], list[str]]]
+    otherwise: str
+
+
+def cut(tune: Tune, group: str) -> CutTune:
+    """Return the windows of a tune. Tunes of one `group` come into one split."""
+    metres = [metre for bar in tune.bars if (metre := learned_as(bar.metre))]
+    found = {metre: windows(tune, metre) for metre in dict.fromkeys(metres)}
+    _, (otherwise,) = windows(tune, FREE)
+    return CutTune(tune.source, group, found, otherwise)
+
+
+def gathered(
+    name: str, tunes: Iterable[CutTune], left_out: LeftOut, metre: str = COMMON_TIME
+) -> Melodies:
+    """Return the windows of `tunes` in one metre with their split.
+
+    Tunes of one group are in one split. What is left out is added to `left_out`. Raises UserError,
+    with the `name` of the data set, if too few tunes are left, or if they are too similar to be
+    split.
     """
     used, cut = [], []
     for tune in tunes:
-        found, reasons = windows(tune)
+        found, reasons = tune.windows.get(metre, ([], [tune.otherwise]))
         for reason in reasons:
             left_out.add(reason, tune.source)
         used += [tune] * len(found)
         cut += found
-    groups = [group(tune) for tune in used]
+    groups = [tune.group for tune in used]
     if len(set(groups)) < FEWEST_TUNES:
         raise UserError(
             f"{name}: {len(set(groups))} usable tunes are too few, need at least {FEWEST_TUNES}; "
@@ -126,8 +147,8 @@ def transposed(windows: np.ndarray, key) -> np.ndarray:
     return transpose(windows, generator.integers(least, most, endpoint=True)[:, None])
 
 
-def melody_dataset(name: str, found: Melodies) -> Dataset:
-    """Return the windows as a `Dataset`; in training they are transposed at random."""
+def melody_dataset(name: str, found: Melodies, metre: str = COMMON_TIME, notes=()) -> Dataset:
+    """Return the windows in a metre as a `Dataset`; in training they are transposed at random."""
     values = melody_attributes.attributes(found.windows)
     examples = Examples(found.windows.astype(np.int32), attributes=values)
     train = replace(examples, augmentation=transposed)
@@ -137,5 +158,6 @@ def melody_dataset(name: str, found: Melodies) -> Dataset:
         examples.take(found.validation),
         examples.take(found.test),
         attribute_names=melody_attributes.NAMES,
-        kind=MELODIES,
+        kind=MelodyKind(metre),
+        notes=tuple(notes),
     )

@@ -15,7 +15,9 @@ import numpy as np
 
 from vae_keras.data.music.melody_tokens import STEPS, Note, to_tokens
 
-COMMON = ("4/4", "2/2", "2/4")  # metres in which two bars, or four of 2/4, are 32 steps
+COMMON_TIME = "4/4"
+COMMON = (COMMON_TIME, "2/2", "2/4")  # metres of which windows of 32 steps are alike
+SHORT = 12  # steps: windows have four bars of metres below it, such as 3/8, and two of others
 FREE = "free metre"
 FEWEST_NOTES = 2  # in a window: fewer are no melody
 
@@ -55,31 +57,62 @@ def bar_length(metre: str) -> int | None:
     return int(16 * Fraction(metre)) if is_known else None
 
 
-def windows(tune: Tune) -> tuple[list[np.ndarray], list[str]]:
-    """Return the windows of a tune, uint8 [STEPS] each, and a reason for each that is left out.
+def learned_as(metre: str) -> str | None:
+    """Return the metre whose windows are like those of `metre`: 4/4 for 2/2 and 2/4, else its own.
 
-    Windows are in the COMMON metres and overlap by half. A tune without any window has one reason.
+    It is None if a bar of `metre` has no whole number of sixteenths.
     """
-    found, reasons = [], []
+    if metre in COMMON:
+        return COMMON_TIME
+    return metre if bar_length(metre) else None
+
+
+def window_steps(metre: str) -> int:
+    """Return the length of the windows of a metre in sixteenths: 32 for 4/4, 24 for 3/4 and 6/8."""
+    if metre in COMMON:
+        return STEPS
+    length = bar_length(metre) or 0
+    return length * (4 if length < SHORT else 2)
+
+
+def beat_steps(metre: str) -> int:
+    """Return the length of what one counts in a metre, in sixteenths: half bars of 4/4 count.
+
+    It is 8 for 4/4, a quarter for 3/4, and three eighths for 6/8.
+    """
+    if metre in COMMON:
+        return STEPS // 4
+    upper, lower = map(int, metre.split("/"))
+    unit = 16 // lower
+    return 3 * unit if lower >= 8 and upper % 3 == 0 else unit
+
+
+def windows(tune: Tune, metre: str = COMMON_TIME) -> tuple[list[np.ndarray], list[str]]:
+    """Return the windows of a tune, uint8 [steps] each, and a reason for each that is left out.
+
+    Windows are in metres that are learned as `metre`, and overlap by half. A tune without any
+    window has one reason.
+    """
+    found, reasons, steps = [], [], window_steps(metre)
     for run in runs(tune.bars):
-        if run.metre in COMMON:
+        if learned_as(run.metre) == metre:
             for start in _starts(run):
-                notes = _notes_between(tune.notes, start, min(start + STEPS, run.end))
+                notes = notes_between(tune.notes, start, min(start + steps, run.end))
                 if any(time.denominator > 1 for note in notes for time in note):
                     reasons.append("windows off the grid of sixteenths")
                 elif len(notes) < FEWEST_NOTES:
                     reasons.append(f"windows of fewer than {FEWEST_NOTES} notes")
                 else:
-                    found.append(to_tokens([Note(*map(int, note)) for note in notes]))
+                    found.append(to_tokens([Note(*map(int, note)) for note in notes], steps))
     if not found and not reasons:
-        reasons.append(_why_none(tune))
+        reasons.append(_why_none(tune, metre))
     return found, reasons
 
 
-def _why_none(tune):
+def _why_none(tune, metre):
     if not tune.bars:
         return "tunes without notes"
-    is_short = any(bar.metre in COMMON for bar in tune.bars)
+    is_short = any(learned_as(bar.metre) == metre for bar in tune.bars)
     return "tunes shorter than a window" if is_short else f"tunes in {tune.bars[0].metre}"
 
 
@@ -121,11 +154,11 @@ def _joined(bars):
 def _starts(run: Run) -> list[int]:
     """The times at which the windows of a run begin."""
     length = bar_length(run.metre)
-    bars = STEPS // length
+    bars = window_steps(run.metre) // length
     return [run.start + first * length for first in range(0, run.bars - bars + 1, bars // 2)]
 
 
-def _notes_between(notes, start, end) -> list[Note]:
+def notes_between(notes, start, end) -> list[Note]:
     """The notes that sound between two times, cut at both; their starts count from `start`."""
     first = bisect_right(notes, start, key=_end)
     last = bisect_left(notes, end, key=lambda note: note.start)

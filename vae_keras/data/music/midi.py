@@ -8,11 +8,14 @@ A file is read by these rules:
 - The tempo is ignored, because steps are parts of a beat. Notes move to the nearest sixteenth. A
   file is left out if fewer than NEAR_SHARE of its notes begin within NEAR sixteenths of one.
 - Bars are those of the metres that the file states, or of 4/4 if it states none. A bar within which
-  the metre changes is in no window.
+  the metre changes is in no window. Windows of a data set are in one metre.
+- Keys are ignored, even those that do not exist.
 """
 
+import io
 import itertools
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,14 +23,21 @@ from typing import NamedTuple
 import mido
 import numpy as np
 
-from vae_keras.data.music.melody_set import VERSION, LeftOut, Melodies, gathered
 from vae_keras.data.music.melody_tokens import STEPS, Note, to_notes, to_tokens
-from vae_keras.data.music.melody_windows import Bar, Tune, bar_length
+from vae_keras.data.music.melody_windows import (
+    COMMON_TIME,
+    Bar,
+    bar_length,
+    learned_as,
+    notes_between,
+    runs,
+    window_steps,
+)
 from vae_keras.errors import UserError
-from vae_keras.files import cached, files_below, state_of, whole_file
-from vae_keras.progress import progress
+from vae_keras.files import whole_file
 
-ENDINGS = (".mid", ".midi")
+HEADER = b"MThd"  # the first bytes of a file
+KEY_SIGNATURE, SEQUENCER_SPECIFIC = b"\xff\x59", b"\xff\x7f"
 DRUMS = 9  # channel 10, counted from 0
 STEPS_PER_BEAT = 4  # a beat is a quarter note
 LONGEST = 10_000  # beats: more than an hour at 120 a minute
@@ -50,69 +60,39 @@ class Piece(NamedTuple):
     end: int
 
 
-def midi_folder(path: Path) -> Melodies:
-    """Return the melodies in 4/4, 2/2 and 2/4 of the .mid and .midi files below the folder `path`.
+def own_windows(piece: Piece, steps: int, metre: str) -> list[tuple[int, np.ndarray]]:
+    """The consecutive windows of a file's melody, each with the number of the bar it begins in.
 
-    All tunes of a file are in one split. The first use reads the files, keeps the windows on disk,
-    and prints what was left out. Raises UserError if the folder does not exist, if it has no MIDI
-    files, or if too few of its tunes are usable.
+    The melody is the channel with the most notes. Windows [steps] begin at bar lines and lie in
+    bars that are learned as `metre`. A file without such bars is cut from its beginning, and so is
+    every file if windows of the metre have another length. What a window lacks at the end is filled
+    with silence.
     """
-    files = midi_files(path)
-
-    def read_all(folder: Path):
-        left_out = LeftOut()
-        tunes = _tunes(path, files, left_out)
-        gathered(f"midi:{path}", tunes, _file_name, left_out).save(folder / "melodies.npz")
-        print(f"left out of {len(files):,} MIDI files in {path}: {left_out}", flush=True)
-
-    made_of = [VERSION, str(path.resolve()), state_of(files, path)]
-    return Melodies.load(cached("melodies", made_of, read_all) / "melodies.npz")
-
-
-def midi_files(path: Path) -> list[Path]:
-    """Return the files below a folder with the endings of MIDI files, sorted.
-
-    Raises UserError if the folder does not exist or has no such file.
-    """
-    files, _ = files_below(path, ENDINGS)
-    if not files:
-        raise UserError(f"folder {str(path)!r} has no MIDI files: give one with .mid files")
-    return files
+    notes, alike = max(piece.lines.values(), key=len), []
+    if steps == window_steps(metre):
+        alike = [run for run in runs(piece.bars) if learned_as(run.metre) == learned_as(metre)]
+    spans = [(run.start, run.end) for run in alike] or [(0, piece.end)]
+    if spans[-1][1] == piece.bars[-1].start + piece.bars[-1].length:  # behind it comes silence
+        spans[-1] = (spans[-1][0], max(spans[-1][1], piece.end))
+    found = []
+    for first, end in spans:
+        for start in range(first, end, steps):
+            inside = notes_between(notes, start, min(start + steps, end))
+            bar = bisect_right(piece.bars, start, key=lambda bar: bar.start)
+            found.append((bar, to_tokens(inside, steps)))
+    return found
 
 
-def _tunes(path, files, left_out) -> Iterator[Tune]:
-    """Yield the melodies of all usable files."""
-    for file in progress(files, f"reading {len(files):,} MIDI files, once"):
-        name = str(file.relative_to(path))
-        try:
-            piece = read_piece(file)
-        except NotUsable as reason:
-            left_out.add(f"files {reason}", name)
-            continue
-        for line, notes in piece.lines.items():
-            yield Tune(file.stem, f"{name}, {line}", notes, piece.bars)
+def read_midi(path: Path, steps: int = STEPS, metre: str = COMMON_TIME) -> np.ndarray:
+    """Return the melody of a file, cut into consecutive windows [n, steps]: see `own_windows`.
 
-
-def _file_name(tune: Tune) -> str:
-    return tune.source.rpartition(", track")[0]
-
-
-def read_midi(path: Path, steps: int = STEPS) -> np.ndarray:
-    """Return the melody of a file, cut from its beginning into consecutive windows [n, steps].
-
-    It is the channel with the most notes. The last window is filled with silence. Raises UserError
-    if the file cannot be read or has no usable notes.
+    Raises UserError if the file cannot be read or has no usable notes.
     """
     try:
-        piece = read_piece(path)
+        windows = own_windows(read_piece(path), steps, metre)
     except NotUsable as reason:
         raise UserError(f"{str(path)!r} is a file {reason}: give another MIDI file") from reason
-    notes = max(piece.lines.values(), key=len)
-    return np.stack([_window(notes, start, steps) for start in range(0, piece.end, steps)])
-
-
-def _window(notes, start, steps):
-    return to_tokens([note._replace(start=note.start - start) for note in notes], steps)
+    return np.stack([window for _, window in windows])
 
 
 def read_piece(path: Path) -> Piece:
@@ -147,7 +127,7 @@ def read_piece(path: Path) -> Piece:
 def _opened(path) -> mido.MidiFile:
     try:
         is_small = path.stat().st_size <= MOST_FILE_BYTES
-        file = mido.MidiFile(path, clip=True) if is_small else None
+        file = _parsed(path.read_bytes()) if is_small else None
     except Exception as error:  # mido raises errors of many kinds for what is no MIDI file
         raise NotUsable("that cannot be read") from error
     if file is None:
@@ -157,6 +137,18 @@ def _opened(path) -> mido.MidiFile:
     if file.ticks_per_beat <= 0:
         raise NotUsable("whose times are not in beats")
     return file
+
+
+def _parsed(content: bytes) -> mido.MidiFile:
+    if content[:4] == b"RIFF" and content[8:12] == b"RMID":  # .rmi: the file lies in a chunk
+        content = content[content.index(HEADER) :]
+    try:
+        return mido.MidiFile(file=io.BytesIO(content), clip=True)
+    except Exception:
+        # mido refuses a key signature that does not exist. The key is not needed, so the event
+        # becomes one that says nothing.
+        content = content.replace(KEY_SIGNATURE, SEQUENCER_SPECIFIC)
+        return mido.MidiFile(file=io.BytesIO(content), clip=True)
 
 
 def _timed(track) -> list[tuple[int, mido.Message]]:
@@ -213,12 +205,16 @@ def _bars(tracks, step, end) -> list[Bar]:
     return bars
 
 
-def write_midi(tokens: np.ndarray, path: Path):
+def write_midi(tokens: np.ndarray, path: Path, metre: str = COMMON_TIME):
     """Write windows [steps] or [n, steps], one after another, to a MIDI file, whole or not at all.
 
     The file states no tempo and no instrument, which means a piano at 120 quarter notes a minute.
+    It states a `metre` that is not 4/4, which it would mean otherwise.
     """
     track = mido.MidiTrack(_events(np.atleast_2d(tokens), TICKS_PER_BEAT // STEPS_PER_BEAT))
+    if metre != COMMON_TIME:
+        upper, lower = map(int, metre.split("/"))
+        track.insert(0, mido.MetaMessage("time_signature", numerator=upper, denominator=lower))
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track])
     with whole_file(path) as temporary:
         file.save(temporary)

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from vae_keras.data.dataset import MOST_VALIDATION, Dataset, Examples
-from vae_keras.data.kinds import SentenceKind
+from vae_keras.data.kinds import Read, SentenceKind
 from vae_keras.data.text.vocabulary import (
     END,
     SPECIAL,
     UNKNOWN,
     Vocabulary,
+    lack_spaces,
     most_frequent,
     split_words,
 )
@@ -27,6 +28,7 @@ from vae_keras.errors import UserError
 
 DOCUMENTATION = Path(__file__).with_name("python_documentation.txt.xz")  # a sentence a line
 MOST_WORDS = 25  # in a sentence, marks included
+MOST_CHARACTERS = 60  # in a sentence of a script without spaces between words
 LEAST_TIMES = 2  # a word that the training sentences have less often is unknown
 MOST_UNKNOWN = 0.1  # share of a sentence's words that may be unknown
 FEWEST_SENTENCES = 10  # in training
@@ -69,11 +71,36 @@ def sentences() -> Sentences:
 def text_file(path: Path) -> Sentences:
     """Return the sentences of a text file as a data set: UTF-8, one sentence a line.
 
+    If most lines are in a script that has no spaces between words, such as Chinese or Thai, its
+    characters stand for words.
+
     Raises UserError if the file cannot be read, is not UTF-8, or has too few sentences to train,
     validate and test a model.
     """
     path = Path(path)
-    return _data_set(path.name, _lines(path))
+    lines = list(_lines(path))
+    return _data_set(path.name, lines, by_character=lack_spaces(lines))
+
+
+def own_sentences(path: Path, vocabulary: Vocabulary, time: int) -> Read:
+    """The lines of a text file in the words of a model, tokens int32 [n, `time`] and line numbers.
+
+    Lines that are empty or have too many words are left out, and counted in the notes. Raises
+    UserError if the file cannot be read or no line is left.
+    """
+    names, sentences, left_out = [], [], Counter[str]()
+    for number, line in enumerate(_lines(path), 1):
+        words = vocabulary.split(line)
+        if 0 < len(words) < time:
+            names.append(f"line {number}")
+            sentences.append(words)
+        else:
+            left_out[f"of more than {time - 1} words" if words else "empty"] += 1
+    reasons = "; ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
+    if not sentences:
+        raise UserError(f"{path}: no line can be read by the model ({reasons or 'it is empty'})")
+    notes = (f"lines that are left out: {reasons}",) if reasons else ()
+    return Read(names, vocabulary.encode_words(sentences, time), notes)
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -99,17 +126,19 @@ def _lines(path: Path) -> Iterator[str]:
         raise UserError(f"{path}: is not UTF-8 ({reason}): save it as UTF-8 text") from error
 
 
-def _data_set(name: str, lines: Iterable[str]) -> Sentences:
+def _data_set(name: str, lines: Iterable[str], by_character=False) -> Sentences:
     """The data set of the sentences among `lines`. Raises UserError if they are too few.
 
     The vocabulary is that of the training sentences.
     """
     left_out = Counter()
-    found = _distinct(lines, left_out)
+    most, what = (MOST_CHARACTERS, "characters") if by_character else (MOST_WORDS, "words")
+    too_long = f"of more than {most} {what}"
+    found = _distinct((split_words(line, by_character) for line in lines), most, too_long, left_out)
     splits = _splits(found)
     training = itertools.compress(found, splits == TRAIN)
     vocabulary = most_frequent(training, LEAST_TIMES)
-    tokens = vocabulary.encode_words(found, MOST_WORDS + 1)
+    tokens = vocabulary.encode_words(found, most + 1)
     lengths = np.argmax(tokens == END, axis=1)
 
     is_rare = (tokens == UNKNOWN).sum(axis=1) > MOST_UNKNOWN * lengths
@@ -132,15 +161,19 @@ def _data_set(name: str, lines: Iterable[str]) -> Sentences:
     )
 
 
-def _distinct(lines: Iterable[str], left_out: Counter) -> list[Words]:
-    """The words of each line that is used, once; other lines are counted in `left_out`."""
+def _distinct(
+    lines: Iterable[list[str]], most: int, too_long: str, left_out: Counter
+) -> list[Words]:
+    """The words of each line that is used, once; other lines are counted in `left_out`.
+
+    Lines of more than `most` words are counted as `too_long`.
+    """
     found = {}  # in order
-    for line in lines:
-        words = tuple(split_words(line))
+    for words in map(tuple, lines):
         if not words:
             left_out["empty"] += 1
-        elif len(words) > MOST_WORDS:
-            left_out[f"of more than {MOST_WORDS} words"] += 1
+        elif len(words) > most:
+            left_out[too_long] += 1
         elif words in found:
             left_out["that came before"] += 1
         else:
@@ -209,4 +242,6 @@ def sentence_dataset(found: Sentences) -> Dataset:
     splits = map(examples.take, (found.train, found.validation, found.test))
     reasons = "; ".join(f"{count:,} {reason}" for reason, count in found.left_out.items())
     notes = (f"lines that are left out: {reasons}",) if reasons else ()
+    if found.vocabulary.by_character:
+        notes = (*notes, "characters stand for words: the script has no spaces between them")
     return Dataset(found.name, *splits, kind=SentenceKind(found.vocabulary.words), notes=notes)
