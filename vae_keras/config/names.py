@@ -22,6 +22,7 @@ DATASETS = (
     "celeba:DIR",
     "folder:DIR",
     "FILE.npz",
+    "FILE.npy",
     "an IDX file",
     "melodies",
     "midi:DIR",

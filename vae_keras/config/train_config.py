@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
@@ -50,6 +51,10 @@ class TrainConfig(Generic[OptionsT]):
         None,
         "values that are black and white in folder:DIR or arrays, such as 0,4095 or -1000,1000 "
         "(default: as type and values tell)",
+    )
+    keys: str | None = option(
+        None,
+        "arrays of FILE.npz: IMAGES, or IMAGES,LABELS (default: those with usual names)",
     )
     binarize: str = option(
         "none",
@@ -116,6 +121,8 @@ class TrainConfig(Generic[OptionsT]):
         set_field = object.__setattr__  # the dataclass is frozen
         for field in common:
             set_field(self, field.name, values.get(field.name, field.default))
+        for place in ("dataset", "data_dir", "binarize", "output_dir"):
+            set_field(self, place, _without_tilde(getattr(self, place)))
         set_field(self, "model", model)
         check_fields(self)
         set_field(self, "options", rung.options(**{k: v for k, v in values.items() if k in own}))
@@ -201,6 +208,19 @@ class TrainConfig(Generic[OptionsT]):
                     f"{flag(choice)} {name} is not for {dataset.kind.plural}, but {dataset.name} "
                     f"has these: use one of {', '.join(fitting)}"
                 )
+
+
+def _without_tilde(place):
+    """A path, or NAME:PATH, with the user's home folder in the place of a "~" that it begins with.
+
+    A shell leaves the one in folder:~/photos as it is. Other values stay.
+    """
+    if not isinstance(place, (str, os.PathLike)):
+        return place
+    name, colon, path = str(place).partition(":")
+    if path.startswith("~") and "/" not in name:
+        return name + colon + os.path.expanduser(path)
+    return os.path.expanduser(place)
 
 
 def is_plain_name(name: str) -> bool:
