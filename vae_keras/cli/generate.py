@@ -29,7 +29,8 @@ import click
 def generate_command(model, n, seed, label, temperature, top_p, beams, output, overwrite):
     """Draw new examples from MODEL, an export such as saved_models/digits_vae, or its name.
 
-    Images become a picture, melodies a .mid file, a .wav file or a picture, sentences a .txt file.
+    Images become a picture, melodies a .mid file, a .wav file or a picture, sentences a
+    .txt file, rows of a table a .csv file.
     """
     from vae_keras.export import load_exported
     from vae_keras.files import free_output

@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, DATASETS, NETWORKS
+from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, COLUMNS, DATASETS, NETWORKS
 from vae_keras.config.options import check_fields, flag, option
-from vae_keras.config.recipes import MIN_EPOCHS, recipe_of
+from vae_keras.config.recipes import MIN_EPOCHS, SMALLEST_BATCH, recipe_of
 from vae_keras.config.rungs import RUNGS, RungOptions, SequenceOptions, VAEOptions, rung_named
 from vae_keras.errors import UserError, unknown
 
@@ -55,6 +55,16 @@ class TrainConfig(Generic[OptionsT]):
     keys: str | None = option(
         None,
         "arrays of FILE.npz: IMAGES, or IMAGES,LABELS (default: those with usual names)",
+    )
+    columns: str = option(
+        "auto",
+        "what the columns of FILE.csv are: pixels, numbers, or auto (as names and values tell)",
+        choices=COLUMNS,
+    )
+    label_column: str | None = option(
+        None,
+        "column of FILE.csv that has the classes: its name, its number from 1, or none (default: "
+        "one called label, class or the like, or the one with words)",
     )
     binarize: str = option(
         "none",
@@ -189,7 +199,10 @@ class TrainConfig(Generic[OptionsT]):
             )
         self._check_takes(dataset)
         recipe = recipe_of(self.dataset, self.model, dataset.data_kind, self.options.latent_dim)
-        recipe["batch_size"] = min(recipe["batch_size"], len(dataset.train))
+        if (self.network or recipe["network"]) == "linear":  # it has no hidden units
+            recipe.pop("units", None)
+        most = max(SMALLEST_BATCH, len(dataset.train) // recipe.pop("fewest_steps"))
+        recipe["batch_size"] = min(recipe["batch_size"], most, len(dataset.train))
         steps = math.ceil(len(dataset.train) / (self.batch_size or recipe["batch_size"]))
         recipe["epochs"] = max(MIN_EPOCHS, round(recipe.pop("steps") / steps))
         values = self.as_dict()
@@ -202,7 +215,7 @@ class TrainConfig(Generic[OptionsT]):
         takes = {"model": {name: rung.takes for name, rung in RUNGS.items()}, "network": NETWORKS}
         for choice, known in takes.items():
             name = getattr(self, choice)
-            fitting = [name for name, examples in known.items() if examples == dataset.kind.family]
+            fitting = [name for name, examples in known.items() if dataset.kind.family in examples]
             if name not in (None, *fitting):
                 raise UserError(
                     f"{flag(choice)} {name} is not for {dataset.kind.plural}, but {dataset.name} "

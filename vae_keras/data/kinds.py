@@ -1,27 +1,31 @@
-"""The kinds of examples: how images, melodies and sentences are read, written and shown.
+"""The kinds of examples: how images, melodies, sentences and tables are read, written and shown.
 
 Every data set has one of these objects, and `kind_of` gives that of a model. Only they know how the
 kinds differ.
 """
 
+import csv
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from vae_keras.data.tables.columns import Columns
 from vae_keras.errors import UserError
-from vae_keras.files import write_text
+from vae_keras.files import whole_file, write_text
 
 PICTURES = (".png", ".jpg", ".pdf", ".svg")
 MOST_SHOWN = 64  # melodies in one picture, or in one sound
 VOCABULARY = "assets/vocabulary.txt"  # in an exported model: the words of the tokens 0, 1, …
+COLUMNS = "assets/columns.json"  # in an exported model: what standardises the columns of a table
 
 
 class Kind:
     """One kind of examples: how they are read, written and shown.
 
-    `family` is what models and networks must know: "images" or "tokens". `plural` names the
-    examples in messages. `endings` are those of the files that `save` can write, the usual one
+    `family` is what models and networks must know: "images", "tokens" or "numbers". `plural` names
+    the examples in messages. `endings` are those of the files that `save` can write, the usual one
     first; a run writes its samples with the endings `kept`.
     """
 
@@ -30,6 +34,7 @@ class Kind:
     endings: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()  # the words of the tokens 0, 1, …
+    columns: Columns | None = None  # of a table
     end: int | None = None  # the token that ends a sequence, if there is one
     is_pictured = False  # True if an example is an image
     naive_samples = 1_000  # the default number of draws of naive Monte Carlo
@@ -179,11 +184,70 @@ class SentenceKind(Kind):
         return self._vocabulary().decode(np.asarray(examples))
 
 
+@dataclass(frozen=True)
+class TableKind(Kind):
+    """Rows of a table: float32 [columns], standardised by what `columns` say."""
+
+    columns: Columns
+
+    family = "numbers"
+    plural = "rows of numbers"
+    endings = (".csv",)
+    kept = endings
+    naive_samples = 10_000
+
+    def data_kind(self, example_shape) -> str:
+        """The kind of the data: "numbers"."""
+        return "numbers"
+
+    def read(self, what: str, example_shape) -> np.ndarray:
+        """The standardised row that numbers in the units of the data give: float32 [columns].
+
+        There are commas or spaces between them. Raises UserError if one is no number, or if there
+        are not as many as columns.
+        """
+        words = what.replace(",", " ").split()
+        try:
+            row = np.array([float(word) for word in words])
+        except ValueError as error:
+            raise UserError(f"row {what!r}: {error}: give numbers with commas between") from error
+        if len(row) != len(self.columns.names) or not np.isfinite(row).all():
+            names = ", ".join(self.columns.names[:5])
+            raise UserError(
+                f"row {what!r} must have {len(self.columns.names):,} numbers with commas between: "
+                f"{names}{', …' * (len(self.columns.names) > 5)}"
+            )
+        return self.columns.standardised(row)
+
+    def save(self, examples, path: Path, title=""):
+        """Write rows to a .csv file in the units of the data, with the names of the columns."""
+        lines = [
+            self.columns.names,
+            *([f"{v:.6g}" for v in row] for row in self.restored(examples)),
+        ]
+        with whole_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as f:
+            csv.writer(f, lineterminator="\n").writerows(lines)
+
+    def restored(self, examples) -> np.ndarray:
+        """Standardised rows [n, columns] in the units of the data."""
+        return self.columns.restored(examples)
+
+    def write_assets(self, folder: Path):
+        """Write what standardises the columns into the `folder` of an export."""
+        (folder / COLUMNS).parent.mkdir(exist_ok=True)
+        write_text(folder / COLUMNS, json.dumps(self.columns.as_dict(), indent=2) + "\n")
+
+
 IMAGES, MELODIES = ImageKind(), MelodyKind()
 
 
-def kind_of(vocabulary) -> Kind:
-    """The kind of a model's examples, by the vocabulary of the model: images if it is empty."""
+def kind_of(vocabulary, columns: dict | None = None) -> Kind:
+    """The kind of a model's examples, by its vocabulary or the columns of its table.
+
+    `columns` has their names, means and deviations. With neither it is that of images.
+    """
+    if columns:
+        return TableKind(Columns(**columns))
     if not vocabulary:
         return IMAGES
     return MELODIES if tuple(vocabulary) == MELODIES.vocabulary else SentenceKind(tuple(vocabulary))
@@ -192,8 +256,10 @@ def kind_of(vocabulary) -> Kind:
 def read_assets(folder: Path) -> Kind:
     """The kind of an exported model's examples, from what `write_assets` wrote into its `folder`.
 
-    Raises UserError if the vocabulary cannot be read or is empty.
+    Raises UserError if the vocabulary or the columns cannot be read, or if there are none.
     """
+    if (folder / COLUMNS).is_file():
+        return _read_columns(folder / COLUMNS)
     file = folder / VOCABULARY
     if not file.is_file():
         return IMAGES
@@ -204,3 +270,13 @@ def read_assets(folder: Path) -> Kind:
     if not words:  # otherwise a model of tokens would pass for one of images
         raise UserError(f"{file} has no words: restore it")
     return kind_of(words)
+
+
+def _read_columns(file: Path) -> TableKind:
+    try:
+        columns = Columns(**json.loads(file.read_text(encoding="utf-8")))
+        if not columns.names:
+            raise UserError("there are none")
+    except (OSError, ValueError, TypeError, UserError) as error:
+        raise UserError(f"{file} cannot be read ({error}): restore it") from error
+    return TableKind(columns)

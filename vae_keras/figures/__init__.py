@@ -15,6 +15,7 @@ from vae_keras.figures.curves import ESTIMATES, evaluation, loss_curves, rate_di
 from vae_keras.figures.images import image_grid, image_grids, image_rows, manifold
 from vae_keras.figures.music import piano_rolls
 from vae_keras.figures.pixels import enlarged, film, latent_gif, to_image, to_pixels
+from vae_keras.figures.tables import column_errors, column_histograms, column_scatters, curves
 
 __all__ = [
     "DPI",
@@ -24,6 +25,10 @@ __all__ = [
     "bars",
     "codes_and_samples",
     "codes_figure",
+    "column_errors",
+    "column_histograms",
+    "column_scatters",
+    "curves",
     "enlarged",
     "evaluation",
     "film",

@@ -251,7 +251,7 @@ def image_dataset(
         for split, arrays in splits.items()
     }
     file = file_beside(path) if path and not class_names and _has_numbers(labels) else None
-    positions, names = _classes(labels, class_names, file)
+    positions, names = class_positions(labels, class_names, file)
     examples = {
         split: Examples(ranges[split].scaled(images[split]), positions[split]) for split in splits
     }
@@ -294,7 +294,7 @@ def _has_numbers(labels: dict) -> bool:
     return bool(given) and all(map(_is_integer, given))
 
 
-def _classes(labels: dict, class_names, file: Path | None):
+def class_positions(labels: dict, class_names=(), file: Path | None = None):
     """The position of each label in the names of the classes, and these names.
 
     Without `class_names` or a `file` of them the classes are the labels that occur, in their order.

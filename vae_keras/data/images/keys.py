@@ -1,7 +1,7 @@
 """Which arrays of an .npz file are images and labels, and of which split: their keys tell."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
 from vae_keras.errors import UserError, unknown
@@ -59,14 +59,16 @@ def usual_keys(known: Collection[str]) -> dict[str, Keys]:
 
 def _with_other_splits(train: Keys, known: Collection[str]) -> dict[str, Keys]:
     found = {"train": train}
-    for split, words in OTHERS.items():
-        for images in _renamed(train.images, words, known):
-            labels = _renamed(train.labels, words, known) if train.labels else iter(())
-            found[split] = Keys(images, next(labels, None))
-            break
+    for split in OTHERS:
+        images, labels = (
+            next((name for name in names_of(split, key or "") if name in known), None)
+            for key in train
+        )
+        if images:
+            found[split] = Keys(images, labels)
     return found
 
 
-def _renamed(key: str, words, known) -> Iterator[str]:
-    """The known keys that are like `key`, with one of `words` where it says "train"."""
-    return (new for word in words if (new := TRAIN.sub(word, key)) != key and new in known)
+def names_of(split: str, train: str) -> list[str]:
+    """What "validation" or "test" may be called where the training split is called `train`."""
+    return [TRAIN.sub(word, train) for word in OTHERS[split] if TRAIN.search(train)]
