@@ -268,9 +268,10 @@ def _checked_images(what: str, images: np.ndarray) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or 0 in images.shape:
+        rows = "; rows of pixels must be reshaped, and a table of numbers saved as FILE.csv"
         raise UserError(
             f"{what} has shape {images.shape}: it must be [n, height, width] or "
-            "[n, height, width, channels], and not empty"
+            f"[n, height, width, channels], and not empty{rows if images.ndim == 2 else ''}"
         )
     check_channels_last(f"{what}: an image", images.shape[1:])
     check_numbers(what, images)
