@@ -10,7 +10,7 @@ from tests.folders import listing
 
 IMAGES = np.zeros((20, 4, 4), np.uint8)
 ARCHIVES = {
-    "nothing.npz": dict(images=IMAGES),
+    "nothing.npz": dict(left=IMAGES, right=IMAGES),
     "bytes.npz": dict(x_train=IMAGES + 200.0),
     "negative.npz": dict(x_train=IMAGES - 0.5),
     "nan.npz": dict(x_train=IMAGES + np.nan),
@@ -77,7 +77,10 @@ def place(tmp_path, tmp_path_factory, monkeypatch):
         ("train --dataset missing.npz", "'missing.npz' does not exist"),
         ("train --dataset cut-idx3-ubyte", "cut-idx3-ubyte: truncated"),
         ("train --dataset missing-idx3-ubyte", "'missing-idx3-ubyte' does not exist"),
-        ("train --dataset nothing.txt", "nothing.txt: not an IDX file"),
+        (
+            "train --dataset nothing.txt",
+            "nothing.txt: is a text: give text:nothing.txt",
+        ),
         ("train --dataset mnist --data-dir missing", "'missing'"),
         ("train --binarize dynamc", "'dynamc': did you mean 'dynamic'"),
         ("train --binarize statics", "'statics': did you mean 'static'"),

@@ -43,7 +43,7 @@ def test_what_cannot_be_opened_is_named(model, photos):
     assert open_stored("model").dataset().example_shape == (8, 8, 1)
     others = {
         "nowhere.npz": "model needs the data it was trained on: .*nowhere",
-        f"folder:{photos}": r"model is for images of shape \(8, 8, 1\), but those .*64",
+        f"folder:{photos}": r"model is for examples of shape \(8, 8, 1\), but those .*64",
     }
     for dataset, reason in others.items():
         (model.path / TRAINING).write_text(TrainConfig(dataset=dataset).to_json())

@@ -31,8 +31,9 @@ import click
 def generate_command(model, n, seed, label, temperature, top_p, beams, output, overwrite):
     """Draw new examples from MODEL, an export such as saved_models/digits_vae, or its name.
 
-    Images become a picture, melodies a .mid file, a .wav file or a picture, sentences a .txt file.
-    With OUTPUT a folder, a name without an ending, each image or melody gets a file of its own.
+    Images become a picture, melodies a .mid file, a .wav file or a picture, sentences a .txt file,
+    rows of a table a .csv file. With OUTPUT a folder, a name without an ending, each image or
+    melody gets a file of its own.
     """
     from vae_keras.export import load_exported
     from vae_keras.files import free_output

@@ -40,8 +40,9 @@ def _to_a_picture(ending: str):
 def morph(model, ends, method, steps, square, seed, label, output, overwrite):
     """Go from one example to another through the latent space of MODEL, an export or its name.
 
-    ENDS are two or more image files, .mid files or sentences, whichever the model takes. Without
-    them, the model generates the examples. Images become a picture, or a film if OUTPUT is a .gif.
+    ENDS are two or more image files, .mid files, sentences or rows of numbers such as 5.1,3.5,
+    whichever the model takes. Without them, the model generates the examples. Images become a
+    picture, or a film if OUTPUT is a .gif.
     """
     import numpy as np
 
@@ -53,7 +54,7 @@ def morph(model, ends, method, steps, square, seed, label, output, overwrite):
     exported = load_exported(model)
     kind, name = exported.kind, exported.path.resolve().name
     if square and not kind.is_pictured:
-        raise UserError(f"--square is for images, and {name} is for sequences")
+        raise UserError(f"--square is for images, and {name} is for {kind.plural}")
     if ends and (len(ends) < 2 or (square and len(ends) != 4)):
         raise UserError(
             f"{len(ends)} to morph: give {'four' if square else 'two or more'}, or none"

@@ -11,7 +11,7 @@ from vae_keras.config import TrainConfig
 @click.argument("run")
 @click.option("--data-dir", help="folder with the archive of the run's data set")
 def probe_command(run, data_dir):
-    """Compare a linear classifier on the codes of RUN with one on pixels and one on PCA."""
+    """Compare a linear classifier on the codes of RUN with one on its input and one on PCA."""
     from vae_keras import data
     from vae_keras.training.run_folder import existing_run
 
@@ -23,14 +23,15 @@ def probe_command(run, data_dir):
 
     model = folder.load_model()
     print(f"{folder.name}: logistic regression on three kinds of features …", flush=True)
-    print(f"{'labels':>8} {'codes':>8} {'pixels':>8} {f'PCA, {model.latent_dim}':>8}")
+    given = "pixels" if dataset.kind.is_pictured else "numbers"
+    print(f"{'labels':>8} {'codes':>8} {given:>8} {f'PCA, {model.latent_dim}':>8}")
     for row in probe(model, dataset):
         values = (row[name] for name in ("codes", "pixels", "pca"))
         cells = (f"{'–' if value is None else format(value, '.1%'):>8}" for value in values)
         print(f"{row['labels']:>8,} {' '.join(cells)}")
     most = most_in_memory(dataset)
-    note = f"; pixels, and PCA fitted, of {most:,} at most" if len(dataset.train) > most else ""
-    print(f"accuracy on {min(len(dataset.test), most):,} test images{note}")
+    note = f"; {given}, and PCA fitted, of {most:,} at most" if len(dataset.train) > most else ""
+    print(f"accuracy on {min(len(dataset.test), most):,} test examples{note}")
 
 
 @click.command(name="anomaly")

@@ -3,13 +3,14 @@
 LOSSES = ("mse", "rmse", "bce")
 LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic")
 NETWORKS = {  # the examples that each network takes
-    "dense": "images",
-    "conv": "images",
-    "resnet": "images",
-    "lstm": "tokens",
-    "linear": "images",
+    "dense": ("images", "numbers"),
+    "conv": ("images",),
+    "resnet": ("images",),
+    "lstm": ("tokens",),
+    "linear": ("images", "numbers"),
 }
 ACTIVATIONS = ("gelu", "relu", "tanh", "silu", "elu", "leaky_relu")
+COLUMNS = ("auto", "pixels", "numbers")
 COLOR_MODES = ("auto", "grayscale", "rgb")
 BINARISATIONS = ("none", "dynamic", "threshold", "static", "static:FILE")
 DATASETS = (
@@ -22,6 +23,8 @@ DATASETS = (
     "celeba:DIR",
     "folder:DIR",
     "FILE.npz",
+    "FILE.npy",
+    "FILE.csv",
     "an IDX file",
     "melodies",
     "midi:DIR",

@@ -5,14 +5,23 @@ import math
 from typing import Any
 
 MIN_EPOCHS, MOST_EPOCHS = 10, 100  # of small sets, an epoch passes over the data several times
+SMALLEST_BATCH = 8  # to which "fewest_steps" shrinks a batch at most
 WIDE = 4  # dimensions: a larger code is trained better with more and smaller steps
 PLANAR = ("digits", "mnist", "fashion_mnist")  # a map of two dimensions is worth their blur
 CODE_SIZE = 32  # of other images
 SENTENCES = dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3)
 RECIPES: dict[str, dict[str, Any]] = {
     # `recipe_of` goes through the entries that fit; a later one replaces values of an earlier one.
-    # "steps" are weight updates, whatever the size of the data.
-    "any": dict(keep="best", network="dense", batch_size=256, steps=6_400, learning_rate=2e-3),
+    # "steps" are weight updates, whatever the size of the data; "fewest_steps" are those of an
+    # epoch, for which a batch shrinks, so that a small table does not take hundreds of epochs.
+    "any": dict(
+        keep="best",
+        network="dense",
+        batch_size=256,
+        steps=6_400,
+        fewest_steps=1,
+        learning_rate=2e-3,
+    ),
     "wide vae": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
     "wide conditional": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
     "linear": dict(network="linear", learning_rate=1e-2),
@@ -33,6 +42,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "photos vae": dict(likelihood="gaussian"),
     "photos conditional": dict(likelihood="gaussian"),
     "faces": dict(network="resnet", batch_size=64, steps=6_400, learning_rate=2e-3),
+    "numbers": dict(network="dense", units="64-32", batch_size=128, steps=2_000, fewest_steps=20),
+    "numbers vae": dict(likelihood="gaussian"),
+    "numbers conditional": dict(likelihood="gaussian"),
 }
 
 

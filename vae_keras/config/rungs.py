@@ -184,11 +184,11 @@ class SequenceOptions(BoundOptions):
 
 
 class Rung(NamedTuple):
-    """A rung: its options, where its class is, and what it takes: "images" or "tokens"."""
+    """A rung: its options, where its class is, and what it takes, such as images."""
 
     options: type[RungOptions]
     where: str  # module:class; imported only when there is a model to build, as it needs TensorFlow
-    takes: str = "images"
+    takes: tuple[str, ...] = ("images", "numbers")
 
     def model(self) -> "type[Autoencoder]":
         """The class of the rung's model, a subclass of Autoencoder."""
@@ -204,7 +204,7 @@ RUNGS = {
     "contractive": Rung(ContractiveOptions, "contractive:ContractiveAutoencoder"),
     "vae": Rung(VAEOptions, "vae:VAE"),
     "conditional": Rung(ConditionalOptions, "conditional:ConditionalVAE"),
-    "sequence": Rung(SequenceOptions, "sequence:SequenceVAE", takes="tokens"),
+    "sequence": Rung(SequenceOptions, "sequence:SequenceVAE", takes=("tokens",)),
 }
 
 

@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import math
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, DATASETS, NETWORKS
+from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, COLUMNS, DATASETS, NETWORKS
 from vae_keras.config.options import check_fields, flag, option
-from vae_keras.config.recipes import code_size_of, epochs_of, recipe_of
+from vae_keras.config.recipes import SMALLEST_BATCH, code_size_of, epochs_of, recipe_of
 from vae_keras.config.rungs import RUNGS, RungOptions, SequenceOptions, VAEOptions, rung_named
 from vae_keras.errors import UserError, unknown
 
@@ -54,6 +55,20 @@ class TrainConfig(Generic[OptionsT]):
     metre: str | None = option(
         None,
         "metre of the tunes of midi:DIR that are learned, such as 3/4 (default: the most usual)",
+    )
+    keys: str | None = option(
+        None,
+        "arrays of FILE.npz: IMAGES, or IMAGES,LABELS (default: those with usual names)",
+    )
+    columns: str = option(
+        "auto",
+        "what the columns of FILE.csv are: pixels, numbers, or auto (as names and values tell)",
+        choices=COLUMNS,
+    )
+    label_column: str | None = option(
+        None,
+        "column of FILE.csv that has the classes: its name, its number from 1, or none (default: "
+        "one called label, class or the like, or the one with words)",
     )
     binarize: str = option(
         "none",
@@ -129,6 +144,8 @@ class TrainConfig(Generic[OptionsT]):
         set_field = object.__setattr__  # the dataclass is frozen
         for field in common:
             set_field(self, field.name, values.get(field.name, field.default))
+        for place in ("dataset", "data_dir", "binarize", "output_dir"):
+            set_field(self, place, _without_tilde(getattr(self, place)))
         set_field(self, "model", model)
         check_fields(self)
         set_field(self, "options", rung.options(**{k: v for k, v in values.items() if k in own}))
@@ -203,7 +220,10 @@ class TrainConfig(Generic[OptionsT]):
         recipe["latent_dim"] = size
         if self.units is not None and recipe["network"] in ("conv", "resnet"):
             recipe["network"] = "dense"  # which has units
-        recipe["batch_size"] = min(recipe["batch_size"], count)
+        if (self.network or recipe["network"]) == "linear":  # it has no hidden units
+            recipe.pop("units", None)
+        most = max(SMALLEST_BATCH, count // recipe.pop("fewest_steps"))
+        recipe["batch_size"] = min(recipe["batch_size"], most, count)
         steps_per_pass = math.ceil(count / (self.batch_size or recipe["batch_size"]))
         recipe["epochs"], recipe["passes"] = epochs_of(recipe.pop("steps"), steps_per_pass)
         if self.epochs is not None:
@@ -218,12 +238,25 @@ class TrainConfig(Generic[OptionsT]):
         takes = {"model": {name: rung.takes for name, rung in RUNGS.items()}, "network": NETWORKS}
         for choice, known in takes.items():
             name = getattr(self, choice)
-            fitting = [name for name, examples in known.items() if examples == dataset.kind.family]
+            fitting = [name for name, examples in known.items() if dataset.kind.family in examples]
             if name not in (None, *fitting):
                 raise UserError(
                     f"{flag(choice)} {name} is not for {dataset.kind.plural}, but {dataset.name} "
                     f"has these: use one of {', '.join(fitting)}"
                 )
+
+
+def _without_tilde(place):
+    """A path, or NAME:PATH, with the user's home folder in the place of a "~" that it begins with.
+
+    A shell leaves the one in folder:~/photos as it is. Other values stay.
+    """
+    if not isinstance(place, (str, os.PathLike)):
+        return place
+    name, colon, path = str(place).partition(":")
+    if path.startswith("~") and "/" not in name:
+        return name + colon + os.path.expanduser(path)
+    return os.path.expanduser(place)
 
 
 def is_plain_name(name: str) -> bool:

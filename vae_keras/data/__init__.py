@@ -17,10 +17,13 @@ from vae_keras.data.images.scaling import parsed_range
 from vae_keras.data.music.melodies import melodies
 from vae_keras.data.music.melody_set import melody_dataset
 from vae_keras.data.music.midi_set import midi
+from vae_keras.data.other_files import advice_on
+from vae_keras.data.tables.csv_file import csv_file
 from vae_keras.data.text.sentences import sentence_dataset, sentences, text_file
 from vae_keras.errors import UserError, unknown
 
 LARGEST_SIDE = 4_096
+TABLES = (".csv", ".tsv")
 NAMED = {
     "digits": lambda config: archives.digits(),
     "mnist": lambda config: archives.keras_archive("mnist", _data_dir(config)),
@@ -48,8 +51,7 @@ WITH_REST = {  # NAME:REST -> what REST is, and the function of it
 def load(config) -> Dataset:
     """Load the data set that `config.dataset` names.
 
-    `config` has the attributes `dataset`, `data_dir`, `image_size`, `color_mode`, `pixel_range`,
-    `metre` and `binarize`, such as a `TrainConfig`. Raises UserError if there is no such data set,
+    `config` is a `TrainConfig`. Raises UserError if there is no such data set,
     if its files are missing or damaged, or if one of the other options does not fit it.
     """
     found = dataclasses.replace(_named(config), source=config.dataset)
@@ -67,6 +69,12 @@ def _named(config) -> Dataset:
     pixel_range = parsed_range(config.pixel_range)
     if pixel_range and (name in NAMED or name.partition(":")[0] in WITH_REST.keys() - {"folder"}):
         raise UserError(f"--pixel-range is for folder:DIR and files of arrays, not for {name!r}")
+    is_table = name.lower().removesuffix(".gz").endswith(TABLES)
+    if not is_table and (config.columns != "auto" or config.label_column):
+        option = "--columns" if config.columns != "auto" else "--label-column"
+        raise UserError(f"{option} is for FILE.csv, not for {name!r}")
+    if config.keys and not name.lower().endswith(".npz"):
+        raise UserError(f"--keys is for FILE.npz, not for {name!r}")
     if name in NAMED:  # there is nothing to choose, whatever the files of an archive are like
         return dataclasses.replace(NAMED[name](config), settles={})
     if name.startswith(GIVEN):
@@ -80,19 +88,33 @@ def _named(config) -> Dataset:
         if not rest:
             raise UserError(f"data set {name!r} names no {what}: write {prefix}:{what}")
         return load_it(rest, config)
-    path = Path(name)
+    return _of_file(Path(name), config, pixel_range)
+
+
+def _of_file(path: Path, config, pixel_range) -> Dataset:
+    """The data set in a file, whose ending says how it is read."""
+    name, ending = config.dataset, path.suffix.lower()
     if name and path.is_dir():
         raise UserError(f"data set {name!r} is a folder: write folder:{name} for its images")
-    if path.suffix.lower() == ".npz":
-        return archives.npz(path, pixel_range=pixel_range)
+    if ending == ".npz":
+        return archives.npz(path, pixel_range=pixel_range, keys=config.keys)
+    if ending == ".npy":
+        return archives.npy(path, pixel_range)
+    if config.dataset.lower().removesuffix(".gz").endswith(TABLES):
+        return csv_file(path, config.columns, config.label_column, pixel_range)
+    advice = advice_on(path)
+    if path.is_file() and advice:
+        raise advice
     if path.is_file() or "idx" in path.name:
         return archives.idx(path, pixel_range=pixel_range)
+    if advice or len(path.parts) > 1:
+        raise UserError(f"file {name!r} does not exist")
     raise unknown("data set", name, DATASETS)
 
 
 def _data_dir(config) -> Path | None:
     folder = config.data_dir or os.environ.get("VAE_KERAS_DATA_DIR")
-    return Path(folder) if folder else None
+    return Path(folder).expanduser() if folder else None
 
 
 def _count(text: str) -> int:

@@ -1,9 +1,11 @@
-"""The kinds of examples: how images, melodies and sentences are read, written and shown.
+"""The kinds of examples: how images, melodies, sentences and tables are read, written and shown.
 
 Every data set has one of these objects, and `kind_of` gives that of a model. Only they know how the
 kinds differ.
 """
 
+import csv
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae_keras.data.images.scaling import PixelRange, parsed_range
+from vae_keras.data.tables.columns import Columns
 from vae_keras.errors import UserError
-from vae_keras.files import filled_folder, write_text
+from vae_keras.files import filled_folder, whole_file, write_text
 
 PICTURES = (".png", ".jpg", ".pdf", ".svg")
 MOST_SHOWN = 64  # melodies in one picture, or in one sound
 VOCABULARY = "assets/vocabulary.txt"  # in an exported model: the words of the tokens 0, 1, …
+COLUMNS = "assets/columns.json"  # in an exported model: what standardises the columns of a table
 
 
 class Read(NamedTuple):
@@ -31,8 +35,8 @@ class Read(NamedTuple):
 class Kind:
     """One kind of examples: how they are read, written and shown.
 
-    `family` is what models and networks must know: "images" or "tokens". `plural` names the
-    examples in messages. `endings` are those of the files that `save` can write, the usual one
+    `family` is what models and networks must know: "images", "tokens" or "numbers". `plural` names
+    the examples in messages. `endings` are those of the files that `save` can write, the usual one
     first; a run writes its samples with the endings `kept`. `save_pairs` writes a file with the
     ending `pairs`.
     """
@@ -44,6 +48,7 @@ class Kind:
     pairs = ".png"
     each = ""  # the ending of files of single examples, if there are such files
     vocabulary: tuple[str, ...] = ()  # the words of the tokens 0, 1, …
+    columns: Columns | None = None  # of a table
     end: int | None = None  # the token that ends a sequence, if there is one
     is_pictured = False  # True if an example is an image
     naive_samples = 1_000  # the default number of draws of naive Monte Carlo
@@ -307,11 +312,90 @@ class SentenceKind(Kind):
         return self._vocabulary().decode(np.asarray(examples))
 
 
+@dataclass(frozen=True)
+class TableKind(Kind):
+    """Rows of a table: float32 [columns], standardised by what `columns` say."""
+
+    columns: Columns
+
+    family = "numbers"
+    plural = "rows of numbers"
+    endings = (".csv",)
+    kept = endings
+    pairs = ".csv"
+    naive_samples = 10_000
+
+    def data_kind(self, example_shape) -> str:
+        """The kind of the data: "numbers"."""
+        return "numbers"
+
+    def read(self, what: str, example_shape) -> Read:
+        """The standardised row that numbers in the units of the data give: float32 [1, columns].
+
+        There are commas or spaces between them. Raises UserError if one is no number, or if there
+        are not as many as columns.
+        """
+        words = what.replace(",", " ").split()
+        try:
+            row = np.array([float(word) for word in words])
+        except ValueError as error:
+            raise UserError(f"row {what!r}: {error}: give numbers with commas between") from error
+        if len(row) != len(self.columns.names) or not np.isfinite(row).all():
+            names = ", ".join(self.columns.names[:5])
+            raise UserError(
+                f"row {what!r} must have {len(self.columns.names):,} numbers with commas between: "
+                f"{names}{', …' * (len(self.columns.names) > 5)}"
+            )
+        return Read([what], self.columns.standardised(row)[None])
+
+    def read_all(self, path: Path, example_shape) -> Read:
+        """The rows of a .csv file that has the columns, standardised, named by their number.
+
+        Raises UserError if the file cannot be read, lacks a column or misses a value.
+        """
+        from vae_keras.data.tables.csv_file import own_rows
+
+        values = own_rows(path.expanduser(), self.columns.names)
+        names = [str(number) for number in range(1, len(values) + 1)]
+        return Read(names, self.columns.standardised(values))
+
+    def save(self, examples, path: Path, title=""):
+        """Write rows to a .csv file in the units of the data, with the names of the columns."""
+        rows = ([f"{value:.6g}" for value in row] for row in self.restored(examples))
+        _write_csv(path, [self.columns.names, *rows])
+
+    def save_pairs(self, examples, rebuilt, names: list[str], path: Path, title=""):
+        rows = [["row", "what", *self.columns.names]]
+        for name, *pair in zip(names, self.restored(examples), self.restored(rebuilt), strict=True):
+            for what, row in zip(("value", "reconstruction"), pair, strict=True):
+                rows.append([name, what, *(f"{value:.6g}" for value in row)])
+        _write_csv(path, rows)
+
+    def restored(self, examples) -> np.ndarray:
+        """Standardised rows [n, columns] in the units of the data."""
+        return self.columns.restored(examples)
+
+    def write_assets(self, folder: Path):
+        """Write what standardises the columns into the `folder` of an export."""
+        (folder / COLUMNS).parent.mkdir(exist_ok=True)
+        write_text(folder / COLUMNS, json.dumps(self.columns.as_dict(), indent=2) + "\n")
+
+
+def _write_csv(path: Path, rows):
+    with whole_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
 IMAGES, MELODIES = ImageKind(), MelodyKind()
 
 
-def kind_of(vocabulary) -> Kind:
-    """The kind of a model's examples, by the vocabulary of the model: images if it is empty."""
+def kind_of(vocabulary, columns: dict | None = None) -> Kind:
+    """The kind of a model's examples, by its vocabulary or the columns of its table.
+
+    `columns` has their names, means and deviations. With neither it is that of images.
+    """
+    if columns:
+        return TableKind(Columns(**columns))
     if not vocabulary:
         return IMAGES
     return MELODIES if tuple(vocabulary) == MELODIES.vocabulary else SentenceKind(tuple(vocabulary))
@@ -320,8 +404,10 @@ def kind_of(vocabulary) -> Kind:
 def read_assets(folder: Path) -> Kind:
     """The kind of an exported model's examples, from what `write_assets` wrote into its `folder`.
 
-    Raises UserError if the vocabulary cannot be read or is empty.
+    Raises UserError if the vocabulary or the columns cannot be read, or if there are none.
     """
+    if (folder / COLUMNS).is_file():
+        return _read_columns(folder / COLUMNS)
     file = folder / VOCABULARY
     if not file.is_file():
         return IMAGES
@@ -332,3 +418,13 @@ def read_assets(folder: Path) -> Kind:
     if not words:  # otherwise a model of tokens would pass for one of images
         raise UserError(f"{file} has no words: restore it")
     return kind_of(words)
+
+
+def _read_columns(file: Path) -> TableKind:
+    try:
+        columns = Columns(**json.loads(file.read_text(encoding="utf-8")))
+        if not columns.names:
+            raise UserError("there are none")
+    except (OSError, ValueError, TypeError, UserError) as error:
+        raise UserError(f"{file} cannot be read ({error}): restore it") from error
+    return TableKind(columns)

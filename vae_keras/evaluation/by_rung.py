@@ -33,7 +33,7 @@ def figures_of(model, dataset) -> dict[str, float]:
 
 @functools.singledispatch
 def exhibits_of(model, dataset) -> dict[str, dict]:
-    """The pictures of a model as rows of images: {file name: {row name: images}}."""
+    """The pictures of a model of images as rows of these: {file name: {row name: images}}."""
     return {}
 
 
@@ -109,9 +109,16 @@ def _(model: SparseAutoencoder, dataset):
 def _(model: DenoisingAutoencoder, dataset):
     """Peak signal-to-noise ratios on corrupted test images, in decibels.
 
-    The model is compared with a median filter and with PCA.
+    The model is compared with a median filter and with PCA. Rows of numbers have no peak: theirs
+    are squared errors.
     """
     clean, noisy, denoised = _corrupted(model, dataset.test.take(slice(MOST_IMAGES)))
+    if not dataset.kind.is_pictured:
+        found = {"corrupted": noisy, "denoised": denoised}
+        return {
+            f"squared_error_{name}": float(np.square(clean - one).sum(axis=-1).mean())
+            for name, one in found.items()
+        }
     size = (1, 3, 3, 1)  # 3×3 pixels of each image and channel
     pca = fitted_pca(dataset.train, min(model.latent_dim, len(dataset.train), clean[0].size))
     values = noisy.reshape(len(noisy), -1)

@@ -85,7 +85,8 @@ class ExportedModel:
     def reconstruct(self, x, label=None):
         """The mean reconstruction of examples `x` through their codes without noise, shaped as `x`.
 
-        Images are [batch, height, width, channels] in [0, 1], tokens int32 [batch, steps].
+        Images are [batch, height, width, channels] in [0, 1], tokens int32 [batch, steps], rows of
+        a table standardised, [batch, columns].
         """
         return self.call("reconstruct", x=x, **self._labels(label, len(x)))["reconstruction"]
 
@@ -218,7 +219,7 @@ class ExportedModel:
         """Raise UserError if the model or its endpoint does not take the choices of `generate`."""
         name = self.path.name
         if given and not self.vocabulary:
-            raise UserError(f"{name!r} takes no {' or '.join(given)}: it is of images")
+            raise UserError(f"{name!r} takes no {' or '.join(given)}: it is of {self.kind.plural}")
         if endpoint not in self.endpoints and endpoint != "generate":
             raise UserError(f"{name!r} has no endpoint {endpoint!r}: export its run again")
         if "beams" in given and len(given) > 1:

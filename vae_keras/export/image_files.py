@@ -42,7 +42,7 @@ def load_for_images(model, *endpoints, with_labels=False) -> ExportedModel:
         if endpoint not in exported.endpoints:
             raise UserError(f"model {name!r} has no endpoint {endpoint!r}: use another one")
     if not exported.kind.is_pictured:
-        raise UserError(f"model {name!r} is of sequences: use one of images")
+        raise UserError(f"model {name!r} is of {exported.kind.plural}: use one of images")
     if exported.takes_labels and not with_labels:
         raise UserError(
             f"model {name!r} is conditional and would need a label for each image: use one "

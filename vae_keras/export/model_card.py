@@ -8,10 +8,12 @@ from vae_keras.export.endpoints import endpoints
 def model_card(model, config: TrainConfig, metrics: dict) -> str:
     """A model card in Markdown: what the model is, how good it is, and how to use it."""
     size = "×".join(map(str, model.example_shape))
+    family = kind_of(model.vocabulary, metrics.get("columns")).family
     what, described = {
         "images": ("images", f"images of {size}, {metrics['data_kind']}"),
         "tokens": ("sequences", f"sequences of {size} tokens"),
-    }[kind_of(model.vocabulary).family]
+        "numbers": ("rows", f"rows of {size} numbers"),
+    }[family]
     options = {k: v for k, v in config.as_dict().items() if v is not None}
     figures = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
     examples = metrics["examples"]
@@ -36,14 +38,14 @@ Losses are in {metrics["unit"]} per example, averaged over the test {what}.
 Only TensorFlow is needed:
 
 ```python
-{usage(config.name, model)}
+{USAGES[family](config.name, model)}
 ```
 
 | endpoint | inputs | outputs |
 |---|---|---|
 {_endpoints(model)}
 
-`serving_default` is `reconstruct`. {NOTES[kind_of(model.vocabulary).family]}
+`serving_default` is `reconstruct`. {NOTES[family]}
 
 ## Options
 
@@ -55,6 +57,9 @@ Made with {", ".join(f"{name} {version}" for name, version in metrics["versions"
 NOTES = {
     "images": "Images are float32 in [0, 1]; those of `generate` are decoded means.",
     "tokens": "Tokens are int32; `assets/vocabulary.txt` has their words, a line each, from 0 on.",
+    "numbers": "Rows are float32, standardised: from each number the mean of its column is "
+    "subtracted, and the rest divided by its deviation. `assets/columns.json` has the names, means "
+    "and deviations of the columns, in their order. `generate` gives decoded means.",
 }
 LEFT_OUT = ("data_dir", "output_dir", "name", "resume", "overwrite")
 OUTPUTS = {
@@ -78,8 +83,6 @@ def usage(name: str, model) -> str:
     """A few lines of plain TensorFlow that generate, encode and decode."""
     shape = ", ".join(map(str, model.example_shape))
     label = f", tf.range(16) % {model.classes}" if model.takes_labels else ""
-    if kind_of(model.vocabulary).family == "tokens":
-        return _usage_of_sequences(name, model)
     return f"""import tensorflow as tf
 
 model = tf.saved_model.load("saved_models/{name}")
@@ -100,6 +103,26 @@ tokens = model.generate(tf.constant(16), tf.constant([0, 1]), temperature)["x"] 
 print(*(words[token] for token in tokens[0].numpy()))
 z = model.encode(tokens)["z"]  # [16, {model.latent_dim}]
 again = model.decode(z)["x"]  # [16, {steps}], the likeliest tokens"""
+
+
+def _usage_of_rows(name: str, model) -> str:
+    label = f", tf.range(16) % {model.classes}" if model.takes_labels else ""
+    columns = model.example_shape[0]
+    return f"""import json
+
+import tensorflow as tf
+
+folder = "saved_models/{name}"
+model = tf.saved_model.load(folder)
+columns = json.load(open(f"{{folder}}/assets/columns.json", encoding="utf-8"))
+rows = model.generate(tf.constant(16), tf.constant([0, 1]){label})["x"]  # [16, {columns}]
+numbers = rows * columns["deviations"] + columns["means"]  # in the units of the data
+x = (numbers - columns["means"]) / columns["deviations"]  # what the endpoints take
+z = model.encode(x{label})["z"]  # [16, {model.latent_dim}]
+again = model.decode(z{label})["x"]  # [16, {columns}]"""
+
+
+USAGES = {"images": usage, "tokens": _usage_of_sequences, "numbers": _usage_of_rows}
 
 
 def _rows(figures: dict) -> str:

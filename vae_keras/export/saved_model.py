@@ -22,7 +22,8 @@ def export(model, path, config, metrics: dict, beside=()):
 
     The folder also gets `model_card.md`, the configuration of the training, and copies of the files
     `beside`. If endpoints take labels, `labels.json` has the names of the labels in order. If they
-    take tokens, `assets/vocabulary.txt` has the word of each token, one a line.
+    take tokens, `assets/vocabulary.txt` has the word of each token, one a line; if they take rows
+    of a table, `assets/columns.json` has what standardises its columns.
     """
     # The endpoints name their variables; tracking the model as well would store each one twice.
     archive = keras.export.ExportArchive()
@@ -35,7 +36,7 @@ def export(model, path, config, metrics: dict, beside=()):
         write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
         for file in beside:
             shutil.copy(file, temporary)
-        kind_of(model.vocabulary).write_assets(temporary)
+        kind_of(model.vocabulary, metrics.get("columns")).write_assets(temporary)
         if model.takes_labels:
             write_text(temporary / LABELS, json.dumps(metrics["class_names"]) + "\n")
 

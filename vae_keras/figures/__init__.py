@@ -21,6 +21,7 @@ from vae_keras.figures.images import (
 )
 from vae_keras.figures.music import piano_rolls
 from vae_keras.figures.pixels import enlarged, film, latent_gif, to_image, to_pixels
+from vae_keras.figures.tables import column_errors, column_histograms, column_scatters, curves
 
 __all__ = [
     "DPI",
@@ -30,6 +31,10 @@ __all__ = [
     "bars",
     "codes_and_samples",
     "codes_figure",
+    "column_errors",
+    "column_histograms",
+    "column_scatters",
+    "curves",
     "enlarged",
     "evaluation",
     "film",

@@ -1,5 +1,7 @@
 """The conditional variational autoencoder."""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import layers, ops
@@ -47,17 +49,21 @@ class ConditionalVAE(VAE):
         return {**super().get_config(), "classes": self.classes}
 
     def build_encoder(self, input_shape=None):
-        """Make the encoder of an image with the label's plane as one more channel."""
-        height, width, channels = self.example_shape
+        """Make the encoder of an image with the label's plane as one more channel.
+
+        Beside the numbers of a row it sees as many numbers of the label as there are classes.
+        """
+        *space, channels = self.example_shape
+        plane = (*space, 1) if space else (self.classes,)
         self.label_plane = keras.Sequential(
             [
                 keras.Input((self.classes,)),
-                layers.Dense(height * width, use_bias=False),
-                layers.Reshape((height, width, 1)),
+                layers.Dense(math.prod(plane), use_bias=False),
+                layers.Reshape(plane),
             ],
             name="label_plane",
         )
-        return super().build_encoder((height, width, channels + 1))
+        return super().build_encoder((*space, channels + plane[-1]))
 
     def build_decoder(self, code_size=None):
         """Make the decoder of a code beside a one-hot label."""

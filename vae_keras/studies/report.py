@@ -128,7 +128,7 @@ def report_table(found: dict) -> str:
     kl = sorted(found["kl_per_dimension"], reverse=True)
     shown = " ".join(f"{value:.2f}" for value in kl[:12]) + (" …" if len(kl) > 12 else "")
     lines.append(f"  KL of the dimensions, sorted: {shown} nats")
-    lines.append(f"  −log p(x) of the first {found['naive_images']} images by number of samples:")
+    lines.append(f"  −log p(x) of the first {found['naive_images']} examples by number of samples:")
     heads = "".join(f" {figures.ESTIMATES[name]:>24}" for name in figures.ESTIMATES)
     lines.append(f"  {'samples':>12}{heads}")
     for row in found["convergence"]:

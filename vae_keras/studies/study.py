@@ -10,6 +10,7 @@ import json
 
 from vae_keras import data, figures
 from vae_keras.config import TrainConfig
+from vae_keras.errors import UserError
 from vae_keras.files import free_outputs, write_text
 from vae_keras.studies.generation import generation
 from vae_keras.studies.losses import losses
@@ -35,7 +36,10 @@ def run(
     picture, numbers = free_outputs(output, (f"{study}.png", f"{study}.json"), overwrite)
     common = dict(dataset=dataset, data_dir=data_dir, epochs=epochs, seed=seed)
     configured = functools.partial(TrainConfig, **common)
-    found, figure = STUDIES[study](configured, data.load(configured()))
+    loaded = data.load(configured())
+    if not loaded.kind.is_pictured:
+        raise UserError(f"study {study} is of images, but {loaded.name} has {loaded.kind.plural}")
+    found, figure = STUDIES[study](configured, loaded)
     found = {"study": study, "dataset": dataset, "epochs": epochs, "seed": seed, "figures": found}
     picture.parent.mkdir(parents=True, exist_ok=True)
     figures.save(figure, picture)

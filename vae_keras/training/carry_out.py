@@ -16,7 +16,7 @@ from vae_keras import data
 from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.config.options import flag
 from vae_keras.evaluation.losses import evaluate
-from vae_keras.evaluation.rebuilt import squared_errors
+from vae_keras.evaluation.rebuilt import column_errors, squared_errors
 from vae_keras.export.saved_model import export
 from vae_keras.files import write_text
 from vae_keras.training import callbacks
@@ -143,6 +143,7 @@ def _metrics(model, config, dataset, state) -> dict:
     return {
         **{f"test_{name}": value for name, value in evaluate(model, dataset).items()},
         **squared_errors(model, dataset),
+        **_of_table(model, dataset),
         **_unused(model, dataset),
         "latent_dim": model.latent_dim,
         "parameters": model.count_params(),
@@ -160,6 +161,16 @@ def _metrics(model, config, dataset, state) -> dict:
         "device": device(),
         "versions": {name: importlib.metadata.version(name) for name in packages}
         | {"python": platform.python_version()},
+    }
+
+
+def _of_table(model, dataset) -> dict[str, dict]:
+    """What standardises the columns of a table, and the error of each; nothing of other data."""
+    if dataset.kind.columns is None:
+        return {}
+    return {
+        "columns": dataset.kind.columns.as_dict(),
+        "column_errors": column_errors(model, dataset),
     }
 
 
@@ -218,7 +229,7 @@ def summary(folder: RunFolder, dataset: data.Dataset, metrics: dict) -> str:
         f"test loss {metrics['test_loss']:.4g} {metrics['unit']} per example ({parts}) on "
         f"{len(dataset.test):,} examples, {metrics['data_kind']}\n"
         f"trained in {callbacks.duration(metrics['train_seconds'])}, "
-        f"{metrics['images_per_second']:,} images/s\n"
+        f"{metrics['images_per_second']:,} examples/s\n"
         f"{folder.path}: pictures in plots/, history.csv, metrics.json, model.keras\n"
         f"{folder.exported}: SavedModel, and model_card.md on how to use it"
     )

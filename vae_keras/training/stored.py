@@ -6,6 +6,7 @@ from pathlib import Path
 from vae_keras import data
 from vae_keras.config import TrainConfig
 from vae_keras.data.kinds import Kind, kind_of
+from vae_keras.data.tables.columns import Columns
 from vae_keras.errors import UserError
 from vae_keras.export import load_exported
 from vae_keras.export.exported_model import ExportedModel
@@ -21,6 +22,7 @@ class StoredModel:
     model: Autoencoder | ExportedModel
     config: TrainConfig
     folder: Path
+    columns: Columns | None = None  # of the table that it was trained on
 
     @property
     def name(self) -> str:
@@ -30,7 +32,8 @@ class StoredModel:
     @property
     def kind(self) -> Kind:
         """The kind of its examples, as the training read them."""
-        return kind_of(self.model.vocabulary).as_trained(self.config.as_dict())
+        columns = self.columns.as_dict() if self.columns else None
+        return kind_of(self.model.vocabulary, columns).as_trained(self.config.as_dict())
 
     @property
     def unit(self) -> str:
@@ -56,8 +59,13 @@ class StoredModel:
             raise UserError(f"{self.folder} needs the data it was trained on: {error}") from error
         if dataset.example_shape != self.model.example_shape:
             raise UserError(
-                f"{self.name} is for images of shape {self.model.example_shape}, but those of "
+                f"{self.name} is for examples of shape {self.model.example_shape}, but those of "
                 f"{self.config.dataset} are now of {dataset.example_shape}"
+            )
+        if self.columns is not None and dataset.kind.columns != self.columns:
+            raise UserError(
+                f"{self.name} is for rows that other means and deviations standardise than those "
+                f"of {self.config.dataset} now: restore the file"
             )
         return dataset
 
@@ -74,8 +82,11 @@ def open_stored(name: str) -> StoredModel:
             pass  # there may be an export of that name
         else:
             config = run.read_config()  # before the model, because it is easier to repair
-            return StoredModel(run.load_model(), config, run.path)
+            columns = run.read_metrics().get("columns") if run.metrics.is_file() else None
+            columns = Columns(**columns) if columns else None
+            return StoredModel(run.load_model(), config, run.path, columns)
     exported = load_exported(name)
     if not (exported.path / TRAINING).is_file():
         raise UserError(f"{str(exported.path)!r} has no {TRAINING}: export the run again")
-    return StoredModel(exported, read_config(exported.path / TRAINING), exported.path)
+    config = read_config(exported.path / TRAINING)
+    return StoredModel(exported, config, exported.path, exported.kind.columns)

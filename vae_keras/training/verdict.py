@@ -1,6 +1,7 @@
 """What a person would say of a run that has ended, from its figures."""
 
 HARDLY = 0.95  # of the error of the mean image: no picture is told from another
+EXACT = 1e-6  # of the error of the mean: PCA has as many numbers as an example, and is a copy
 FALLING = 0.05  # of all that was gained was gained in the last fifth of the epochs
 RISING = 0.05  # of all that was gained was lost again after the best epoch
 FEWEST_EPOCHS = 10  # for a trend
@@ -27,16 +28,17 @@ def _of_reconstruction(metrics):
         return
     error, mean, pca = (metrics[f"squared_error{of}"] for of in ("", "_of_mean_image", "_of_pca"))
     size = metrics["latent_dim"]
+    one = "row" if metrics.get("data_kind") == "numbers" else "image"
     yield (
-        f"squared error of a reconstruction {error:.4g}; of the mean image {mean:.4g}, of PCA with "
+        f"squared error of a reconstruction {error:.4g}; of the mean {one} {mean:.4g}, of PCA with "
         f"{size} number{'s' * (size > 1)} {pca:.4g}"
     )
     if error > HARDLY * mean:
         yield (
-            "the reconstructions are hardly better than the mean image: try a larger --latent-dim, "
-            "a lower --beta, or more --epochs"
+            f"the reconstructions are hardly better than the mean {one}: try a larger "
+            "--latent-dim, a lower --beta, or more --epochs"
         )
-    elif error > pca:
+    elif error > pca > EXACT * mean:
         yield "PCA does better with as many numbers: try a lower --beta, or more --epochs"
 
 

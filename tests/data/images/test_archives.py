@@ -156,7 +156,10 @@ GOOD = dict(x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=LABELS)
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
-        (dict(x_train=None), "no array x_train (found y_train, x_test, y_test)"),
+        (
+            dict(x_train=None),
+            "(y_train (40,), x_test (40, 3, 4), y_test (40,)): say it with",
+        ),
         (dict(x_train=IMAGES.astype(float)), "from 0 to 255"),
         (dict(x_train=UNIT - 0.5), "from -0.5 to 0.5"),
         (dict(x_train=np.where(UNIT > 0.999, np.nan, UNIT)), "1 values that are NaN"),
@@ -191,6 +194,120 @@ def test_bad_arrays_are_refused_by_name_of_the_file(tmp_path, changes, wrong):
     message = message_of(lambda: archives.npz(path))
     assert message.startswith(str(path))
     assert wrong in message
+
+
+# Keys
+
+
+OTHER = dict(x=255 - IMAGES[:11], y=LABELS[:11])
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "train_images train_labels val_images val_labels test_images test_labels",  # MedMNIST
+        "X_train Y_train X_valid Y_valid X_test Y_test",
+        "training_data training_target validation_data validation_target testing_data "
+        "testing_target",
+        "images_train labels_train images_val labels_val images_test labels_test",
+    ],
+)
+def test_splits_are_found_by_their_usual_names(tmp_path, keys):
+    names = keys.split()
+    arrays = (IMAGES, LABELS[:, None], OTHER["x"], OTHER["y"], IMAGES[:7], LABELS[:7])
+    path = write_npz(tmp_path / "medical.npz", **dict(zip(names, arrays)))
+    dataset = load(TrainConfig(dataset=str(path)))
+    np.testing.assert_array_equal(dataset.train.values[dataset.train.rows][..., 0], IMAGES)
+    np.testing.assert_array_equal(dataset.train.own_labels, LABELS)
+    np.testing.assert_array_equal(dataset.validation.values[..., 0], OTHER["x"])
+    np.testing.assert_array_equal(dataset.validation.own_labels, OTHER["y"])
+    np.testing.assert_array_equal(dataset.test.values[..., 0], IMAGES[:7])
+    (note,) = dataset.notes
+    assert f"train: images {names[0]}, labels {names[1]}; validation: images {names[2]}" in note
+
+
+@pytest.mark.parametrize(
+    ("keys", "images", "labels"),
+    [
+        ("arr_0", "arr_0", None),
+        ("arr_0 arr_1", "arr_0", "arr_1"),
+        ("X y", "X", "y"),
+        ("label image", "image", "label"),
+        ("data target extra", "data", "target"),
+        ("data images target", "images", "target"),  # as of scikit-learn's digits
+        ("latents imgs", "imgs", None),
+        ("faces", "faces", None),  # the only one
+    ],
+)
+def test_images_without_splits_are_found_by_their_usual_names(tmp_path, keys, images, labels):
+    content = {key: LABELS for key in keys.split()} | {images: IMAGES}
+    dataset = archives.npz(write_npz(tmp_path / "a.npz", **content))
+    found, own = whole(dataset, with_test=True)
+    np.testing.assert_array_equal(found[..., 0], IMAGES)
+    assert (own is None) == (labels is None)
+    assert dataset.notes == (f"train: images {images}" + (f", labels {labels}" if labels else ""),)
+
+
+@pytest.mark.parametrize("keys", ["arr_0 arr_1 arr_2 arr_3", "left right", "x_test", ""])
+def test_keys_that_tell_nothing_are_listed(tmp_path, keys):
+    path = write_npz(tmp_path / "a.npz", **{key: IMAGES for key in keys.split()})
+    message = message_of(lambda: archives.npz(path))
+    assert message.startswith(str(path)) and "--keys IMAGES,LABELS" in message
+    assert all(f"{key} (40, 3, 4)" in message for key in keys.split())
+
+
+def test_keys_can_be_said(tmp_path):
+    path = write_npz(tmp_path / "a.npz", left=IMAGES, right=255 - IMAGES, kind=LABELS, x=LABELS)
+
+    def loaded(keys):
+        return load(TrainConfig(dataset=str(path), keys=keys))
+
+    np.testing.assert_array_equal(loaded("right").train.values[..., 0], 255 - IMAGES)
+    assert loaded("right").train.labels is None
+    np.testing.assert_array_equal(loaded("left, kind").train.labels, LABELS)
+    assert "'rigth': did you mean 'right'" in message_of(lambda: loaded("rigth"))
+    assert "--keys 'a,b,c'" in message_of(lambda: loaded("a,b,c"))
+    assert "not for 'digits'" in message_of(lambda: load(TrainConfig(keys="x")))
+
+
+def test_keys_that_are_said_bring_their_other_splits(tmp_path):
+    content = dict(left_train=IMAGES, left_test=IMAGES[:5], kind_train=LABELS, kind_test=LABELS[:5])
+    path = write_npz(tmp_path / "a.npz", **content, x_train=255 - IMAGES)
+    dataset = archives.npz(path, keys="left_train,kind_train")
+    np.testing.assert_array_equal(dataset.test.values[..., 0], IMAGES[:5])
+    np.testing.assert_array_equal(dataset.test.own_labels, LABELS[:5])
+    assert archives.npz(path, keys="left_train").test.own_labels is None
+
+
+@pytest.mark.parametrize("images", [IMAGES, UNIT, RGB])
+def test_npy_is_an_array_of_images(tmp_path, images):
+    np.save(tmp_path / "own.npy", images)
+    dataset = load(TrainConfig(dataset=str(tmp_path / "own.npy")))
+    assert (dataset.name, len(dataset.test)) == ("own", 4)
+    x = np.concatenate([s.arrays()[0] for s in (dataset.train, dataset.validation, dataset.test)])
+    assert (x.shape[0], *x.shape[1:3]) == images.shape[:3]
+    expected = images if images is UNIT else images / 255
+    assert x.sum() == pytest.approx(expected.sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (b"", "not a readable .npy file"),
+        (b"\x93NUMPY\x01\0", "not a readable .npy file"),
+        (b"PK\x03\x04", "not a readable .npy file"),
+        (IMAGES[0, 0], "has shape (4,)"),
+        (IMAGES.astype(object), "Python objects"),
+    ],
+)
+def test_bad_npy_is_refused(tmp_path, content, wrong):
+    path = tmp_path / "bad.npy"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, content)
+    message = message_of(lambda: archives.npy(path))
+    assert message.startswith(str(path)) and wrong in message
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04", bytes(1000), b"\0\0\x08\3"])
@@ -469,3 +586,52 @@ def test_a_run_keeps_the_scale_of_its_arrays(tmp_path):
     assert config.resolved(load(config)).pixel_range is None
     np.savez(path, x_train=images, x_test=(images / 4_095).astype(np.float32))
     assert config.resolved(load(config)).pixel_range is None  # two scales are not one
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "found"),
+    [
+        (LABELS, "a b c d e f g", "a b c d e f g"),
+        (LABELS + 1, "a b c d e f g", "a b c d e f g"),
+        (LABELS * 10, "a b c d e f g", "a b c d e f g"),
+        (np.minimum(LABELS, 5), "a b c d e f g h", "a b c d e f g h"),
+    ],
+)
+@pytest.mark.parametrize("file", ["classes.txt", "class_names.txt", "labels.txt"])
+def test_class_names_may_lie_beside_the_images(tmp_path, file, labels, names, found):
+    (tmp_path / file).write_text("\n".join(names.split()) + "\n\n", encoding="utf-8")
+    write_mnist_idx(tmp_path)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", labels.astype("u1"))
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte", labels[:9].astype("u1"))
+    path = write_npz(tmp_path / "a.npz", x_train=IMAGES, y_train=labels)
+    for dataset in (archives.npz(path), archives.idx(tmp_path / "train-images-idx3-ubyte")):
+        assert dataset.class_names == tuple(found.split())
+        assert dataset.notes == (f"the names of the classes are those in {tmp_path / file}",)
+        own = np.array(dataset.class_names)[dataset.train.labels]
+        expected = np.searchsorted(np.unique(labels), labels)
+        np.testing.assert_array_equal(own, np.array(names.split())[expected])
+
+
+@pytest.mark.parametrize(
+    ("names", "wrong"),
+    [
+        (b"a\nb\n", "2 names of classes, but the labels have 7 values, from 0 to 6"),
+        (b"a\nb\nc\nd\ne\nf\na\n", "has the class 'a' twice"),
+        (b"", "0 names"),
+        (b"\xff", "cannot be read"),
+    ],
+)
+def test_class_names_that_do_not_fit_are_refused(tmp_path, names, wrong):
+    (tmp_path / "classes.txt").write_bytes(names)
+    message = message_of(
+        lambda: archives.npz(write_npz(tmp_path / "a.npz", x_train=IMAGES, y_train=LABELS))
+    )
+    assert message.startswith(str(tmp_path / "classes.txt")) and wrong in message
+
+
+def test_class_names_are_for_numbers_alone(tmp_path):
+    (tmp_path / "classes.txt").write_text("one\n")
+    words = np.array(["cat", "dog"])[np.arange(40) % 2]
+    for content in (dict(), dict(y_train=words)):
+        dataset = archives.npz(write_npz(tmp_path / "a.npz", x_train=IMAGES, **content))
+        assert dataset.notes == () and "one" not in dataset.class_names

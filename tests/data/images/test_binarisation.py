@@ -360,7 +360,7 @@ def test_colour_folder_is_told_of_the_option_that_makes_it_grey(tmp_path, monkey
         (dict(x_train=drawn(GREY), x_test=GREY[:7]), "values other than two"),
         (dict(x_train=drawn(GREY) + 1, x_test=drawn(GREY[:7])), "values other than two"),
         (dict(x_train=as_floats(GREY), x_test=drawn(GREY[:7])), "values other than two"),
-        (dict(x_test=drawn(GREY)), "no array x_train"),
+        (dict(x_test=drawn(GREY)), "do not say which has the images"),
     ],
 )
 def test_static_file_that_is_not_of_the_data_is_refused(toy, tmp_path, content, said):

@@ -1,14 +1,19 @@
-"""Data sets in files of arrays: .npz in Keras's layout, IDX, and what Keras downloads."""
+"""Data sets in files of arrays: .npz and .npy, IDX, and what Keras downloads."""
 
+import contextlib
 import gzip
 import math
 import zlib
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from vae_keras.data.dataset import Dataset, Examples, split_dataset
+from vae_keras.data.images import keys as npz_keys
+from vae_keras.data.images.class_names import file_beside, read_class_names
 from vae_keras.data.images.scaling import PixelRange, check_numbers, range_of
 from vae_keras.errors import UserError, check_channels_last
 
@@ -75,60 +80,98 @@ def _downloaded(name, data_dir, class_names):
             f"{name}: {where}, and the download failed ({_first_line(error)}): put {name}.npz in a "
             "folder and name it with --data-dir, or use --dataset digits, which needs no download"
         ) from error
-    splits = {f"{name}: training": (x_train, y_train), f"{name}: test": (x_test, y_test)}
-    return _dataset(name, splits, class_names)
+    splits = {
+        "train": Arrays(f"{name}: training", x_train, y_train),
+        "test": Arrays(f"{name}: test", x_test, y_test),
+    }
+    return image_dataset(name, splits, class_names)
 
 
-def npz(path: Path, name: str | None = None, class_names=(), pixel_range=None) -> Dataset:
-    """Load an .npz file with `x_train` and, if there are any, `y_train`, `x_test` and `y_test`.
+def npz(
+    path: Path, name: str | None = None, class_names=(), pixel_range=None, keys: str | None = None
+) -> Dataset:
+    """Load the images in an .npz file, with their labels and other splits, if there are any.
 
-    Images are [n, height, width] or [n, height, width, channels]. Type and values tell which of
-    their numbers are black and white, unless `pixel_range` does. Labels are integers or names; the
-    classes are those that occur. Without `x_test` a tenth of the images is the test. Raises
-    UserError if the file is missing or damaged, if an array has another form, or if it is not clear
-    what is white.
+    Their keys are those that `keys` says, IMAGES or IMAGES,LABELS, or have usual names: see
+    `usual_keys`. Images are [n, height, width] or [n, height, width, channels]. Type and values
+    tell which of their numbers are black and white, unless `pixel_range` does. Labels are integers
+    or names; the classes are those that occur. Without a test split a tenth of the images is the
+    test. Raises UserError if the file is missing or damaged, if its keys do not tell what they are,
+    if an array has another form, or if it is not clear what is white.
     """
     path = _existing(path)
-    arrays = _arrays(path, lambda key: key[:2] in ("x_", "y_"))
-    if "x_train" not in arrays:
-        found = ", ".join(arrays) or "none of x_train, y_train, x_test, y_test"
-        raise UserError(f"{path}: has no array x_train (found {found})")
-    splits = {
-        f"{path}: x_{part}": (arrays[f"x_{part}"], arrays.get(f"y_{part}"))
-        for part in ("train", "test")
-        if f"x_{part}" in arrays
-    }
-    return _dataset(name or path.stem, splits, class_names, pixel_range)
+    with _readable(path), np.load(path, allow_pickle=False) as archive:
+        found = _splits_in(path, archive, keys)
+    notes = []
+    if found["train"].what != f"{path}: x_train":
+        notes = ["; ".join(f"{split}: {arrays.names()}" for split, arrays in found.items())]
+    return image_dataset(name or path.stem, found, class_names, pixel_range, path, notes)
 
 
-def npz_images(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of images in an .npz file by name: those called x_…, or the only array.
-
-    Raises UserError if the file is missing or damaged, or if there are no such arrays.
-    """
-    arrays = _arrays(_existing(path), lambda key: True)
-    found = {key: array for key, array in arrays.items() if key.startswith("x_")}
-    if not found and len(arrays) != 1:
-        known = ", ".join(arrays) or "nothing"
-        raise UserError(f"{path}: has {known}: call the array of images x_test")
-    return found or {"": next(iter(arrays.values()))}
-
-
-def _arrays(path: Path, is_wanted) -> dict[str, np.ndarray]:
-    """The arrays in an .npz file whose names are wanted. Raises UserError if it is damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files if is_wanted(key)}
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+def _splits_in(path: Path, archive, asked: str | None) -> dict[str, "Arrays"]:
+    """The arrays of each split in an open .npz file. Raises UserError if its keys do not tell."""
+    known = archive.files
+    chosen = npz_keys.chosen_keys(asked, known) if asked else npz_keys.usual_keys(known)
+    if not chosen:
+        shapes = ", ".join(f"{key} {archive[key].shape}" for key in known) or "none"
+        raise UserError(
+            f"{path}: the names of its arrays do not say which has the images ({shapes}): say it "
+            f"with {npz_keys.OPTION}"
+        )
+    found = {}
+    for split, (images, labels) in chosen.items():
+        arrays = [None if key is None else archive[key] for key in (images, labels)]
+        if not all(array is None or isinstance(array, np.ndarray) for array in arrays):
             raise ValueError("a member is not an array")
+        found[split] = Arrays(f"{path}: {images}", *arrays, labels)
+    return found
+
+
+def npy(path: Path, pixel_range=None) -> Dataset:
+    """Load the array of images in an .npy file.
+
+    What is said of images in `npz` holds here, too. A tenth of the images is the test.
+    """
+    path = _existing(path)
+    with _readable(path):
+        images = np.load(path, allow_pickle=False)
+        if not isinstance(images, np.ndarray):
+            raise ValueError("not an array")
+    return image_dataset(path.stem, {"train": Arrays(str(path), images)}, (), pixel_range)
+
+
+@contextlib.contextmanager
+def _readable(path: Path):
+    """Turn what goes wrong while NumPy reads `path` into a UserError of one line."""
+    try:
+        yield
+    except UserError:
+        raise
     except Exception as error:  # a damaged zip or header raises errors of many kinds
         if "Object arrays" in str(error):
             raise UserError(
                 f"{path}: holds Python objects, which are not loaded because they can run code: "
                 "save plain numeric arrays"
             ) from error
-        raise UserError(f"{path}: not a readable .npz file ({_first_line(error)})") from error
-    return arrays
+        raise UserError(
+            f"{path}: not a readable {path.suffix.lower()} file ({_first_line(error)})"
+        ) from error
+
+
+def npz_images(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of images in an .npz file by name: those with usual names, or the only array.
+
+    Raises UserError if the file is missing or damaged, or if there are no such arrays.
+    """
+    path = _existing(path)
+    with _readable(path), np.load(path, allow_pickle=False) as archive:
+        if len(archive.files) == 1:
+            return {"": archive[archive.files[0]]}
+        keys = npz_keys.image_keys(archive.files)
+        if not keys:
+            known = ", ".join(archive.files) or "nothing"
+            raise UserError(f"{path}: has {known}: call the array of images x_test")
+        return {key: archive[key] for key in keys}
 
 
 def of_arrays(images, labels=None, name="array") -> Dataset:
@@ -137,7 +180,7 @@ def of_arrays(images, labels=None, name="array") -> Dataset:
     What is said of arrays in `npz` holds here, too. A tenth of the images is the test.
     """
     labels = None if labels is None else np.asarray(labels)
-    return _dataset(name, {"the array": (np.asarray(images), labels)}, ())
+    return image_dataset(name, {"train": Arrays("the array", np.asarray(images), labels)})
 
 
 def amat(path: Path) -> Dataset:
@@ -173,37 +216,69 @@ def idx(path: Path, name: str | None = None, class_names=(), pixel_range=None) -
     or if the images and labels do not fit each other.
     """
     path = _existing(path)
-    files = [path, *filter(None, [_beside(path, ("train", "t10k"))])]
-    splits = {str(file): _idx_pair(file) for file in files}
-    return _dataset(name or path.name.split(".")[0], splits, class_names, pixel_range)
+    files = {"train": path, "test": _beside(path, ("train", "t10k"))}
+    splits = {split: _idx_pair(file) for split, file in files.items() if file}
+    return image_dataset(name or path.name.split(".")[0], splits, class_names, pixel_range, path)
 
 
-def _dataset(
-    name: str, splits: dict, class_names, pixel_range: PixelRange | None = None
+class Arrays(NamedTuple):
+    """The images of a split as they were read, with what a message calls them, and their labels."""
+
+    what: str
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    labels_key: str | None = None
+
+    def names(self) -> str:
+        """What note tells of a split in an .npz file: the keys of its images and labels."""
+        key = self.what.rpartition(": ")[2]
+        return f"images {key}" + (f", labels {self.labels_key}" if self.labels_key else "")
+
+
+def image_dataset(
+    name: str,
+    splits: dict[str, Arrays],
+    class_names=(),
+    pixel_range: PixelRange | None = None,
+    path: Path | None = None,
+    notes=(),
 ) -> Dataset:
-    """The data set of `splits`: {what a message calls it: (images, labels or None)}, one or two."""
-    images = {what: _checked_images(what, images) for what, (images, _) in splits.items()}
-    train = next(iter(images.values()))
-    for what, test in images.items():
-        if test.shape[1:] != train.shape[1:]:
+    """The data set of the arrays of `splits`: "train" and maybe "validation" and "test".
+
+    Without `class_names`, a file of them may lie beside `path`: see `file_beside`. Raises UserError
+    if an array has a form that `npz` does not know.
+    """
+    images = {split: _checked_images(*arrays[:2]) for split, arrays in splits.items()}
+    train = images["train"]
+    for split, others in images.items():
+        if others.shape[1:] != train.shape[1:]:
             raise UserError(
-                f"{what}: test images are of shape {test.shape[1:]}, but training images of "
-                f"{train.shape[1:]}"
+                f"{splits[split].what}: {split} images are of shape {others.shape[1:]}, but "
+                f"training images of {train.shape[1:]}"
             )
-    ranges = {what: pixel_range or _range_of(what, images) for what in images}
-    labels = {
-        what: None if labels is None else _checked_labels(what, labels, len(images[what]))
-        for what, (_, labels) in splits.items()
+    ranges = {
+        split: pixel_range or _range_of(arrays.what, images[split], images.values())
+        for split, arrays in splits.items()
     }
-    positions, names = _classes(labels, class_names)
-    examples = [Examples(ranges[what].scaled(images[what]), positions[what]) for what in splits]
-    dataset = split_dataset(name, *examples, class_names=names)
+    labels = {
+        split: None
+        if arrays.labels is None
+        else _checked_labels(arrays.what, arrays.labels, len(images[split]))
+        for split, arrays in splits.items()
+    }
+    file = file_beside(path) if path and not class_names and _has_numbers(labels) else None
+    positions, names = class_positions(labels, class_names, file)
+    examples = {
+        split: Examples(ranges[split].scaled(images[split]), positions[split]) for split in splits
+    }
+    dataset = split_dataset(name, examples.pop("train"), class_names=names, **examples)
+    notes = [*notes, *([f"the names of the classes are those in {file}"] if file else [])]
     usual = (0, 255) if train.dtype == np.uint8 else None if _is_integer(train) else (0, 1)
-    found = ranges[next(iter(ranges))]
+    found = ranges["train"]
     if found == usual:
-        return dataset
+        return replace(dataset, notes=tuple(notes))
     settles = {"pixel_range": found.as_option()} if len(set(ranges.values())) == 1 else {}
-    return replace(dataset, notes=(f"of the pixels, {found}",), settles=settles)
+    return replace(dataset, notes=(*notes, f"of the pixels, {found}"), settles=settles)
 
 
 def _checked_images(what: str, images: np.ndarray) -> np.ndarray:
@@ -211,47 +286,55 @@ def _checked_images(what: str, images: np.ndarray) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or 0 in images.shape:
+        rows = "; rows of pixels must be reshaped, and a table of numbers saved as FILE.csv"
         raise UserError(
             f"{what} has shape {images.shape}: it must be [n, height, width] or "
-            "[n, height, width, channels], and not empty"
+            f"[n, height, width, channels], and not empty{rows if images.ndim == 2 else ''}"
         )
     check_channels_last(f"{what}: an image", images.shape[1:])
     check_numbers(what, images)
     return images
 
 
-def _range_of(what: str, splits: dict[str, np.ndarray]) -> PixelRange:
-    """Black and white of the images `what`, and of all splits that hold numbers like theirs."""
-    alike = [one for one in splits.values() if _is_integer(one) == _is_integer(splits[what])]
+def _range_of(what: str, images: np.ndarray, splits: Collection[np.ndarray]) -> PixelRange:
+    """Black and white of images, and of all `splits` that hold numbers like theirs."""
+    alike = [one for one in splits if _is_integer(one) == _is_integer(images)]
     low, high = min(one.min() for one in alike), max(one.max() for one in alike)
-    return range_of(what, _is_integer(splits[what]), float(low), float(high))
+    return range_of(what, _is_integer(images), float(low), float(high))
 
 
 def _is_integer(values: np.ndarray) -> bool:
     return np.issubdtype(values.dtype, np.integer)
 
 
-def _classes(labels: dict, class_names):
+def _has_numbers(labels: dict) -> bool:
+    """True if there are labels, and all of them are integers."""
+    given = [one for one in labels.values() if one is not None]
+    return bool(given) and all(map(_is_integer, given))
+
+
+def class_positions(labels: dict, class_names=(), file: Path | None = None):
     """The position of each label in the names of the classes, and these names.
 
-    Without `class_names` the classes are the labels that occur, in their order.
+    Without `class_names` or a `file` of them the classes are the labels that occur, in their order.
     """
     given = [one for one in labels.values() if one is not None]
     if not given:
         return labels, class_names
-    if class_names:
-        values = np.arange(max(len(class_names), *(int(one.max()) + 1 for one in given)))
-    else:
-        values = np.unique(np.concatenate(given))
+    values = np.unique(np.concatenate(given))
+    if file:
+        values, class_names = read_class_names(file, values)
+    elif class_names:
+        values = np.arange(max(len(class_names), int(values.max()) + 1))
     names = [*class_names, *map(str, values[len(class_names) :])]
     return {
         what: None if one is None else np.searchsorted(values, one) for what, one in labels.items()
     }, names
 
 
-def _idx_pair(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _idx_pair(path: Path) -> Arrays:
     labels = _beside(path, ("images", "labels"), ("idx3", "idx1"))
-    return read_idx(path), read_idx(labels) if labels else None
+    return Arrays(str(path), read_idx(path), read_idx(labels) if labels else None)
 
 
 def _beside(path: Path, *replaced: tuple[str, str]) -> Path | None:

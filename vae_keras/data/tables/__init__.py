@@ -1,0 +1,1 @@
+"""Tables of numbers, and images in tables: files of delimited text."""
