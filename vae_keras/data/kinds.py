@@ -368,7 +368,7 @@ class TableKind(Kind):
         rows = [["row", "what", *self.columns.names]]
         for name, *pair in zip(names, self.restored(examples), self.restored(rebuilt), strict=True):
             for what, row in zip(("value", "reconstruction"), pair, strict=True):
-                rows.append([name, what, *(f"{value:.6g}" for value in row)])
+                rows.append([" ".join(name.split()), what, *(f"{value:.6g}" for value in row)])
         _write_csv(path, rows)
 
     def restored(self, examples) -> np.ndarray:

@@ -266,3 +266,19 @@ def test_columns_must_fit_each_other():
     for wrong in (dict(names=["a"]), dict(means=[1.0]), dict(deviations=[1.0, 0.0])):
         with pytest.raises(UserError):
             Columns(**{**dict(names=["a", "b"], means=[0.0, 0.0], deviations=[1.0, 1.0]), **wrong})
+
+
+def test_rows_of_ones_own_are_read_by_the_columns_of_the_training(tmp_path):
+    training = write(tmp_path / "a.csv", NUMBERS, header=["a", "b", "c"])
+    kind = loaded(training).kind
+    path = write(
+        tmp_path / "b.csv", np.hstack([NUMBERS[:5, [2, 0, 1]], np.ones((5, 1))]), list("cabd")
+    )
+    found = kind.read_all(path, (3,))
+    np.testing.assert_allclose(kind.restored(found.values), NUMBERS[:5], rtol=1e-4)
+    assert found.names == ["1", "2", "3", "4", "5"]
+    kind.save_pairs(found.values, found.values, found.names, tmp_path / "pairs.csv")
+    pairs = (tmp_path / "pairs.csv").read_text().splitlines()
+    assert pairs[0] == "row,what,a,b,c" and len(pairs) == 11
+    with pytest.raises(UserError, match="no column 'b'"):
+        kind.read_all(write(tmp_path / "c.csv", NUMBERS[:5], header=["a", "B", "c"]), (3,))
