@@ -19,9 +19,9 @@ from vae_keras.studies.edits import NAMES, edits_table, study_edits
 from vae_keras.training.run_folder import existing_run
 
 MODELS = {
-    "faces_vae": dict(model="vae"),
-    "faces_beta_vae": dict(model="vae", beta=4.0),
-    "faces_deep": dict(model="deep"),
+    "faces_vae": dict(model="vae", sigma="learned", keep="last"),
+    "faces_beta_vae": dict(model="vae", beta=4.0, sigma="learned", keep="last"),
+    "faces_deep": dict(model="deep", keep="last"),
 }
 ROUNDS = 3
 
