@@ -50,6 +50,34 @@ def test_run_leaves_what_the_readme_says(digits_run):
     assert len(list(folder.checkpoints.iterdir())) == 2
 
 
+def test_a_run_ends_with_its_best_epoch(digits_run):
+    losses = digits_run.history["val_loss"]
+    assert digits_run.metrics["best_epoch"] == np.argmin(losses) + 1
+    batches = digits_run.dataset.validation.batches()
+    found = digits_run.model.evaluate(batches, verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(min(losses), rel=1e-6)
+
+
+@pytest.mark.slow
+def test_patience_ends_a_run_that_gets_worse_and_keeps_what_was_best(tmp_path, capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 6, 6), np.uint8)  # nothing to learn
+    config = TrainConfig(
+        epochs=60, patience=3, latent_dim=8, units="64", learning_rate=0.01, beta=0.0
+    )
+    config = config.replace(name="noise", output_dir=tmp_path)
+    run = train(config, noise, verbose=0)
+    losses = run.history["val_loss"]
+    assert len(losses) == run.metrics["best_epoch"] + 3 < 60
+    assert losses[-4] == min(losses)
+    batches = run.dataset.validation.batches()
+    found = run.model.evaluate(batches, verbose=0, return_dict=True)
+    assert found["reconstruction_loss"] < run.history["val_reconstruction_loss"][-1]
+    again = train(config.replace(resume=True), noise, verbose=2)
+    assert "complete" in capsys.readouterr().out
+    for one, other in zip(again.model.get_weights(), run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_pictures_show_what_their_names_say(digits_run):
     model, dataset, plots = digits_run.model, digits_run.dataset, digits_run.folder.plots
     x, labels = dataset.train.arrays()
