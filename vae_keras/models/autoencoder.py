@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from vae_keras.config.rungs import AutoencoderOptions, RungOptions
-from vae_keras.models import earlier, given, noise
+from vae_keras.models import earlier, given, noise, precision
 from vae_keras.models.priors import FittedGaussian
 from vae_keras.networks import network_named
 from vae_keras.objectives.likelihoods import Reconstruction, loss_named
@@ -34,6 +34,8 @@ class Autoencoder(keras.Model):
     The keywords are the options of the rung, such as latent_dim=2, and are kept as `options`. A
     `Reconstruction`, such as likelihood=Gaussian(0.5), may stand for the name of one. Some rungs
     change what they minimise during training: `epochs` and `steps_per_epoch` say how long that is.
+    `dtype` is the policy of the networks, such as "mixed_bfloat16"; unless it is given, that of
+    `keras.config`. Codes, parameters and losses are float32 whatever it is.
 
     Raises UserError if an option has a value that it does not take, if no network has the name, or
     if the channels of `example_shape` come first.
@@ -61,10 +63,11 @@ class Autoencoder(keras.Model):
         seed=0,
         epochs=None,
         steps_per_epoch=None,
+        dtype=None,
         name=None,
         **options,
     ):
-        super().__init__(name=name)
+        super().__init__(name=name, dtype=dtype, autocast=False)  # `x` keeps its precision
         if latent_dim is not None:
             options["latent_dim"] = latent_dim
         for name_of, value in list(options.items()):
@@ -76,8 +79,9 @@ class Autoencoder(keras.Model):
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
         self.network = network_named(network or self.default_network)
         self.reconstruction = reconstruction or self.build_reconstruction()
-        self.encoder = self.build_encoder()
-        self.decoder = self.build_decoder()
+        with precision.default_policy(self.dtype_policy):
+            self.encoder = self.build_encoder()
+            self.decoder = self.build_decoder()
         self.prior = self.prior_class(self.latent_dim, name="prior")
         self.trackers = {name: keras.metrics.Mean(name) for name in ("loss", *self.terms)}
         self.built = True
@@ -239,12 +243,17 @@ class Autoencoder(keras.Model):
         outputs = self.encoder(x)
         return outputs if len(self.heads) > 1 else [outputs]  # Keras unpacks a single one
 
+    def decoder_inputs(self, z, condition=None):
+        """What the decoder sees for codes `z` [batch, latent_dim]: the codes and nothing else."""
+        return z
+
     def parameters(self, z, condition=None):
         """The decoder's output at codes `z` [batch, latent_dim]: parameters of the reconstruction.
 
-        For images they are [batch, height, width, channels × parameters_per_channel].
+        They are float32, whatever the policy of the decoder. For images they are [batch, height,
+        width, channels × parameters_per_channel].
         """
-        return self.decoder(z)
+        return ops.cast(self.decoder(self.decoder_inputs(z, condition)), "float32")
 
     # How it is used
 
@@ -296,6 +305,7 @@ class Autoencoder(keras.Model):
             "seed": self.seed,
             "epochs": self.epochs,
             "steps_per_epoch": self.steps_per_epoch,
+            "dtype": serialize(self.dtype_policy),
             **self.options.as_dict(),
         }
 

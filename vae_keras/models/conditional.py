@@ -94,8 +94,8 @@ class ConditionalVAE(VAE):
     def head_outputs(self, x, condition=None):
         return super().head_outputs(ops.concatenate([x, self.label_plane(condition)], axis=-1))
 
-    def parameters(self, z, condition=None):
-        return self.decoder(ops.concatenate([z, condition], axis=-1))
+    def decoder_inputs(self, z, condition=None):
+        return ops.concatenate([z, condition], axis=-1)
 
     def generate(self, count, seed, label=None):
         """Decode `count` samples of the prior, with labels int [count]: [count, *example_shape].

@@ -15,6 +15,7 @@ class FittedGaussian(keras.layers.Layer):
     """
 
     def __init__(self, latent_dim, **kwargs):
+        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
         frozen = dict(trainable=False)

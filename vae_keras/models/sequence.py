@@ -76,12 +76,12 @@ class SequenceVAE(VAE):
         x = ops.cast(batch.x, "int32")
         return batch._replace(x=x, target=x, condition=tokens_before(x))
 
-    def parameters(self, z, condition=None):
-        """The logits of every token, given z and the tokens before in `condition` [batch, steps].
+    def decoder_inputs(self, z, condition=None):
+        """Codes `z` and the token before each one, in `condition` [batch, steps].
 
-        They are [batch, steps, vocabulary].
+        The parameters are then the logits of every token, [batch, steps, vocabulary].
         """
-        return self.decoder([z, condition])
+        return [z, condition]
 
     def objective(self, batch: Batch, training: bool) -> dict:
         if training and (self.options.scheduled_sampling or self.options.word_dropout):

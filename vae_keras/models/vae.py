@@ -117,7 +117,7 @@ class VAE(Autoencoder):
 
     def __init__(self, example_shape, *args, **kwargs):
         super().__init__(example_shape, *args, **kwargs)
-        self.sampling = Sampling(name="sampling")
+        self.sampling = Sampling(name="sampling", dtype="float32")
         beta = self.options
         self.warmup = Warmup(beta.beta_warmup, beta.beta_cycles, self.epochs, self.steps_per_epoch)
 
@@ -169,7 +169,8 @@ class VAE(Autoencoder):
 
     def build_decoder(self, code_size=None):
         """Make the decoder, with an `Offset` that `start_from` sets to the mean example."""
-        decoder, self.offset = super().build_decoder(code_size), Offset(name="offset")
+        decoder = super().build_decoder(code_size)
+        self.offset = Offset(name="offset", dtype="float32")
         return keras.Model(decoder.inputs[0], self.offset(decoder.outputs[0]), name="decoder")
 
     def start_from(self, dataset):
