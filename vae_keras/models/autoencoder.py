@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from vae_keras.config.rungs import AutoencoderOptions, RungOptions
 from vae_keras.models import earlier, given, noise, precision
+from vae_keras.models.described import DescribedModel
 from vae_keras.models.priors import FittedGaussian
 from vae_keras.networks import network_named
 from vae_keras.objectives.likelihoods import Reconstruction, loss_named
@@ -23,14 +24,16 @@ class Batch(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("vae_keras")
-class Autoencoder(keras.Model):
+class Autoencoder(DescribedModel):
     """x → encoder → code z → decoder → reconstruction: minimises the reconstruction loss.
 
     A rung of the ladder is a subclass. It states in `objective` what it minimises, one value for
     each example and term, and in `term_weights` how the terms are weighed. Only `train_step` and
     `test_step` of this class average over the batch.
 
-    `encoder` and `decoder` are Keras models. `network` is the name of a network or a `Network`.
+    `encoder` and `decoder` are Keras models. The decoder gives the parameters of the
+    reconstruction, such as logits, and `decode` the pixels. `network` is the name of a network or
+    a `Network`.
     The keywords are the options of the rung, such as latent_dim=2, and are kept as `options`. A
     `Reconstruction`, such as likelihood=Gaussian(0.5), may stand for the name of one. Some rungs
     change what they minimise during training: `epochs` and `steps_per_epoch` say how long that is.
@@ -82,6 +85,7 @@ class Autoencoder(keras.Model):
         with precision.default_policy(self.dtype_policy):
             self.encoder = self.build_encoder()
             self.decoder = self.build_decoder()
+        self.reconstruction.build((None, *self.parameters_shape))
         self.prior = self.prior_class(self.latent_dim, name="prior")
         self.trackers = {name: keras.metrics.Mean(name) for name in ("loss", *self.terms)}
         self.built = True
@@ -90,6 +94,12 @@ class Autoencoder(keras.Model):
     def latent_dim(self) -> int:
         """The number of dimensions of a code."""
         return self.options.latent_dim
+
+    @property
+    def parameters_shape(self) -> tuple[int, ...]:
+        """The shape of the decoder's output for one example."""
+        *space, channels = self.example_shape
+        return (*space, channels * self.reconstruction.parameters_per_channel)
 
     def build_reconstruction(self) -> Reconstruction:
         """Make the reconstruction loss that the options name."""
@@ -115,9 +125,7 @@ class Autoencoder(keras.Model):
 
         `code_size` is `latent_dim` unless it is given.
         """
-        *space, channels = self.example_shape
-        shape = (*space, channels * self.reconstruction.parameters_per_channel)
-        return self.network.decoder(code_size or self.latent_dim, shape)
+        return self.network.decoder(code_size or self.latent_dim, self.parameters_shape)
 
     # What a rung defines
 

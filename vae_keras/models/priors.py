@@ -22,7 +22,10 @@ class FittedGaussian(keras.layers.Layer):
         self.mean = self.add_weight(name="mean", shape=(latent_dim,), initializer="zeros", **frozen)
         square = (latent_dim, latent_dim)
         self.scale = self.add_weight(name="scale", shape=square, initializer="identity", **frozen)
-        self.built = True
+        self.build((None, latent_dim))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def sample(self, count, seed):
         """Draw `count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""

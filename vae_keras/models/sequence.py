@@ -56,6 +56,11 @@ class SequenceVAE(VAE):
         own = {"steps": self.example_shape[0], "vocabulary": self.vocabulary, "end": self.end}
         return {**config, **own}
 
+    @property
+    def parameters_shape(self):
+        """The shape of the logits of one sequence: (steps, vocabulary)."""
+        return (*self.example_shape, len(self.vocabulary))
+
     def build_reconstruction(self):
         """Make the likelihood of tokens; no option decides it."""
         likelihood = Categorical(name="categorical")
@@ -64,11 +69,11 @@ class SequenceVAE(VAE):
 
     def build_encoder(self, input_shape=None):
         """Make the encoder: tokens int32 [batch, steps] -> the heads, [batch, latent_dim] each."""
-        return super().build_encoder((*self.example_shape, len(self.vocabulary)))
+        return super().build_encoder(self.parameters_shape)
 
     def build_decoder(self, code_size=None):
         """Make the decoder: (z, tokens before) -> logits [batch, steps, vocabulary]."""
-        return self.network.decoder(self.latent_dim, (*self.example_shape, len(self.vocabulary)))
+        return self.network.decoder(self.latent_dim, self.parameters_shape)
 
     def prepare(self, data) -> Batch:
         """Turn tokens [batch, steps], or a dictionary with `x` and `index`, into a `Batch`."""

@@ -34,6 +34,9 @@ class Sampling(layers.Layer):
             epsilon = keras.random.normal(ops.shape(z_mean), seed=self.generator)
         return z_mean + ops.exp(0.5 * z_log_var) * epsilon
 
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
 
@@ -62,6 +65,10 @@ class StandardNormal(layers.Layer):
     def __init__(self, latent_dim, **kwargs):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
+        self.build((None, latent_dim))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def kl(self, posterior, z=None):
         """KL[q(z|x) ‖ N(0, I)] of each example in closed form, in nats: [batch].
@@ -118,6 +125,7 @@ class VAE(Autoencoder):
     def __init__(self, example_shape, *args, **kwargs):
         super().__init__(example_shape, *args, **kwargs)
         self.sampling = Sampling(name="sampling", dtype="float32")
+        self.sampling.build([(None, self.latent_dim)] * 2)
         beta = self.options
         self.warmup = Warmup(beta.beta_warmup, beta.beta_cycles, self.epochs, self.steps_per_epoch)
 
