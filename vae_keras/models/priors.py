@@ -29,7 +29,10 @@ class FittedGaussian(keras.layers.Layer):
 
     def sample(self, count, seed):
         """Draw `count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
-        standard = tf.random.stateless_normal((count, self.latent_dim), seed)
+        return self.drawn(tf.random.stateless_normal((count, self.latent_dim), seed))
+
+    def drawn(self, standard):
+        """Turn draws of N(0, I) into draws of this prior: [count, latent_dim]."""
         return self.mean + standard @ ops.transpose(self.scale)
 
     def fit(self, codes):

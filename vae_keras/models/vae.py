@@ -88,7 +88,11 @@ class StandardNormal(layers.Layer):
 
     def sample(self, count, seed):
         """Draw `count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
-        return tf.random.stateless_normal((count, self.latent_dim), seed)
+        return self.drawn(tf.random.stateless_normal((count, self.latent_dim), seed))
+
+    def drawn(self, standard):
+        """Turn draws of N(0, I) into draws of this prior: they stay as they are."""
+        return standard
 
     def fit(self, codes):
         """Do nothing: N(0, I) has no parameters to fit to the training codes."""
