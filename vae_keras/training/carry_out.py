@@ -28,14 +28,19 @@ from vae_keras.training.verdict import verdict
 
 
 def carry_out(
-    config: TrainConfig, dataset: data.Dataset, folder: RunFolder, is_named: bool, verbose
+    config: TrainConfig,
+    dataset: data.Dataset,
+    folder: RunFolder,
+    is_named: bool,
+    verbose,
+    added_callbacks=(),
 ) -> Run:
     """Train, evaluate, draw and export what a resolved `config` describes; return the run.
 
     A resumed run starts from the last checkpoint in `folder`. If the name of a new one was not
     `is_named` by the user, it may change, because another process has taken it. `verbose` is that
-    of Keras's `fit`. Raises UserError if the folder cannot be written, or if the loss is no longer
-    a number.
+    of Keras's `fit`; `added_callbacks` run after those of the run. Raises UserError if the folder
+    cannot be written, or if the loss is no longer a number.
     """
     model = build(config, dataset)
     state = _restore(model, folder.last_checkpoint() if config.resume else None)
@@ -54,7 +59,7 @@ def carry_out(
     if board:
         board.begin(dataset, state["history"])
     if state["epoch"] < config.epochs:
-        state = _fit(model, config, dataset, folder, state, verbose, board)
+        state = _fit(model, config, dataset, folder, state, verbose, board, added_callbacks)
     if config.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     model.prior.fit(lambda: encode(model, dataset.train))
@@ -81,10 +86,15 @@ def _restore(model, checkpoint: Path | None) -> dict:
     if checkpoint is None:
         return {"epoch": 0, "train_seconds": 0.0, "history": []}
     model.load_weights(checkpoint / "model.keras")
+    return _state(checkpoint)
+
+
+def _state(checkpoint: Path) -> dict:
+    """The position and history of a checkpoint."""
     return json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
 
 
-def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board) -> dict:
+def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board, added) -> dict:
     """Train from the position of `state` to the last epoch; return the new state."""
     if verbose == "auto":  # outside a terminal or notebook, the bar would print a line every step
         verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
@@ -109,9 +119,12 @@ def _fit(model, config, dataset, folder: RunFolder, state: dict, verbose, board)
             checkpoint,
             *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
             *([callbacks.TimeLeft(first)] if verbose else []),
+            *added,
         ],
     )
-    return _restore(model, folder.last_checkpoint())
+    last = folder.last_checkpoint()
+    assert last is not None  # one was written at the end of every epoch
+    return _state(last)  # the weights stay, because a callback may have brought back better ones
 
 
 def _metrics(model, config, dataset, state) -> dict:
