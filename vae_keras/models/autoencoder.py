@@ -155,12 +155,14 @@ class Autoencoder(DescribedModel):
     # How it is trained
 
     def fit(self, *args, **kwargs):
-        """Train as Keras does, after a look at the data.
+        """Train as Keras does, after a look at the data; an untrained model starts from their mean.
 
         Raises UserError if they are not what this model learns from: of another shape, outside the
         range of the reconstruction, or with weights.
         """
-        given.check(self, *args, **kwargs)
+        seen = given.check(self, *args, **kwargs)
+        if seen is not None and given.is_untrained(self):
+            self.start_at(seen)
         return super().fit(*args, **kwargs)
 
     def train_step(self, data):
@@ -301,7 +303,15 @@ class Autoencoder(DescribedModel):
         return {"example_shape": dataset.example_shape}
 
     def start_from(self, dataset):
-        """Set initial weights that depend on the training data; here there are none."""
+        """Set the initial weight that depends on the training data, as `start_at` does."""
+
+    def start_at(self, examples):
+        """Set `start` by training examples [n, *example_shape]; here there is nothing to set."""
+
+    @property
+    def start(self) -> Any:
+        """The weight that depends on the training data before the first step, or None."""
+        return None
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

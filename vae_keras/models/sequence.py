@@ -46,9 +46,18 @@ class SequenceVAE(VAE):
 
     def start_from(self, dataset):
         """Let the decoder start from the frequency of each token in the training data."""
-        tokens = dataset.train.arrays()[0]
+        self.start_at(dataset.train.arrays()[0])
+
+    def start_at(self, examples):
+        """Let the decoder start from the frequency of each token in `examples` [n, steps]."""
+        tokens = np.asarray(examples, np.int32)
         counts = np.bincount(tokens[tokens != PADDING], minlength=len(self.vocabulary))
-        self.decoder.readout.bias.assign(np.log((counts + 1) / (counts + 1).sum()))
+        self.start.assign(np.log((counts + 1) / (counts + 1).sum()))
+
+    @property
+    def start(self):
+        """The bias of the logits."""
+        return self.decoder.readout.bias
 
     def get_config(self):
         config = super().get_config()

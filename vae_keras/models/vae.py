@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
@@ -187,4 +188,14 @@ class VAE(Autoencoder):
 
     def start_from(self, dataset):
         """Let the decoder start from the mean example of the training data."""
-        self.offset.offset.assign(self.reconstruction.initial(dataset.mean_example()))
+        self.start_at(dataset.mean_example()[None])
+
+    def start_at(self, examples):
+        """Let the decoder start from the mean of some examples [n, *example_shape]."""
+        mean = np.mean(examples, axis=0, dtype=np.float64).astype(np.float32)
+        self.start.assign(self.reconstruction.initial(mean))
+
+    @property
+    def start(self):
+        """The offset of the decoder's output."""
+        return self.offset.offset
