@@ -1,5 +1,7 @@
 """What is given to `fit` is taken for what it is, or refused in one line before the first step."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -127,8 +129,15 @@ def of_dictionary():
         (Pairs(),),
         (X, ONE_HOT),
         (X, LABELS.astype("float32")[:, None]),
+        ({"x": X, "label": ONE_HOT},),
+        ({"x": X, "label": LABELS.astype("float64")},),
+        (X, ONE_HOT.astype(bool)),
+        (tf.data.Dataset.from_tensor_slices(((X, ONE_HOT),)).batch(12),),
     ],
-    ids=["x, y", "pair", "tf.data", "PyDataset", "one-hot", "column"],
+    ids=[
+        *("x, y", "pair", "tf.data", "PyDataset", "one-hot", "column", "one-hot of a dictionary"),
+        *("floats of a dictionary", "booleans", "pairs of tf.data"),
+    ],
 )
 def test_conditional_model_learns_the_same_from_labels_in_every_form(given, of_dictionary):
     for one, other in zip(fitted_weights(*given), of_dictionary, strict=True):
@@ -142,13 +151,23 @@ def test_conditional_model_learns_the_same_from_labels_in_every_form(given, of_d
         (ONE_HOT / 2, "must be one-hot"),
         (LABELS + 0.5, "whole numbers from 0 to 2"),
         (LABELS + 1, "whole numbers from 0 to 2"),
+        (LABELS - 1, "whole numbers from 0 to 2"),
+        (np.where(LABELS == 1, np.nan, LABELS), "whole numbers from 0 to 2"),
+        (LABELS.astype(str), "labels are words"),
     ],
 )
 def test_other_labels_are_refused(labels, message):
     model = compiled(ConditionalVAE, classes=3)
-    with pytest.raises((UserError, tf.errors.InvalidArgumentError)) as error:
-        model.fit(X, labels, verbose=0)
-    assert message in str(error.value)
+    pipeline = tf.data.Dataset.from_tensor_slices((X, labels)).batch(4)
+    for given in ((X, labels), ((X, labels),), ({"x": X, "label": labels},), (pipeline,)):
+        assert message in refused(model, *given)
+    assert message in refused(model, X, LABELS, validation_data=(X, labels))
+    with pytest.raises(UserError, match=re.escape(message)):
+        model.encode(X, labels)
+
+
+def test_a_dictionary_without_examples_is_refused():
+    assert "called 'x', but it has ['image']" in refused(compiled(), {"image": X})
 
 
 @pytest.mark.parametrize("unused", [dict(loss="mse"), dict(metrics=["mae"])])

@@ -16,7 +16,8 @@ def parts(data, example_shape: tuple, takes_labels: bool) -> dict[str, Any]:
 
     `data` is an array of examples, a dictionary of the parts, or a pair. The second of a pair is a
     target if it has the shape of an example; otherwise it is the label, if the model takes labels.
-    Raises UserError if a part has another shape, or if there are sample weights.
+    Raises UserError if a part has another shape, if a dictionary has no `x`, or if there are sample
+    weights.
     """
     x, y, weight = data, None, None
     if isinstance(data, (tuple, list)):
@@ -26,6 +27,8 @@ def parts(data, example_shape: tuple, takes_labels: bool) -> dict[str, Any]:
     if weight is not None:
         raise _unused("sample_weight")
     found = dict(x) if isinstance(x, dict) else {"x": x}
+    if "x" not in found:
+        raise UserError(f"the examples of a dictionary are called 'x', but it has {list(found)}")
     if not _fits(found["x"], example_shape):
         raise _misfit(found["x"].shape, example_shape)
     if y is not None:
@@ -87,6 +90,7 @@ def _checked(model, data) -> np.ndarray | None:
     looked_at = []
     for batch in _first_of(data):
         found = parts(batch, model.example_shape, model.takes_labels)
+        model.condition(found.get("label"))  # looks at the labels
         values = np.asarray(found["x"] if found.get("target") is None else found["target"])
         if len(values):
             model.reconstruction.check(float(values.min()), float(values.max()))
