@@ -81,6 +81,8 @@ def _origin(config: TrainConfig) -> str:
     """The words before the command that makes the model again."""
     if config.dataset.startswith(GIVEN):
         return "The data were given to `train` in Python, with the options of"
+    if ">" in (config.network or ""):
+        return "Made by `train` in Python, where the class of its network is known, with"
     return "Made again by"
 
 

@@ -10,7 +10,7 @@ from vae_keras.config.rungs import AutoencoderOptions, RungOptions
 from vae_keras.models import earlier, given, noise, precision
 from vae_keras.models.described import DescribedModel
 from vae_keras.models.priors import FittedGaussian
-from vae_keras.networks import network_named
+from vae_keras.networks import network_of
 from vae_keras.objectives.likelihoods import Reconstruction, loss_named
 
 
@@ -33,7 +33,7 @@ class Autoencoder(DescribedModel):
 
     `encoder` and `decoder` are Keras models. The decoder gives the parameters of the
     reconstruction, such as logits, and `decode` the pixels. `network` is the name of a network or
-    a `Network`.
+    a `Network`; in its place, `encoder` and `decoder` may be Keras models, see `OfModels`.
     The keywords are the options of the rung, such as latent_dim=2, and are kept as `options`. A
     `Reconstruction`, such as likelihood=Gaussian(0.5), may stand for the name of one. Some rungs
     change what they minimise during training: `epochs` and `steps_per_epoch` say how long that is.
@@ -63,6 +63,8 @@ class Autoencoder(DescribedModel):
         network=None,
         reconstruction: Reconstruction | None = None,
         *,
+        encoder=None,
+        decoder=None,
         seed=0,
         epochs=None,
         steps_per_epoch=None,
@@ -80,7 +82,7 @@ class Autoencoder(DescribedModel):
         given.check_example_shape(example_shape)
         self.example_shape, self.seed = tuple(example_shape), seed
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
-        self.network = network_named(network or self.default_network)
+        self.network = network_of(network, encoder, decoder, self.default_network)
         self.reconstruction = reconstruction or self.build_reconstruction()
         with precision.default_policy(self.dtype_policy):
             self.encoder = self.build_encoder()

@@ -174,7 +174,7 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
         f"{config.name}: {type(model).__name__} on {config.dataset} ({dataset.data_kind}, {size}): "
         f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, "
         f"{len(dataset.test):,} test examples\n"
-        f"{notes}network {config.network}, {config.options.latent_dim}-D code, "
+        f"{notes}network {model.network.name}, {config.options.latent_dim}-D code, "
         f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction{beta}\n"
         f"{config.epochs} epochs of {steps} steps{after}; batch {config.batch_size}, learning rate "
         f"{config.learning_rate:g}{with_}, seed {config.seed}; on {device()}"
