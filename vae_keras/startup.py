@@ -59,16 +59,22 @@ class _Imports(importlib.abc.MetaPathFinder):
 
 
 def _import_tensorflow(execute, module):
-    level = os.environ.get(LEVEL)
-    if level == "0":  # the user wants to see all log lines
+    if os.environ.get(LEVEL) == "0":  # the user wants to see all log lines
         return execute(module)
-    os.environ[LEVEL] = "3"  # TensorFlow reads it once; errors raise exceptions anyway
+    with log_level_restored(), standard_error_held_back():
+        os.environ[LEVEL] = "3"  # TensorFlow reads it once; errors raise exceptions anyway
+        execute(module)
+        module.config.list_physical_devices()  # logs whether there is a GPU driver
+
+
+@contextlib.contextmanager
+def log_level_restored():
+    """Restore TensorFlow's log level in the environment, which child processes would inherit."""
+    level = os.environ.get(LEVEL)
     try:
-        with _standard_error_held_back():
-            execute(module)
-            module.config.list_physical_devices()  # logs whether there is a GPU driver
+        yield
     finally:
-        del os.environ[LEVEL]  # otherwise child processes would inherit it
+        os.environ.pop(LEVEL, None)
         if level is not None:
             os.environ[LEVEL] = level
 
@@ -89,7 +95,7 @@ def _check_backend(name: str):
 
 
 @contextlib.contextmanager
-def _standard_error_held_back():
+def standard_error_held_back():
     """Hold back what C++ code writes to standard error; show it after all if the block fails."""
     sys.stderr.flush()
     original = os.dup(2)

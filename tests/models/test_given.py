@@ -1,8 +1,11 @@
 """What is given to `fit` is taken for what it is, or refused in one line before the first step."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 
 from vae_keras import VAE, UserError
@@ -126,8 +129,15 @@ def of_dictionary():
         (Pairs(),),
         (X, ONE_HOT),
         (X, LABELS.astype("float32")[:, None]),
+        ({"x": X, "label": ONE_HOT},),
+        ({"x": X, "label": LABELS.astype("float64")},),
+        (X, ONE_HOT.astype(bool)),
+        (tf.data.Dataset.from_tensor_slices(((X, ONE_HOT),)).batch(12),),
     ],
-    ids=["x, y", "pair", "tf.data", "PyDataset", "one-hot", "column"],
+    ids=[
+        *("x, y", "pair", "tf.data", "PyDataset", "one-hot", "column", "one-hot of a dictionary"),
+        *("floats of a dictionary", "booleans", "pairs of tf.data"),
+    ],
 )
 def test_conditional_model_learns_the_same_from_labels_in_every_form(given, of_dictionary):
     for one, other in zip(fitted_weights(*given), of_dictionary, strict=True):
@@ -141,13 +151,23 @@ def test_conditional_model_learns_the_same_from_labels_in_every_form(given, of_d
         (ONE_HOT / 2, "must be one-hot"),
         (LABELS + 0.5, "whole numbers from 0 to 2"),
         (LABELS + 1, "whole numbers from 0 to 2"),
+        (LABELS - 1, "whole numbers from 0 to 2"),
+        (np.where(LABELS == 1, np.nan, LABELS), "whole numbers from 0 to 2"),
+        (LABELS.astype(str), "labels are words"),
     ],
 )
 def test_other_labels_are_refused(labels, message):
     model = compiled(ConditionalVAE, classes=3)
-    with pytest.raises((UserError, tf.errors.InvalidArgumentError)) as error:
-        model.fit(X, labels, verbose=0)
-    assert message in str(error.value)
+    pipeline = tf.data.Dataset.from_tensor_slices((X, labels)).batch(4)
+    for given in ((X, labels), ((X, labels),), ({"x": X, "label": labels},), (pipeline,)):
+        assert message in refused(model, *given)
+    assert message in refused(model, X, LABELS, validation_data=(X, labels))
+    with pytest.raises(UserError, match=re.escape(message)):
+        model.encode(X, labels)
+
+
+def test_a_dictionary_without_examples_is_refused():
+    assert "called 'x', but it has ['image']" in refused(compiled(), {"image": X})
 
 
 @pytest.mark.parametrize("unused", [dict(loss="mse"), dict(metrics=["mae"])])
@@ -172,3 +192,81 @@ def test_channels_first_are_refused(name, monkeypatch):
 @pytest.mark.parametrize("shape", [(1, 9, 1), (3, 32, 3), (3, 40, 1), (28, 28, 1), (1, 64, 8)])
 def test_other_shapes_are_taken(shape):
     assert VAE(shape).example_shape == shape
+
+
+# Where an untrained model starts
+
+
+def start_of(model, *args, **kwargs):
+    """The offset of a model after a `fit` that cannot change it."""
+    model.fit(*args, verbose=0, **kwargs)
+    return model.offset.offset.numpy()
+
+
+def logits(mean):
+    return scipy.special.logit(np.clip(mean, 1e-3, 1 - 1e-3))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (X,),
+        ({"x": X},),
+        (X[::-1], X),
+        (tf.data.Dataset.from_tensor_slices(X).batch(5),),
+        (tf.data.Dataset.from_tensor_slices(X).batch(5).repeat(),),
+    ],
+    ids=["array", "dictionary", "target", "tf.data", "endless"],
+)
+def test_an_untrained_model_starts_from_the_mean_example(given):
+    model = compiled()
+    endless = isinstance(given[0], tf.data.Dataset) and given[0].cardinality() < 0
+    found = start_of(model, *given, steps_per_epoch=1 if endless else None)
+    if not endless:  # of which the first batches count, here 10 of 5, 5, 2, 5 …
+        np.testing.assert_allclose(found, logits(X.mean(axis=0)), atol=1e-5)
+    assert np.abs(found - logits(X.mean(axis=0))).max() < 0.2 and found.any()
+
+
+def test_a_conditional_model_and_a_gaussian_start_from_the_mean_too():
+    model = compiled(ConditionalVAE, classes=3, likelihood="gaussian")
+    np.testing.assert_allclose(start_of(model, X, LABELS), X.mean(axis=0), rtol=1e-5)
+
+
+def test_a_sequence_model_starts_from_the_frequencies():
+    model = SequenceVAE(4, ["", "a", "b"])
+    model.compile(keras.optimizers.SGD(0.0))
+    model.fit(np.array([[1, 2, 2, 0], [2, 2, 2, 2]]), verbose=0)
+    expected = np.log(np.array([1, 2, 7]) / 10)
+    np.testing.assert_allclose(model.decoder.readout.bias, expected, rtol=1e-6)
+
+
+def compiled_anew(model):
+    model.compile("adam")
+    return model
+
+
+@pytest.mark.parametrize("how", ["trained", "compiled anew", "loaded", "weights", "own"])
+def test_a_model_that_is_not_new_keeps_its_start(how, tmp_path):
+    model = compiled()
+    model.fit(X, verbose=0)
+    model.offset.offset.assign(np.zeros((6, 6, 1)))  # as if trained before there was a start
+    if how == "compiled anew":
+        compiled_anew(model)
+    elif how == "loaded":
+        model.save(tmp_path / "model.keras")
+        model = compiled_anew(keras.models.load_model(tmp_path / "model.keras", compile=False))
+    elif how == "weights":
+        model.save_weights(tmp_path / "model.weights.h5")
+        model = compiled()
+        model.load_weights(tmp_path / "model.weights.h5")
+    elif how == "own":
+        model = compiled()
+        model.offset.offset.assign(np.full((6, 6, 1), 0.25))
+    assert set(np.unique(start_of(model, X))) == ({0.25} if how == "own" else {0.0})
+
+
+def test_the_first_step_begins_at_the_mean_example():
+    """The loss of an untrained model is that of the mean image, not that of grey."""
+    x = np.repeat(np.round(X[:1]), 12, axis=0)
+    logs = compiled().fit(x, batch_size=12, verbose=0).history
+    assert logs["reconstruction_loss"][0] < 4 < 36 * np.log(2) / 2

@@ -1,12 +1,13 @@
 """What a run watches while it trains."""
 
+import csv
 import types
 
 import keras
 import numpy as np
 import pytest
 
-from vae_keras import VAE
+from vae_keras import VAE, TrainConfig, train, trained
 from vae_keras.data.images.archives import digits
 from vae_keras.training import callbacks
 from vae_keras.training.callbacks import BestEpoch, CollapseWarning, Seldom, TimeLeft
@@ -133,3 +134,42 @@ def test_patience_ends_the_training():
     assert followed(losses)[1] == 9
     assert followed(losses, patience=3)[1] == 8  # epochs 6, 7 and 8 are no better than 5
     assert followed(losses, patience=1)[1] == 3
+
+
+@pytest.mark.slow
+def test_callbacks_of_the_user_run_after_those_of_the_run(tmp_path):
+    seen = []
+
+    class Looks(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(len((tmp_path / "runs/r/history.csv").read_text().splitlines()))
+
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    config = TrainConfig(epochs=2, units="4", name="r", output_dir=tmp_path)
+    run = train(config, verbose=0, callbacks=[log, Looks()])
+    assert seen == [2, 3]  # the row of the epoch is there
+    with open(tmp_path / "log.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["val_loss"]) for row in rows] == run.history["val_loss"]
+
+
+def test_callbacks_of_the_user_see_what_trains_without_a_folder(tmp_path):
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    trained(TrainConfig(epochs=1, units="4"), digits(), callbacks=[log])
+    assert "kl_loss" in (tmp_path / "log.csv").read_text().splitlines()[0]
+
+
+@pytest.mark.slow
+def test_weights_that_a_callback_has_brought_back_are_those_of_the_run(tmp_path):
+    """Early stopping keeps the best epoch: here the first, for the rate is far too high later."""
+    config = TrainConfig(epochs=5, units="4", schedule="constant", keep="last")
+    config = config.replace(name="r", output_dir=tmp_path)
+    worse = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch == 0 else 0.5)
+    stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
+    run = train(config, verbose=0, callbacks=[worse, stop])
+    losses = run.history["val_loss"]
+    assert len(losses) < 5 and losses[-1] > losses[0] + 0.1
+    batches = run.dataset.validation.batches()
+    for model in (run.model, run.folder.load_model()):
+        found = model.evaluate(batches, verbose=0, return_dict=True)["loss"]
+        assert found == pytest.approx(losses[0], rel=1e-5)

@@ -1,25 +1,48 @@
-"""The command export: it writes a run as a SavedModel."""
+"""The command export: it writes a run as a SavedModel, or for another runtime."""
 
 from pathlib import Path
 
 import click
 
+from vae_keras.export.formats import PACKAGES, check_installed, default_output
+
 
 @click.command(name="export")
 @click.argument("run")
-@click.option("--output", type=Path, help="folder to write; default: saved_models/NAME")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(list(PACKAGES)),
+    default="saved_model",
+    show_default=True,
+    help="what reads it: TensorFlow, ONNX Runtime or LiteRT",
+)
+@click.option(
+    "--output", type=Path, help="folder to write; default: saved_models/NAME, or NAME-FORMAT"
+)
 @click.option("--overwrite", is_flag=True, help="replace the folder if it exists")
-def export_command(run, output, overwrite):
-    """Write RUN (a folder such as runs/digits_vae) as a SavedModel, with its evaluation if any."""
-    from vae_keras.export.saved_model import export
+def export_command(run, format_, output, overwrite):
+    """Write RUN (a folder such as runs/digits_vae) as a SavedModel, with its evaluation if any.
+
+    The formats onnx and litert have encode, decode, reconstruct and generate, each checked against
+    the SavedModel.
+    """
     from vae_keras.files import free_output
     from vae_keras.training.run_folder import existing_run
 
+    check_installed(format_)
     folder = existing_run(run)
-    output = free_output(output or folder.exported, overwrite, folder=True)
-    model, metrics = folder.load_model(), folder.read_metrics()
-    evaluation = [file for file in folder.evaluation if file.is_file()]
-    export(model, output, folder.read_config(), metrics, evaluation)
+    output = output or default_output(folder.exported, format_)
+    output = free_output(output, overwrite, folder=True)
+    model, config, metrics = folder.load_model(), folder.read_config(), folder.read_metrics()
+    if format_ == "saved_model":
+        from vae_keras.export.saved_model import export
+
+        export(model, output, config, metrics, [f for f in folder.evaluation if f.is_file()])
+    else:
+        from vae_keras.export.portable import convert
+
+        convert(model, output, config, metrics, format_)
     print(output)
 
 

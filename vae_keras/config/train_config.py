@@ -32,7 +32,8 @@ class TrainConfig(Generic[OptionsT]):
 
     `model` names the rung. The rung's own options are given and read beside the others, and kept as
     `options`. Where a value is None, `resolved` takes it from the recipe of (data set, model). A
-    configuration cannot be changed: `replace` gives another one.
+    configuration cannot be changed: `replace` gives another one. `network` may be a `Network` of
+    one's own; it is kept in words, its registered name and its arguments.
 
     Raises UserError if there is no such option or rung, or if an option does not take its value.
     """
@@ -146,13 +147,18 @@ class TrainConfig(Generic[OptionsT]):
             set_field(self, field.name, values.get(field.name, field.default))
         for place in ("dataset", "data_dir", "binarize", "output_dir"):
             set_field(self, place, _without_tilde(getattr(self, place)))
+        network: Any = self.network
+        if hasattr(network, "get_config"):
+            from vae_keras.networks import described  # imports TensorFlow, which a network needs
+
+            set_field(self, "network", described(network))
         set_field(self, "model", model)
         check_fields(self)
         set_field(self, "options", rung.options(**{k: v for k, v in values.items() if k in own}))
         self._check_words()
 
     def _check_words(self):
-        if self.network is not None and self.network not in NETWORKS:
+        if not (self.network is None or ">" in self.network or self.network in NETWORKS):
             raise unknown("network", self.network, NETWORKS)
         if self.units is not None and not re.fullmatch(r"[1-9]\d{0,4}(-[1-9]\d{0,4})*", self.units):
             raise UserError(
@@ -239,7 +245,7 @@ class TrainConfig(Generic[OptionsT]):
         for choice, known in takes.items():
             name = getattr(self, choice)
             fitting = [name for name, examples in known.items() if dataset.kind.family in examples]
-            if name not in (None, *fitting):
+            if name not in (None, *fitting) and name in known:
                 raise UserError(
                     f"{flag(choice)} {name} is not for {dataset.kind.plural}, but {dataset.name} "
                     f"has these: use one of {', '.join(fitting)}"

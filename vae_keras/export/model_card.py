@@ -5,8 +5,11 @@ from vae_keras.data.kinds import kind_of
 from vae_keras.export.endpoints import endpoints
 
 
-def model_card(model, config: TrainConfig, metrics: dict) -> str:
-    """A model card in Markdown: what the model is, how good it is, and how to use it."""
+def model_card(model, config: TrainConfig, metrics: dict, found=None, format="saved_model") -> str:
+    """A model card in Markdown: what the model is, how good it is, and how to use it.
+
+    `found` are the endpoints that were written in `format`; those of a SavedModel unless given.
+    """
     size = "×".join(map(str, model.example_shape))
     family = kind_of(model.vocabulary, metrics.get("columns")).family
     what, described = {
@@ -35,17 +38,17 @@ Losses are in {metrics["unit"]} per example, averaged over the test {what}.
 
 ## Use
 
-Only TensorFlow is needed:
+{READERS[format]}
 
 ```python
-{USAGES[family](config.name, model)}
+{(CONVERTED.get(format) or USAGES[family])(config.name, model)}
 ```
 
 | endpoint | inputs | outputs |
 |---|---|---|
-{_endpoints(model)}
+{_endpoints(model, found or endpoints(model))}
 
-`serving_default` is `reconstruct`. {NOTES[family]}
+{REMARKS[format]} {NOTES[family]}
 
 ## Options
 
@@ -61,6 +64,13 @@ NOTES = {
     "subtracted, and the rest divided by its deviation. `assets/columns.json` has the names, means "
     "and deviations of the columns, in their order. `generate` gives decoded means.",
 }
+READERS = {
+    "saved_model": "Only TensorFlow is needed:",
+    "onnx": "Each endpoint is a file, for which only ONNX Runtime is needed:",
+    "litert": "The endpoints are signatures of `model.tflite`, for which only LiteRT is needed:",
+}
+DRAWN = "Random numbers are not converted: `z` of `generate` are draws of N(0, I)."
+REMARKS = {"saved_model": "`serving_default` is `reconstruct`.", "onnx": DRAWN, "litert": DRAWN}
 LEFT_OUT = ("data_dir", "output_dir", "name", "resume", "overwrite")
 OUTPUTS = {
     "reconstruct": "`reconstruction`",
@@ -76,6 +86,8 @@ def _origin(config: TrainConfig) -> str:
     """The words before the command that makes the model again."""
     if config.dataset.startswith(GIVEN):
         return "The data were given to `train` in Python, with the options of"
+    if ">" in (config.network or ""):
+        return "Made by `train` in Python, where the class of its network is known, with"
     return "Made again by"
 
 
@@ -89,6 +101,42 @@ model = tf.saved_model.load("saved_models/{name}")
 images = model.generate(tf.constant(16), tf.constant([0, 1]){label})["x"]  # [16, {shape}]
 z = model.encode(images{label})["z"]  # [16, {model.latent_dim}]
 again = model.decode(z{label})["x"]  # [16, {shape}]"""
+
+
+def _usage_of_onnx(name: str, model) -> str:
+    label, given = _labels_of_numpy(model)
+    return f"""import numpy as np
+import onnxruntime
+
+def run(endpoint, **inputs):
+    return onnxruntime.InferenceSession(f"{{endpoint}}.onnx").run(None, inputs)[0]
+
+draws = np.random.standard_normal((16, {model.latent_dim})).astype("float32")
+{label}images = run("generate", z=draws{given})
+z = run("encode", x=images{given})
+again = run("decode", z=z{given})"""
+
+
+def _usage_of_litert(name: str, model) -> str:
+    label, given = _labels_of_numpy(model)
+    return f"""import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+model = Interpreter("model.tflite")
+draws = np.random.standard_normal((16, {model.latent_dim})).astype("float32")
+{label}images = model.get_signature_runner("generate")(z=draws{given})["x"]
+z = model.get_signature_runner("encode")(x=images{given})["z"]
+again = model.get_signature_runner("decode")(z=z{given})["x"]"""
+
+
+def _labels_of_numpy(model) -> tuple[str, str]:
+    """A line that makes labels, and the argument that gives them; empty if there are none."""
+    if not model.takes_labels:
+        return "", ""
+    return f"labels = np.arange(16, dtype=np.int32) % {model.classes}\n", ", label=labels"
+
+
+CONVERTED = {"onnx": _usage_of_onnx, "litert": _usage_of_litert}
 
 
 def _usage_of_sequences(name: str, model) -> str:
@@ -132,11 +180,13 @@ def _rows(figures: dict) -> str:
     )
 
 
-def _endpoints(model) -> str:
+def _endpoints(model, found: dict) -> str:
     rows = []
-    for name, (_, specs) in endpoints(model).items():
+    for name, (_, specs) in found.items():
         takes = ", ".join(f"`{s.name}` {_shape(s.shape)} {s.dtype.name}" for s in specs)
-        gives = OUTPUTS.get(name) or "`" + "`, `".join(dict.fromkeys(("z", *model.heads))) + "`"
+        is_random = "seed" in {spec.name for spec in specs}
+        output = OUTPUTS.get(name) if is_random or name != "generate" else OUTPUTS["decode"]
+        gives = output or "`" + "`, `".join(dict.fromkeys(("z", *model.heads))) + "`"
         rows.append(f"| `{name}` | {takes} | {gives} |")
     return "\n".join(rows)
 

@@ -25,13 +25,8 @@ def export(model, path, config, metrics: dict, beside=()):
     take tokens, `assets/vocabulary.txt` has the word of each token, one a line; if they take rows
     of a table, `assets/columns.json` has what standardises its columns.
     """
-    # The endpoints name their variables; tracking the model as well would store each one twice.
-    archive = keras.export.ExportArchive()
-    for name, (function, inputs) in endpoints(model).items():
-        archive.add_endpoint(name, function, inputs)
     with whole_folder(path) as temporary:
-        with _quiet():
-            archive.write_out(temporary, verbose=False)
+        write_endpoints(endpoints(model), temporary)
         write_text(temporary / "model_card.md", model_card(model, config, metrics))
         write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
         for file in beside:
@@ -39,6 +34,16 @@ def export(model, path, config, metrics: dict, beside=()):
         kind_of(model.vocabulary, metrics.get("columns")).write_assets(temporary)
         if model.takes_labels:
             write_text(temporary / LABELS, json.dumps(metrics["class_names"]) + "\n")
+
+
+def write_endpoints(found: dict, folder):
+    """Write endpoints, {name: (function, specifications of its inputs)}, as a SavedModel."""
+    # The endpoints name their variables; tracking the model as well would store each one twice.
+    archive = keras.export.ExportArchive()
+    for name, (function, inputs) in found.items():
+        archive.add_endpoint(name, function, inputs)
+    with _quiet():
+        archive.write_out(folder, verbose=False)
 
 
 @contextlib.contextmanager

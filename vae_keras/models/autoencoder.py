@@ -7,9 +7,10 @@ import tensorflow as tf
 from keras import layers, ops
 
 from vae_keras.config.rungs import AutoencoderOptions, RungOptions
-from vae_keras.models import earlier, given, noise
+from vae_keras.models import earlier, given, noise, precision
+from vae_keras.models.described import DescribedModel
 from vae_keras.models.priors import FittedGaussian
-from vae_keras.networks import network_named
+from vae_keras.networks import network_of
 from vae_keras.objectives.likelihoods import Reconstruction, loss_named
 
 
@@ -23,17 +24,21 @@ class Batch(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("vae_keras")
-class Autoencoder(keras.Model):
+class Autoencoder(DescribedModel):
     """x → encoder → code z → decoder → reconstruction: minimises the reconstruction loss.
 
     A rung of the ladder is a subclass. It states in `objective` what it minimises, one value for
     each example and term, and in `term_weights` how the terms are weighed. Only `train_step` and
     `test_step` of this class average over the batch.
 
-    `encoder` and `decoder` are Keras models. `network` is the name of a network or a `Network`.
+    `encoder` and `decoder` are Keras models. The decoder gives the parameters of the
+    reconstruction, such as logits, and `decode` the pixels. `network` is the name of a network or
+    a `Network`; in its place, `encoder` and `decoder` may be Keras models, see `OfModels`.
     The keywords are the options of the rung, such as latent_dim=2, and are kept as `options`. A
     `Reconstruction`, such as likelihood=Gaussian(0.5), may stand for the name of one. Some rungs
     change what they minimise during training: `epochs` and `steps_per_epoch` say how long that is.
+    `dtype` is the policy of the networks, such as "mixed_bfloat16"; unless it is given, that of
+    `keras.config`. Codes, parameters and losses are float32 whatever it is.
 
     Raises UserError if an option has a value that it does not take, if no network has the name, or
     if the channels of `example_shape` come first.
@@ -58,13 +63,16 @@ class Autoencoder(keras.Model):
         network=None,
         reconstruction: Reconstruction | None = None,
         *,
+        encoder=None,
+        decoder=None,
         seed=0,
         epochs=None,
         steps_per_epoch=None,
+        dtype=None,
         name=None,
         **options,
     ):
-        super().__init__(name=name)
+        super().__init__(name=name, dtype=dtype, autocast=False)  # `x` keeps its precision
         options["latent_dim"] = self.Options.code_size if latent_dim is None else latent_dim
         for name_of, value in list(options.items()):
             if isinstance(value, Reconstruction):  # likelihood=Gaussian(0.5)
@@ -73,10 +81,12 @@ class Autoencoder(keras.Model):
         given.check_example_shape(example_shape)
         self.example_shape, self.seed = tuple(example_shape), seed
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
-        self.network = network_named(network or self.default_network)
+        self.network = network_of(network, encoder, decoder, self.default_network)
         self.reconstruction = reconstruction or self.build_reconstruction()
-        self.encoder = self.build_encoder()
-        self.decoder = self.build_decoder()
+        with precision.default_policy(self.dtype_policy):
+            self.encoder = self.build_encoder()
+            self.decoder = self.build_decoder()
+        self.reconstruction.build((None, *self.parameters_shape))
         self.prior = self.prior_class(self.latent_dim, name="prior")
         self.trackers = {name: keras.metrics.Mean(name) for name in ("loss", *self.terms)}
         self.built = True
@@ -85,6 +95,12 @@ class Autoencoder(keras.Model):
     def latent_dim(self) -> int:
         """The number of dimensions of a code."""
         return self.options.latent_dim
+
+    @property
+    def parameters_shape(self) -> tuple[int, ...]:
+        """The shape of the decoder's output for one example."""
+        *space, channels = self.example_shape
+        return (*space, channels * self.reconstruction.parameters_per_channel)
 
     def build_reconstruction(self) -> Reconstruction:
         """Make the reconstruction loss that the options name."""
@@ -110,9 +126,7 @@ class Autoencoder(keras.Model):
 
         `code_size` is `latent_dim` unless it is given.
         """
-        *space, channels = self.example_shape
-        shape = (*space, channels * self.reconstruction.parameters_per_channel)
-        return self.network.decoder(code_size or self.latent_dim, shape)
+        return self.network.decoder(code_size or self.latent_dim, self.parameters_shape)
 
     # What a rung defines
 
@@ -142,12 +156,14 @@ class Autoencoder(keras.Model):
     # How it is trained
 
     def fit(self, *args, **kwargs):
-        """Train as Keras does, after a look at the data.
+        """Train as Keras does, after a look at the data; an untrained model starts from their mean.
 
         Raises UserError if they are not what this model learns from: of another shape, outside the
         range of the reconstruction, or with weights.
         """
-        given.check(self, *args, **kwargs)
+        seen = given.check(self, *args, **kwargs)
+        if seen is not None and given.is_untrained(self):
+            self.start_at(seen)
         return super().fit(*args, **kwargs)
 
     def train_step(self, data):
@@ -238,12 +254,17 @@ class Autoencoder(keras.Model):
         outputs = self.encoder(x)
         return outputs if len(self.heads) > 1 else [outputs]  # Keras unpacks a single one
 
+    def decoder_inputs(self, z, condition=None):
+        """What the decoder sees for codes `z` [batch, latent_dim]: the codes and nothing else."""
+        return z
+
     def parameters(self, z, condition=None):
         """The decoder's output at codes `z` [batch, latent_dim]: parameters of the reconstruction.
 
-        For images they are [batch, height, width, channels × parameters_per_channel].
+        They are float32, whatever the policy of the decoder. For images they are [batch, height,
+        width, channels × parameters_per_channel].
         """
-        return self.decoder(z)
+        return ops.cast(self.decoder(self.decoder_inputs(z, condition)), "float32")
 
     # How it is used
 
@@ -283,7 +304,15 @@ class Autoencoder(keras.Model):
         return {"example_shape": dataset.example_shape}
 
     def start_from(self, dataset):
-        """Set initial weights that depend on the training data; here there are none."""
+        """Set the initial weight that depends on the training data, as `start_at` does."""
+
+    def start_at(self, examples):
+        """Set `start` by training examples [n, *example_shape]; here there is nothing to set."""
+
+    @property
+    def start(self) -> Any:
+        """The weight that depends on the training data before the first step, or None."""
+        return None
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -295,6 +324,7 @@ class Autoencoder(keras.Model):
             "seed": self.seed,
             "epochs": self.epochs,
             "steps_per_epoch": self.steps_per_epoch,
+            "dtype": serialize(self.dtype_policy),
             **self.options.as_dict(),
         }
 

@@ -74,12 +74,12 @@ class CompletionVAE(VAE):
         batch = super().prepare(data)
         return batch._replace(condition=batch.x * (1 - self.loss_mask))
 
-    def parameters(self, z, condition=None):
-        """The parameters of p(x|z) at codes `z` [batch, latent_dim], given the visible part.
+    def decoder_inputs(self, z, condition=None):
+        """Codes `z` [batch, latent_dim] beside features of the visible part.
 
         `condition` holds images that are 0 where pixels are hidden.
         """
-        return self.decoder(ops.concatenate([z, self.condition_encoder(condition)], axis=-1))
+        return ops.concatenate([z, self.condition_encoder(condition)], axis=-1)
 
     def complete(self, x, seed):
         """Images `x` with other hidden quadrants: the mean at one sample of the prior for each.

@@ -72,36 +72,39 @@ class ConditionalVAE(VAE):
     def condition(self, label):
         """One-hot labels: [batch] or [batch, 1] -> [batch, classes]; one-hot ones stay.
 
-        Raises UserError if there are no labels or they have another shape, and TensorFlow's
-        InvalidArgumentError if one is not a whole number from 0 to classes − 1.
+        Raises UserError if there are no labels, if they are words or have another shape, or if one
+        is not a whole number from 0 to classes − 1; inside a graph, the last of these is
+        TensorFlow's InvalidArgumentError.
         """
         if label is None:
             raise UserError("a conditional model needs labels beside the images: fit((x, labels))")
         label = tf.convert_to_tensor(label)
+        if label.dtype == tf.string:
+            raise UserError("labels are words: give the number of each class, from 0 on")
         if label.shape.rank == 2 and label.shape[1] == self.classes > 1:
             one_hot = tf.cast(label, tf.float32)
             label = tf.argmax(one_hot, axis=-1)
             message = "labels of this shape must be one-hot"
-            checks = [tf.debugging.assert_equal(tf.one_hot(label, self.classes), one_hot, message)]
+            check = _asserted_equal(tf.one_hot(label, self.classes), one_hot, message)
         elif label.shape.rank == 1 or label.shape[1:] == [1]:
             label = tf.reshape(label, (-1,))
             message = f"labels must be whole numbers from 0 to {self.classes - 1}"
             number = tf.cast(label, tf.float32)
             whole = tf.clip_by_value(tf.round(number), 0, self.classes - 1)
-            checks = [tf.debugging.assert_equal(number, whole, message)]
+            check = _asserted_equal(number, whole, message)
         else:
             raise UserError(
                 f"labels have shape {tuple(label.shape)}: give a number for each image, "
                 f"[batch], or one-hot rows [batch, {self.classes}]"
             )
-        with tf.control_dependencies([check for check in checks if check is not None]):
+        with tf.control_dependencies([] if check is None else [check]):
             return tf.one_hot(tf.cast(label, tf.int32), self.classes)
 
     def head_outputs(self, x, condition=None):
         return super().head_outputs(ops.concatenate([x, self.label_plane(condition)], axis=-1))
 
-    def parameters(self, z, condition=None):
-        return self.decoder(ops.concatenate([z, condition], axis=-1))
+    def decoder_inputs(self, z, condition=None):
+        return ops.concatenate([z, condition], axis=-1)
 
     def generate(self, count, seed, label=None):
         """Decode `count` samples of the prior, with labels int [count]: [count, *example_shape].
@@ -112,3 +115,11 @@ class ConditionalVAE(VAE):
         if label is None:
             label = tf.range(count) % self.classes
         return super().generate(count, seed, label)
+
+
+def _asserted_equal(found, expected, message: str):
+    """Raise UserError if two tensors differ; inside a graph, return the operation to assert it."""
+    try:
+        return tf.debugging.assert_equal(found, expected, message)
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(message) from error

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-NOT_TAKEN = ("trainable", "dtype")  # Keras stored them; the constructors do not take them
+NOT_TAKEN = ("trainable",)  # Keras stored it; the constructors do not take it
 
 
 def renamed(config: dict[str, Any]) -> dict[str, Any]:

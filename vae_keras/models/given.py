@@ -16,7 +16,8 @@ def parts(data, example_shape: tuple, takes_labels: bool) -> dict[str, Any]:
 
     `data` is an array of examples, a dictionary of the parts, or a pair. The second of a pair is a
     target if it has the shape of an example; otherwise it is the label, if the model takes labels.
-    Raises UserError if a part has another shape, or if there are sample weights.
+    Raises UserError if a part has another shape, if a dictionary has no `x`, or if there are sample
+    weights.
     """
     x, y, weight = data, None, None
     if isinstance(data, (tuple, list)):
@@ -26,6 +27,8 @@ def parts(data, example_shape: tuple, takes_labels: bool) -> dict[str, Any]:
     if weight is not None:
         raise _unused("sample_weight")
     found = dict(x) if isinstance(x, dict) else {"x": x}
+    if "x" not in found:
+        raise UserError(f"the examples of a dictionary are called 'x', but it has {list(found)}")
     if not _fits(found["x"], example_shape):
         raise _misfit(found["x"].shape, example_shape)
     if y is not None:
@@ -58,11 +61,15 @@ def _batch_of(example_shape) -> str:
     return f"(batch, {', '.join(map(str, example_shape))})"
 
 
-def check(model, *args, **kwargs):
-    """Raise UserError if `model` cannot learn from what `fit` is given.
+LOOKED_AT = 10  # batches of a pipeline
 
-    All of an array is looked at, and the first batch of a pipeline; a generator, which gives its
-    batches only once, is not. It warns of a loss or of metrics that `compile` was given.
+
+def check(model, *args, **kwargs) -> np.ndarray | None:
+    """Raise UserError if `model` cannot learn from what `fit` is given; return what it rebuilds.
+
+    All of an array is looked at, and the first batches of a pipeline; a generator, which gives its
+    batches only once, is not, and then it returns None. It warns of a loss or of metrics that
+    `compile` was given.
     """
     compiled = model.get_compile_config() or {}
     if compiled.get("loss") is not None or compiled.get("metrics") is not None:
@@ -73,25 +80,44 @@ def check(model, *args, **kwargs):
     for name in ("sample_weight", "class_weight"):
         if given.get(name) is not None:
             raise _unused(name)
-    pairs = (given.get("x"), given.get("y")), (given.get("validation_data"), None)
-    for x, y in pairs:
-        data = _first_of(x) if y is None else (x, y)
-        if data is None:
-            continue
-        found = parts(data, model.example_shape, model.takes_labels)
+    x, y = given.get("x"), given.get("y")
+    _checked(model, given.get("validation_data"))
+    return _checked(model, x if y is None else (x, y))
+
+
+def _checked(model, data) -> np.ndarray | None:
+    """What is rebuilt of `data`, as far as it is looked at: checked; None if nothing is."""
+    looked_at = []
+    for batch in _first_of(data):
+        found = parts(batch, model.example_shape, model.takes_labels)
+        model.condition(found.get("label"))  # looks at the labels
         values = np.asarray(found["x"] if found.get("target") is None else found["target"])
         if len(values):
             model.reconstruction.check(float(values.min()), float(values.max()))
+            looked_at.append(values)
+    return np.concatenate(looked_at) if len(looked_at) > 1 else next(iter(looked_at), None)
 
 
-def _first_of(data):
-    """An array or a tuple or dictionary of arrays as it is, or the first batch of a pipeline."""
+def _first_of(data) -> list:
+    """An array or a tuple or dictionary of arrays as the only batch, or the first of a pipeline."""
     if isinstance(data, tf.data.Dataset):
-        return next(iter(data), None)
+        return list(data.take(LOOKED_AT))
     if isinstance(data, keras.utils.PyDataset):
-        return data[0]
+        return [data[position] for position in range(min(LOOKED_AT, len(data)))]
     arrays = [one for one in tf.nest.flatten(data) if one is not None]
-    return data if arrays and all(hasattr(one, "shape") for one in arrays) else None
+    return [data] if arrays and all(hasattr(one, "shape") for one in arrays) else []
+
+
+def is_untrained(model) -> bool:
+    """True if no weight has left its first value by a step, by `start_at`, or by loading others.
+
+    The biases of the encoder's heads tell, which are 0 only in the beginning.
+    """
+    if model.start is None or model.optimizer is None:
+        return False
+    heads = [model.encoder.get_layer(head).bias for head in model.heads]
+    weights = [model.optimizer.iterations, model.start, *heads]
+    return not any(np.any(tf.convert_to_tensor(weight)) for weight in weights)
 
 
 def check_example_shape(shape: tuple):

@@ -66,7 +66,7 @@ class LinearAutoencoder(Autoencoder):
         return keras.Sequential(
             [
                 keras.Input((self.latent_dim,)),
-                Transposed(self.encoder.get_layer("z")),
+                Transposed(self.encoder.get_layer("z"), dtype="float32"),
                 layers.Reshape(self.example_shape),
             ],
             name="decoder",

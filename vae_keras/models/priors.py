@@ -15,17 +15,24 @@ class FittedGaussian(keras.layers.Layer):
     """
 
     def __init__(self, latent_dim, **kwargs):
+        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
         frozen = dict(trainable=False)
         self.mean = self.add_weight(name="mean", shape=(latent_dim,), initializer="zeros", **frozen)
         square = (latent_dim, latent_dim)
         self.scale = self.add_weight(name="scale", shape=square, initializer="identity", **frozen)
-        self.built = True
+        self.build((None, latent_dim))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def sample(self, count, seed):
         """Draw `count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
-        standard = tf.random.stateless_normal((count, self.latent_dim), seed)
+        return self.drawn(tf.random.stateless_normal((count, self.latent_dim), seed))
+
+    def drawn(self, standard):
+        """Turn draws of N(0, I) into draws of this prior: [count, latent_dim]."""
         return self.mean + standard @ ops.transpose(self.scale)
 
     def fit(self, codes):

@@ -46,15 +46,29 @@ class SequenceVAE(VAE):
 
     def start_from(self, dataset):
         """Let the decoder start from the frequency of each token in the training data."""
-        tokens = dataset.train.arrays()[0]
+        self.start_at(dataset.train.arrays()[0])
+
+    def start_at(self, examples):
+        """Let the decoder start from the frequency of each token in `examples` [n, steps]."""
+        tokens = np.asarray(examples, np.int32)
         counts = np.bincount(tokens[tokens != PADDING], minlength=len(self.vocabulary))
-        self.decoder.readout.bias.assign(np.log((counts + 1) / (counts + 1).sum()))
+        self.start.assign(np.log((counts + 1) / (counts + 1).sum()))
+
+    @property
+    def start(self):
+        """The bias of the logits."""
+        return self.decoder.readout.bias
 
     def get_config(self):
         config = super().get_config()
         del config["reconstruction"], config["example_shape"]
         own = {"steps": self.example_shape[0], "vocabulary": self.vocabulary, "end": self.end}
         return {**config, **own}
+
+    @property
+    def parameters_shape(self):
+        """The shape of the logits of one sequence: (steps, vocabulary)."""
+        return (*self.example_shape, len(self.vocabulary))
 
     def build_reconstruction(self):
         """Make the likelihood of tokens; no option decides it."""
@@ -64,11 +78,11 @@ class SequenceVAE(VAE):
 
     def build_encoder(self, input_shape=None):
         """Make the encoder: tokens int32 [batch, steps] -> the heads, [batch, latent_dim] each."""
-        return super().build_encoder((*self.example_shape, len(self.vocabulary)))
+        return super().build_encoder(self.parameters_shape)
 
     def build_decoder(self, code_size=None):
         """Make the decoder: (z, tokens before) -> logits [batch, steps, vocabulary]."""
-        return self.network.decoder(self.latent_dim, (*self.example_shape, len(self.vocabulary)))
+        return self.network.decoder(self.latent_dim, self.parameters_shape)
 
     def prepare(self, data) -> Batch:
         """Turn tokens [batch, steps], or a dictionary with `x` and `index`, into a `Batch`."""
@@ -76,12 +90,12 @@ class SequenceVAE(VAE):
         x = ops.cast(batch.x, "int32")
         return batch._replace(x=x, target=x, condition=tokens_before(x))
 
-    def parameters(self, z, condition=None):
-        """The logits of every token, given z and the tokens before in `condition` [batch, steps].
+    def decoder_inputs(self, z, condition=None):
+        """Codes `z` and the token before each one, in `condition` [batch, steps].
 
-        They are [batch, steps, vocabulary].
+        The parameters are then the logits of every token, [batch, steps, vocabulary].
         """
-        return self.decoder([z, condition])
+        return [z, condition]
 
     def objective(self, batch: Batch, training: bool) -> dict:
         if training and (self.options.scheduled_sampling or self.options.word_dropout):

@@ -32,6 +32,7 @@ class SparseAutoencoder(Autoencoder):
             shape=(self.latent_dim,),
             initializer=keras.initializers.Constant(self.options.target_activity),
             trainable=False,
+            dtype="float32",
             aggregation="mean",
         )
 

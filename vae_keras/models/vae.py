@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
@@ -34,6 +35,9 @@ class Sampling(layers.Layer):
             epsilon = keras.random.normal(ops.shape(z_mean), seed=self.generator)
         return z_mean + ops.exp(0.5 * z_log_var) * epsilon
 
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
 
@@ -62,6 +66,10 @@ class StandardNormal(layers.Layer):
     def __init__(self, latent_dim, **kwargs):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
+        self.build((None, latent_dim))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def kl(self, posterior, z=None):
         """KL[q(z|x) ‖ N(0, I)] of each example in closed form, in nats: [batch].
@@ -81,7 +89,11 @@ class StandardNormal(layers.Layer):
 
     def sample(self, count, seed):
         """Draw `count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
-        return tf.random.stateless_normal((count, self.latent_dim), seed)
+        return self.drawn(tf.random.stateless_normal((count, self.latent_dim), seed))
+
+    def drawn(self, standard):
+        """Turn draws of N(0, I) into draws of this prior: they stay as they are."""
+        return standard
 
     def fit(self, codes):
         """Do nothing: N(0, I) has no parameters to fit to the training codes."""
@@ -117,7 +129,8 @@ class VAE(Autoencoder):
 
     def __init__(self, example_shape, *args, **kwargs):
         super().__init__(example_shape, *args, **kwargs)
-        self.sampling = Sampling(name="sampling")
+        self.sampling = Sampling(name="sampling", dtype="float32")
+        self.sampling.build([(None, self.latent_dim)] * 2)
         beta = self.options
         self.warmup = Warmup(beta.beta_warmup, beta.beta_cycles, self.epochs, self.steps_per_epoch)
 
@@ -169,10 +182,25 @@ class VAE(Autoencoder):
 
     def build_decoder(self, code_size=None):
         """Make the decoder, with an `Offset` that `start_from` sets to the mean example."""
-        decoder, self.offset = super().build_decoder(code_size), Offset(name="offset")
+        decoder = super().build_decoder(code_size)
+        self.offset = Offset(name="offset", dtype="float32")
         return keras.Model(decoder.inputs[0], self.offset(decoder.outputs[0]), name="decoder")
 
     def start_from(self, dataset):
         """Let the decoder start from the mean example, and a Gaussian from the data's deviation."""
-        self.offset.offset.assign(self.reconstruction.initial(dataset.mean_example()))
-        self.reconstruction.start_at(dataset.deviation())
+        self._start(dataset.mean_example(), dataset.deviation())
+
+    def start_at(self, examples):
+        """Let the decoder start from the mean of some examples [n, *example_shape]."""
+        x = np.asarray(examples, np.float64)
+        mean = x.mean(axis=0)
+        self._start(mean.astype(np.float32), float(np.sqrt(np.mean(np.square(x - mean)))))
+
+    def _start(self, mean, deviation: float):
+        self.start.assign(self.reconstruction.initial(mean))
+        self.reconstruction.start_at(deviation)
+
+    @property
+    def start(self):
+        """The offset of the decoder's output."""
+        return self.offset.offset

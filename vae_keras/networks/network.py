@@ -8,7 +8,7 @@ class Network:
 
     Neither knows a loss. Both are told the shapes to build for, so one network serves every model
     and likelihood. To use a network of your own, derive a class from this one, register it with
-    Keras for saving, and pass an instance as `network`.
+    Keras for saving, and pass an instance as `network`, to a model or to `TrainConfig`.
     """
 
     name = "network"

@@ -73,6 +73,10 @@ class Reconstruction(keras.layers.Layer):
     def call(self, parameters):
         return self.mean(parameters)
 
+    def compute_output_shape(self, input_shape):
+        *space, parameters = input_shape
+        return (*space, parameters // self.parameters_per_channel)
+
     def check(self, low: float, high: float):
         """Raise UserError if data with the extremes `low` and `high` leave `data_range`."""
         if math.isnan(low + high):
@@ -332,6 +336,9 @@ class Categorical(Likelihood):
     def mean(self, parameters):
         """The likeliest tokens: int [batch, steps]."""
         return ops.argmax(parameters, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[:-1]
 
     def sample(self, parameters, seed):
         flat = ops.reshape(parameters, (-1, ops.shape(parameters)[-1]))

@@ -28,14 +28,19 @@ from vae_keras.training.verdict import verdict
 
 
 def carry_out(
-    config: TrainConfig, dataset: data.Dataset, folder: RunFolder, is_named: bool, verbose
+    config: TrainConfig,
+    dataset: data.Dataset,
+    folder: RunFolder,
+    is_named: bool,
+    verbose,
+    added_callbacks=(),
 ) -> Run:
     """Train, evaluate, draw and export what a resolved `config` describes; return the run.
 
     A resumed run starts from the last checkpoint in `folder`. If the name of a new one was not
     `is_named` by the user, it may change, because another process has taken it. `verbose` is that
-    of Keras's `fit`. Raises UserError if the folder cannot be written, or if the loss is no longer
-    a number.
+    of Keras's `fit`; `added_callbacks` run after those of the run. Raises UserError if the folder
+    cannot be written, or if the loss is no longer a number.
     """
     model = build(config, dataset)
     state = _restore(model, config, folder.last_checkpoint() if config.resume else None)
@@ -54,7 +59,7 @@ def carry_out(
     if board:
         board.begin(dataset, state.history)
     if not state.is_trained:
-        state = _fit(model, config, dataset, folder, state, verbose, board)
+        state = _fit(model, config, dataset, folder, state, verbose, board, added_callbacks)
     if config.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     if config.keep == "best":
@@ -101,11 +106,16 @@ def _restore(model, config: TrainConfig, checkpoint: Path | None) -> State:
         return State(0, 0.0, [], best, config.epochs)
     model.load_weights(checkpoint / "model.keras")
     best.read(checkpoint)
+    return _state(config, checkpoint, best)
+
+
+def _state(config: TrainConfig, checkpoint: Path, best: callbacks.BestEpoch) -> State:
+    """The position and history of a checkpoint."""
     stored = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
     return State(**stored, best=best, epochs=config.epochs)
 
 
-def _fit(model, config, dataset, folder: RunFolder, state: State, verbose, board) -> State:
+def _fit(model, config, dataset, folder: RunFolder, state: State, verbose, board, added) -> State:
     """Train from the position of `state` to the last epoch; return the new state."""
     if verbose == "auto":  # outside a terminal or notebook, the bar would print a line every step
         verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
@@ -131,9 +141,13 @@ def _fit(model, config, dataset, folder: RunFolder, state: State, verbose, board
             checkpoint,
             *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
             *([callbacks.TimeLeft(first)] if verbose else []),
+            *added,
         ],
     )
-    return _restore(model, config, folder.last_checkpoint())
+    last = folder.last_checkpoint()
+    assert last is not None  # one was written at the end
+    # The weights stay, because a callback may have brought back better ones.
+    return _state(config, last, state.best)
 
 
 def _metrics(model, config, dataset, state) -> dict:
@@ -196,7 +210,7 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) ->
         f"{config.name}: {type(model).__name__} on {config.dataset} ({dataset.data_kind}, {size}): "
         f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, "
         f"{len(dataset.test):,} test examples\n"
-        f"{notes}network {config.network}, {config.options.latent_dim}-D code, "
+        f"{notes}network {model.network.name}, {config.options.latent_dim}-D code, "
         f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction{beta}\n"
         f"{config.epochs} epochs of {steps} steps{passes}{after}; batch {config.batch_size}, "
         f"learning rate {config.learning_rate:g}{with_}, seed {config.seed}; on {device()}"

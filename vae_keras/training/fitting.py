@@ -9,7 +9,7 @@ from vae_keras.config import TrainConfig, rung_named
 from vae_keras.latent.codes import encode
 from vae_keras.models import Autoencoder
 from vae_keras.networks import network_named
-from vae_keras.training import callbacks
+from vae_keras.training.callbacks import StopOnNaN
 
 STEPS_PER_EXECUTION = 16  # the most steps between two returns to Python, which take time
 FEW_STEPS = 500  # of a whole run: returning to Python takes less time than to trace such a loop
@@ -72,18 +72,19 @@ def fit(model, config: TrainConfig, dataset: data.Dataset, first_epoch=0, **more
     )
 
 
-def trained(config: TrainConfig, dataset, variant=None):
+def trained(config: TrainConfig, dataset, variant=None, callbacks=()):
     """Train the model that `config` describes, without a run folder: no file is written.
 
-    With `variant`, a subclass of the model's class, the model is one of that. Raises UserError if
-    configuration and data set do not fit, or if the loss is no longer a number.
+    With `variant`, a subclass of the model's class, the model is one of that. `callbacks` are those
+    of Keras. Raises UserError if configuration and data set do not fit, or if the loss is no longer
+    a number.
     """
     config = config.resolved(dataset)
     model = build(config, dataset)
     if variant is not None:
         model = as_variant(model, variant)
     print(f"training {type(model).__name__}, {config.epochs} epochs …", flush=True)
-    fit(model, config, dataset, verbose=0, callbacks=[callbacks.StopOnNaN()])
+    fit(model, config, dataset, verbose=0, callbacks=[StopOnNaN(), *callbacks])
     finish(model, dataset)
     return model
 

@@ -23,13 +23,14 @@ class Run:
     metrics: dict  # the content of metrics.json
 
 
-def train(config: TrainConfig, dataset=None, verbose="auto") -> Run:
+def train(config: TrainConfig, dataset=None, verbose="auto", callbacks=()) -> Run:
     """Train, draw, evaluate and export what `config` describes.
 
     `dataset` replaces the one that `config.dataset` names: a `Dataset`, an array of images, or a
-    pair of images and labels. `verbose` is that of Keras's `fit`; with 0 nothing is printed. Raises
-    UserError if options or data do not fit, or if the run's name is taken; nothing is written then.
-    Raises UserError, too, if the loss is no longer a number.
+    pair of images and labels. `verbose` is that of Keras's `fit`; with 0 nothing is printed.
+    `callbacks` are Keras callbacks, which run after those of the run; what they know is not stored
+    for a resumed run. Raises UserError if options or data do not fit, or if the run's name is
+    taken; nothing is written then. Raises UserError, too, if the loss is no longer a number.
     """
     folder = run_to_resume(config) if config.resume else new_run(config)
     if config.tensorboard:
@@ -53,7 +54,7 @@ def train(config: TrainConfig, dataset=None, verbose="auto") -> Run:
         check_same(stored.resolved(dataset), config)  # an earlier version stored fewer choices
     from vae_keras.training.carry_out import carry_out
 
-    return carry_out(config, dataset, folder, is_named, verbose)
+    return carry_out(config, dataset, folder, is_named, verbose, callbacks)
 
 
 def _open_choices(config: TrainConfig, stored: TrainConfig) -> dict:
