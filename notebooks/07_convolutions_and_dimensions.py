@@ -595,7 +595,7 @@ assert all(
 assert spreads[3].max() > 1.8 * spreads[3].min() and spreads[4].max() < 1.2 * spreads[4].min()
 assert gap < 1e-5  # the last one: without activation
 assert EPOCHS < 40 or linear > losses["conv", "as written"] + 0.5  # it learns fast, but little
-assert losses["slim conv", "permuted"] > losses["slim conv", "as written"]
+assert EPOCHS < 40 or losses["slim conv", "permuted"] > losses["slim conv", "as written"]
 assert EPOCHS < 40 or found["20-D"]["loss"] < found["2-D"]["loss"]
 assert stored["mnist_vae_20d"]["active_units"] == 10
 still = wide.decode(traversal(z, ranked[-1], values))

@@ -45,7 +45,7 @@ def rows_of(path):
 def test_the_recipe_of_numbers_is_one_of_a_small_table(run):
     resolved = TrainConfig(dataset=run.config.dataset).resolved(run.dataset)
     assert (resolved.network, resolved.batch_size) == ("dense", 8)
-    assert (resolved.options.likelihood, resolved.epochs) == ("gaussian", 125)
+    assert (resolved.options.likelihood, resolved.epochs) == ("gaussian", 63)
     assert TrainConfig(network="linear").resolved(run.dataset).units is None
     assert TrainConfig(model="linear").resolved(run.dataset).network == "linear"
 

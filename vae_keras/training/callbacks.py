@@ -135,20 +135,16 @@ class Checkpoint(keras.callbacks.Callback):
         self.seconds_before, self.saving = seconds_before, Seldom()
 
     def on_train_begin(self, logs=None):
-        self.start, self.is_saved = time.perf_counter(), True
+        self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.epoch, self.is_saved = epoch + 1, False
-        if self.saving.is_due():
+        self.epoch = epoch + 1
+        is_last = self.epoch == self.params["epochs"] or self.model.stop_training
+        if is_last or self.saving.is_due():
             with self.saving.measured():
                 self._save()
 
-    def on_train_end(self, logs=None):
-        if not self.is_saved:
-            self._save()
-
     def _save(self):
-        self.is_saved = True
         seconds = self.seconds_before + time.perf_counter() - self.start
         state = {"epoch": self.epoch, "train_seconds": seconds, "history": self.history.rows}
         with whole_folder(self.folder / f"epoch_{self.epoch:04d}") as temporary:

@@ -138,10 +138,10 @@ def _fit(model, config, dataset, folder: RunFolder, state: State, verbose, board
             *([board] if board else []),  # after LatentPlot, whose picture it shows
             history,
             state.best,
-            checkpoint,
             *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
             *([callbacks.TimeLeft(first)] if verbose else []),
             *added,
+            checkpoint,  # after all that may stop the training, for the last epoch is always saved
         ],
     )
     last = folder.last_checkpoint()
