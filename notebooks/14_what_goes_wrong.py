@@ -275,8 +275,8 @@ figure
 # %%
 from vae_keras.training.callbacks import CollapseWarning
 
-watch = CollapseWarning(dataset.validation)
 for model in (wide, by_factor[64.0]):
+    watch = CollapseWarning(dataset.validation)
     watch.set_model(model)
     watch.on_epoch_end(EPOCHS - 1)
 finding("size of the code taken for its use", "dimensions", 16, int((~unused).sum()))
