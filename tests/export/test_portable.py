@@ -28,8 +28,8 @@ def test_example_of_the_card_runs(format, digits_run, tmp_path, monkeypatch, cap
     names: dict = {}
     exec(code_of_card(folder), names)
     model = digits_run.model
-    np.testing.assert_allclose(names["images"], model.decode(names["draws"]), atol=1e-5)
-    np.testing.assert_allclose(names["z"], model.encode(names["images"]), atol=1e-5)
+    np.testing.assert_allclose(names["x"], model.decode(names["draws"]), atol=1e-5)
+    np.testing.assert_allclose(names["z"], model.encode(names["x"]), atol=1e-5)
     np.testing.assert_allclose(names["again"], model.decode(names["z"]), atol=1e-5)
     assert "draws of N(0, I)" in (folder / "model_card.md").read_text()
     error = refused(
@@ -63,9 +63,9 @@ def test_every_network_and_likelihood_is_converted(name, format, digits_run, tmp
     z = model.prior.drawn(names["draws"])
     label = np.arange(16) % 3 if model.takes_labels else None
     close = dict(atol=0.03 if name == "mixed" else 1e-5)
-    np.testing.assert_allclose(names["images"], model.decode(z, label), **close)
+    np.testing.assert_allclose(names["x"], model.decode(z, label), **close)
     if format == "onnx":
-        assert names["images"].shape == (16, 10, 7, 3)
+        assert names["x"].shape == (16, 10, 7, 3)
         assert sorted(file.name for file in folder.iterdir())[:2] == ["decode.onnx", "encode.onnx"]
 
 

@@ -17,6 +17,7 @@ def model_card(model, config: TrainConfig, metrics: dict, found=None, format="sa
         "tokens": ("sequences", f"sequences of {size} tokens"),
         "numbers": ("rows", f"rows of {size} numbers"),
     }[family]
+    usage_of = USAGES[family] if format == "saved_model" else PORTABLE_USAGES[format]
     options = {k: v for k, v in config.as_dict().items() if v is not None}
     figures = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
     examples = metrics["examples"]
@@ -41,7 +42,7 @@ Losses are in {metrics["unit"]} per example, averaged over the test {what}.
 {READERS[format]}
 
 ```python
-{(CONVERTED.get(format) or USAGES[family])(config.name, model)}
+{usage_of(config.name, model)}
 ```
 
 | endpoint | inputs | outputs |
@@ -112,8 +113,8 @@ def run(endpoint, **inputs):
     return onnxruntime.InferenceSession(f"{{endpoint}}.onnx").run(None, inputs)[0]
 
 draws = np.random.standard_normal((16, {model.latent_dim})).astype("float32")
-{label}images = run("generate", z=draws{given})
-z = run("encode", x=images{given})
+{label}x = run("generate", z=draws{given})
+z = run("encode", x=x{given})
 again = run("decode", z=z{given})"""
 
 
@@ -124,8 +125,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 model = Interpreter("model.tflite")
 draws = np.random.standard_normal((16, {model.latent_dim})).astype("float32")
-{label}images = model.get_signature_runner("generate")(z=draws{given})["x"]
-z = model.get_signature_runner("encode")(x=images{given})["z"]
+{label}x = model.get_signature_runner("generate")(z=draws{given})["x"]
+z = model.get_signature_runner("encode")(x=x{given})["z"]
 again = model.get_signature_runner("decode")(z=z{given})["x"]"""
 
 
@@ -136,7 +137,7 @@ def _labels_of_numpy(model) -> tuple[str, str]:
     return f"labels = np.arange(16, dtype=np.int32) % {model.classes}\n", ", label=labels"
 
 
-CONVERTED = {"onnx": _usage_of_onnx, "litert": _usage_of_litert}
+PORTABLE_USAGES = {"onnx": _usage_of_onnx, "litert": _usage_of_litert}
 
 
 def _usage_of_sequences(name: str, model) -> str:

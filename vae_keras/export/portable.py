@@ -12,7 +12,7 @@ import tensorflow as tf
 from vae_keras.errors import UserError
 from vae_keras.export.endpoints import endpoints
 from vae_keras.export.model_card import model_card
-from vae_keras.export.saved_model import write_endpoints
+from vae_keras.export.saved_model import write_endpoints, write_names
 from vae_keras.files import whole_folder, write_text
 from vae_keras.models import onnx_operators
 from vae_keras.startup import standard_error_held_back
@@ -48,6 +48,7 @@ def convert(model, path, config, metrics: dict, format: str):
             raise _not_converted("the model", format, error) from error
         classes = model.classes if model.takes_labels else 0
         _check(tf.saved_model.load(saved), run, found, classes, format)
+        write_names(model, metrics, temporary)
         card = model_card(model, config, metrics, found, format)
         write_text(temporary / "model_card.md", card)
 

@@ -31,9 +31,14 @@ def export(model, path, config, metrics: dict, beside=()):
         write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
         for file in beside:
             shutil.copy(file, temporary)
-        kind_of(model.vocabulary, metrics.get("columns")).write_assets(temporary)
-        if model.takes_labels:
-            write_text(temporary / LABELS, json.dumps(metrics["class_names"]) + "\n")
+        write_names(model, metrics, temporary)
+
+
+def write_names(model, metrics: dict, folder):
+    """Write what gives meaning to the numbers of an export: labels, and words or columns."""
+    kind_of(model.vocabulary, metrics.get("columns")).write_assets(folder)
+    if model.takes_labels:
+        write_text(folder / LABELS, json.dumps(metrics["class_names"]) + "\n")
 
 
 def write_endpoints(found: dict, folder):

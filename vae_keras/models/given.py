@@ -62,6 +62,7 @@ def _batch_of(example_shape) -> str:
 
 
 LOOKED_AT = 10  # batches of a pipeline
+ENOUGH = 10_000  # examples, from which a model starts
 
 
 def check(model, *args, **kwargs) -> np.ndarray | None:
@@ -95,7 +96,10 @@ def _checked(model, data) -> np.ndarray | None:
         if len(values):
             model.reconstruction.check(float(values.min()), float(values.max()))
             looked_at.append(values)
-    return np.concatenate(looked_at) if len(looked_at) > 1 else next(iter(looked_at), None)
+    if not looked_at:
+        return None
+    values = np.concatenate(looked_at) if len(looked_at) > 1 else looked_at[0]
+    return values[:: -(-len(values) // ENOUGH)]  # at equal distances
 
 
 def _first_of(data) -> list:

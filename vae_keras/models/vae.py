@@ -191,10 +191,9 @@ class VAE(Autoencoder):
         self._start(dataset.mean_example(), dataset.deviation())
 
     def start_at(self, examples):
-        """Let the decoder start from the mean of some examples [n, *example_shape]."""
-        x = np.asarray(examples, np.float64)
-        mean = x.mean(axis=0)
-        self._start(mean.astype(np.float32), float(np.sqrt(np.mean(np.square(x - mean)))))
+        """Start from the mean and the deviation of some examples [n, *example_shape]."""
+        mean = np.mean(examples, axis=0, dtype=np.float64).astype(np.float32)
+        self._start(mean, float(np.sqrt(np.mean(np.square(examples - mean)))))
 
     def _start(self, mean, deviation: float):
         self.start.assign(self.reconstruction.initial(mean))
