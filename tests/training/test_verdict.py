@@ -68,3 +68,10 @@ def test_a_run_that_has_collapsed_does_not_end_like_a_success(tmp_path, capsys):
     assert run.metrics["squared_error"] == pytest.approx(
         float(((x - run.model(x)) ** 2).numpy().sum(axis=(1, 2, 3)).mean()), rel=1e-4
     )
+
+
+def test_more_epochs_are_not_advised_where_the_validation_loss_has_risen():
+    losses = [*FALLEN, 2.5, 3.0]
+    learned_by_heart, kept = advice({"squared_error": 8.0, "best_epoch": 11}, losses)
+    assert "more data" in learned_by_heart and "--epochs" not in learned_by_heart
+    assert kept.endswith("that epoch is kept")

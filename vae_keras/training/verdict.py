@@ -12,7 +12,11 @@ def verdict(metrics: dict, history: dict) -> list[str]:
 
     `metrics` are those of metrics.json, `history` has a list for each column of history.csv.
     """
-    return [*_of_code(metrics), *_of_reconstruction(metrics), *_of_length(metrics, history)]
+    return [
+        *_of_code(metrics),
+        *_of_reconstruction(metrics, history),
+        *_of_length(metrics, history),
+    ]
 
 
 def _of_code(metrics):
@@ -23,11 +27,12 @@ def _of_code(metrics):
         )
 
 
-def _of_reconstruction(metrics):
+def _of_reconstruction(metrics, history):
     if "squared_error" not in metrics:
         return
     error, mean, pca = (metrics[f"squared_error{of}"] for of in ("", "_of_mean_image", "_of_pca"))
     size = metrics["latent_dim"]
+    more = "more data: it learns these by heart" if _has_risen(history) else "more --epochs"
     one = "row" if metrics.get("data_kind") == "numbers" else "image"
     yield (
         f"squared error of a reconstruction {error:.4g}; of the mean {one} {mean:.4g}, of PCA with "
@@ -36,10 +41,10 @@ def _of_reconstruction(metrics):
     if error > HARDLY * mean:
         yield (
             f"the reconstructions are hardly better than the mean {one}: try a larger "
-            "--latent-dim, a lower --beta, or more --epochs"
+            f"--latent-dim, a lower --beta, or {more}"
         )
     elif error > pca > EXACT * mean:
-        yield "PCA does better with as many numbers: try a lower --beta, or more --epochs"
+        yield f"PCA does better with as many numbers: try a lower --beta, or {more}"
 
 
 def _of_length(metrics, history):
@@ -50,7 +55,7 @@ def _of_length(metrics, history):
     gained = losses[0] - losses[best]
     if gained <= 0:
         yield "the validation loss has never fallen: try a lower --learning-rate"
-    elif losses[-1] - losses[best] > RISING * gained:
+    elif _has_risen(history):
         yield (
             f"the validation loss was lowest in epoch {best + 1} of {len(losses)} and has risen by "
             f"{losses[-1] - losses[best]:.3g} since: "
@@ -58,3 +63,11 @@ def _of_length(metrics, history):
         )
     elif losses[-len(losses) // 5] - losses[best] > FALLING * gained:
         yield "the validation loss was still falling: more --epochs would do better"
+
+
+def _has_risen(history) -> bool:
+    """True if much of what the validation loss had gained was lost again at the end."""
+    losses = history.get("val_loss", [])
+    if len(losses) < FEWEST_EPOCHS:
+        return False
+    return losses[-1] - min(losses) > RISING * (losses[0] - min(losses)) > 0
