@@ -18,9 +18,7 @@ VERBS = "sees|has never met|will soon visit|cannot stand|is said to like".split(
 OBJECTS = "the sea.|a green hill.|two of your sisters.|long walks!|me?".split("|")
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def melody(generator) -> np.ndarray:

@@ -33,9 +33,8 @@ REGIONS = {  # top, bottom, left, right, as shares of the picture, for heads tha
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "faces"
+def cache(own_cache):
+    return own_cache / "faces"
 
 
 @pytest.fixture(scope="module")

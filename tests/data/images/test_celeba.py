@@ -22,9 +22,8 @@ PART_ROWS = [[file, str(part)] for file, part in zip(FILES, PARTS)]
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def cache(own_cache):
+    return own_cache
 
 
 @pytest.fixture(scope="module")

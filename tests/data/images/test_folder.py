@@ -20,9 +20,8 @@ CMYK = (20, 120, 200, 30)
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "folders"
+def cache(own_cache):
+    return own_cache / "folders"
 
 
 @pytest.fixture

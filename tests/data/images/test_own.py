@@ -14,9 +14,7 @@ from vae_keras.data.images.scaling import PixelRange
 SHAPE = (6, 6, 1)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ FOLDERS = importlib.import_module("vae_keras.data.music.midi_set")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "melodies"
+def cache(own_cache):
+    return own_cache / "melodies"
 
 
 @pytest.fixture
