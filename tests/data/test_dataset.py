@@ -189,7 +189,7 @@ def test_traits_tell_photos_from_ink(values, traits):
 def test_deviation_is_that_from_the_mean_example():
     rng = np.random.default_rng(0)
     images = rng.random((40, 3, 3, 1), dtype=np.float32) * np.linspace(0, 1, 3)[:, None, None]
-    train = split_dataset("toy", Examples(images.astype(np.float32))).train
-    x = train.arrays()[0]
-    found = split_dataset("toy", Examples(images.astype(np.float32))).deviation()
+    dataset = split_dataset("toy", Examples(images.astype(np.float32)))
+    x = dataset.train.arrays()[0]
+    found = dataset.deviation(dataset.mean_example())
     assert found == pytest.approx(np.sqrt(np.mean((x - x.mean(axis=0)) ** 2)), rel=1e-5)

@@ -406,16 +406,16 @@ def test_only_an_optimal_sigma_is_fitted(sigma):
 @pytest.mark.parametrize("before", [1.0, 0.2])
 def test_calibration_gives_the_root_mean_squared_error(sigma, before):
     ours, (x, mean) = Gaussian(sigma), DRAWN["gaussian"]
-    ours.start_at(before)
-    ours.calibrate(float(np.mean(ours.loss(x, mean))), x[0].size)
+    ours.start_at(lambda: before)
+    ours.calibrate(lambda: float(np.mean(ours.loss(x, mean))), x[0].size)
     error = np.sqrt(np.mean((x - mean) ** 2))
     assert math.exp(ours.log_sigma) == pytest.approx(error, rel=1e-3)
 
 
 def test_a_number_for_sigma_stays():
     ours = Gaussian(0.5)
-    ours.start_at(0.1)
-    ours.calibrate(3.0, 1)
+    ours.start_at(lambda: 0.1)
+    ours.calibrate(lambda: 3.0, 1)
     assert math.exp(ours.log_sigma) == pytest.approx(0.5)
 
 

@@ -51,8 +51,8 @@ WITH_REST = {  # NAME:REST -> what REST is, and the function of it
 def load(config) -> Dataset:
     """Load the data set that `config.dataset` names.
 
-    `config` is a `TrainConfig`. Raises UserError if there is no such data set,
-    if its files are missing or damaged, or if one of the other options does not fit it.
+    `config` is a `TrainConfig`. Raises UserError if there is no such data set, if its files are
+    missing or damaged, or if one of the other options does not fit it.
     """
     found = dataclasses.replace(_named(config), source=config.dataset)
     return binarised(found, config.binarize)

@@ -3,6 +3,7 @@
 TensorFlow is imported only when a pipeline is asked for, so that errors in a file show at once.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vae_keras.data.images.scaling import to_unit_range
 from vae_keras.data.kinds import IMAGES, Kind
 from vae_keras.errors import UserError
 from vae_keras.files import printable
@@ -81,7 +83,7 @@ class Examples:
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
         """All values, images as float32 in [0, 1], and all labels or None; for small splits."""
-        return _to_unit_range(self.read(slice(None))), self.own_labels
+        return to_unit_range(self.read(slice(None))), self.own_labels
 
     def read(self, index, key=None) -> np.ndarray:
         """The values at the positions `index` of this split, as stored or binarised to 0 and 255.
@@ -173,11 +175,6 @@ def _white(is_white):
     return is_white.astype(np.uint8) * np.uint8(255)
 
 
-def _to_unit_range(values: np.ndarray) -> np.ndarray:
-    """Turn uint8 from 0 to 255 into float32 from 0 to 1; other values stay as they are."""
-    return values.astype(np.float32) / np.float32(255) if values.dtype == np.uint8 else values
-
-
 @dataclass(frozen=True)
 class Dataset:
     """A named data set of three splits.
@@ -246,7 +243,7 @@ class Dataset:
             return self.train.binarisation
         return self.kind.data_kind(self.example_shape)
 
-    @property
+    @functools.cached_property
     def traits(self) -> tuple[str, ...]:
         """Words for what the examples are like, by which a recipe is chosen; general ones first.
 
@@ -275,9 +272,12 @@ class Dataset:
         total: Any = sum(b["x"].numpy().sum(axis=0, dtype=np.float64) for b in some.batches())
         return (total / len(some)).astype(np.float32)
 
-    def deviation(self, most=10_000) -> float:
-        """The root mean square of what training examples differ from their mean by, over `most`."""
-        some, mean = self.train.spread(most), self.mean_example(most)
+    def deviation(self, mean: np.ndarray, most=10_000) -> float:
+        """The root mean square of what training examples differ from their `mean` by.
+
+        Of larger splits it takes at most `most` examples, at equal distances.
+        """
+        some = self.train.spread(most)
         total = sum(float(np.square(b["x"].numpy() - mean).sum()) for b in some.batches())
         return math.sqrt(total / (len(some) * mean.size))
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from vae_keras import data
 from vae_keras.data.drawn.faces import SEED, draw, sample
+from vae_keras.data.images.scaling import to_unit_range
 from vae_keras.errors import UserError
 from vae_keras.export.exported_model import ExportedModel
 from vae_keras.export.places import TRAINING
@@ -57,7 +58,7 @@ def _test_images(model, data_dir) -> ExampleImages | None:
         return None
     if config.dataset.partition(":")[0] == "faces":  # loading would draw all of them
         unseen = draw(sample(COUNT, seed=SEED + 1), model.example_shape[0])
-        return ExampleImages(unseen / np.float32(255), "faces that it has not seen")
+        return ExampleImages(to_unit_range(unseen), "faces that it has not seen")
     dataset = data.load(config)
     chosen = slice(COUNT) if dataset.test.labels is None else _in_turn(dataset.test.own_labels)
     images, labels = dataset.test.take(chosen).arrays()

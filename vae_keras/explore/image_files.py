@@ -8,7 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vae_keras import figures
 from vae_keras.data.images.folder import CHANNEL_MODES, as_pixels
-from vae_keras.data.images.scaling import PixelRange
+from vae_keras.data.images.scaling import PixelRange, to_unit_range
 from vae_keras.errors import UserError
 
 MOST_BYTES = 10 * 2**20  # of an uploaded file
@@ -36,7 +36,7 @@ def read_upload(content: bytes, image_shape, pixel_range: PixelRange | None = No
             image.load()
             upright = ImageOps.exif_transpose(image)
             mode = CHANNEL_MODES[channels]
-            return as_pixels(upright, size, mode, pixel_range) / np.float32(255)
+            return to_unit_range(as_pixels(upright, size, mode, pixel_range))
     except Image.DecompressionBombError as error:
         most = MOST_PIXELS // 1_000_000
         raise UserError(f"The image has more than {most} million pixels: shrink it.") from error

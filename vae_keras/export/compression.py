@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from vae_keras.data.images.folder import image_files
+from vae_keras.data.images.scaling import to_unit_range
 from vae_keras.errors import UserError
 from vae_keras.evaluation.pixels import psnr
 from vae_keras.export.image_files import (
     load_for_images,
     read_batches,
     relative_names,
-    to_floats,
     write_images,
 )
 from vae_keras.figures.pixels import to_pixels
@@ -39,9 +39,9 @@ def compress(model, folder, output) -> dict[str, float]:
     files = image_files(folder)
     names, codes, sums = relative_names(files, folder), [], np.zeros(2)
     for pixels in read_batches(files, exported):
-        images = to_floats(pixels)
+        images = to_unit_range(pixels)
         codes.append(_stored(exported.encode(images)))
-        restored = to_floats(to_pixels(exported.decode(codes[-1])))
+        restored = to_unit_range(to_pixels(exported.decode(codes[-1])))
         sums += len(images) * np.array([np.mean((images - restored) ** 2), psnr(images, restored)])
     with whole_file(output) as temporary, open(temporary, "wb") as file:  # as it is named
         np.savez_compressed(file, names=np.array(names), codes=np.concatenate(codes))

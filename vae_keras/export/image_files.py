@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vae_keras.data.images.folder import CHANNEL_MODES, image_files, read_pixels
+from vae_keras.data.images.scaling import to_unit_range
 from vae_keras.errors import UserError
 from vae_keras.export import load_exported
 from vae_keras.export.exported_model import ExportedModel
@@ -25,7 +26,7 @@ def denoise(model, folder, output) -> int:
     """
     exported, folder = load_for_images(model, "reconstruct"), Path(folder)
     files = image_files(folder)
-    batches = (exported.reconstruct(to_floats(pixels)) for pixels in read_batches(files, exported))
+    batches = (exported.reconstruct(to_unit_range(one)) for one in read_batches(files, exported))
     write_images(output, relative_names(files, folder), batches)
     return len(files)
 
@@ -104,8 +105,3 @@ def _png_names(names) -> list[str]:
     short = [Path(name).with_suffix(".png").as_posix() for name in names]
     is_unique = len({name.lower() for name in short}) == len(short)  # some disks ignore the case
     return short if is_unique else [f"{name}.png" for name in names]
-
-
-def to_floats(pixels) -> np.ndarray:
-    """Turn pixels, uint8, into float32 in [0, 1]."""
-    return pixels / np.float32(255)

@@ -188,14 +188,15 @@ class VAE(Autoencoder):
 
     def start_from(self, dataset):
         """Let the decoder start from the mean example, and a Gaussian from the data's deviation."""
-        self._start(dataset.mean_example(), dataset.deviation())
+        mean = dataset.mean_example()
+        self._start(mean, lambda: dataset.deviation(mean))
 
     def start_at(self, examples):
         """Start from the mean and the deviation of some examples [n, *example_shape]."""
         mean = np.mean(examples, axis=0, dtype=np.float64).astype(np.float32)
-        self._start(mean, float(np.sqrt(np.mean(np.square(examples - mean)))))
+        self._start(mean, lambda: float(np.sqrt(np.mean(np.square(examples - mean)))))
 
-    def _start(self, mean, deviation: float):
+    def _start(self, mean, deviation):
         self.start.assign(self.reconstruction.initial(mean))
         self.reconstruction.start_at(deviation)
 

@@ -7,6 +7,7 @@ lose precision.
 """
 
 import math
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -57,13 +58,17 @@ class Reconstruction(keras.layers.Layer):
     def fit(self, x, parameters, mask=None):
         """Fit what gradients do not learn to a training batch, before its loss is computed."""
 
-    def start_at(self, deviation: float):
-        """Set what is fitted beside the decoder for data that deviate so much from their mean."""
+    def start_at(self, deviation: Callable[[], float]):
+        """Set what is fitted beside the decoder to where it best starts.
 
-    def calibrate(self, loss: float, count: int):
+        `deviation` gives how much the data deviate from their mean, and is called only if needed.
+        """
+
+    def calibrate(self, loss: Callable[[], float], count: int):
         """Fit what gradients do not learn to held-out data, at the end of training.
 
-        `loss` is their mean reconstruction loss, of `count` values in each example.
+        `loss` gives their mean reconstruction loss, of `count` values in each example, and is
+        called only if needed.
         """
 
     def mean(self, parameters):
@@ -237,15 +242,16 @@ class Gaussian(Likelihood):
 
     def start_at(self, deviation):
         if self.sigma in ("learned", "optimal"):
-            self.log_sigma.assign(math.log(max(deviation, math.sqrt(SMALLEST_VARIANCE))))
+            self.log_sigma.assign(math.log(max(deviation(), math.sqrt(SMALLEST_VARIANCE))))
 
     def calibrate(self, loss, count):
-        if self.sigma not in ("learned", "optimal"):
-            return
-        log_sigma = float(self.log_sigma.numpy())
-        # loss / count = log σ + ½ log 2π + variance / (2 σ²)
-        left = loss / count - log_sigma - 0.5 * math.log(2 * math.pi)
-        self.start_at(math.sqrt(2 * left) * math.exp(log_sigma))
+        def error():
+            log_sigma = float(self.log_sigma.numpy())
+            # loss / count = log σ + ½ log 2π + variance / (2 σ²)
+            left = loss() / count - log_sigma - 0.5 * math.log(2 * math.pi)
+            return math.sqrt(2 * left) * math.exp(log_sigma)
+
+        self.start_at(error)
 
     def fit(self, x, parameters, mask=None):
         """Move an "optimal" σ towards the root mean squared error of a training batch."""

@@ -197,7 +197,7 @@ class CollapseWarning(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch = epoch + 1
-        if epoch and not self.looking.is_due():
+        if not self.looking.is_due():
             return
         self._look()
         if (self.unused and not self.said) or self.unused == self.model.latent_dim != self.said:

@@ -60,10 +60,10 @@ def carry_out(
         board.begin(dataset, state.history)
     if not state.is_trained:
         state = _fit(model, config, dataset, folder, state, verbose, board, added_callbacks)
-    if config.ema:
-        model.optimizer.finalize_variable_values(model.trainable_variables)
     if config.keep == "best":
-        model.set_weights(state.best.weights)
+        model.set_weights(state.best.weights)  # with `ema` these are averages already
+    elif config.ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     finish(model, dataset)
     metrics = _metrics(model, config, dataset, state)
     history = _columns(state.history)

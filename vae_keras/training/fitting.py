@@ -92,8 +92,12 @@ def trained(config: TrainConfig, dataset, variant=None, callbacks=()):
 def finish(model, dataset: data.Dataset):
     """Fit what gradients do not learn: the prior to the training codes, σ to validation data."""
     model.prior.fit(lambda: encode(model, dataset.train))
-    found = model.evaluate(dataset.validation.batches(), verbose=0, return_dict=True)
-    model.reconstruction.calibrate(found["reconstruction_loss"], math.prod(model.example_shape))
+
+    def loss():
+        found = model.evaluate(dataset.validation.batches(), verbose=0, return_dict=True)
+        return found["reconstruction_loss"]
+
+    model.reconstruction.calibrate(loss, math.prod(model.example_shape))
 
 
 def as_variant(model, variant: type[Autoencoder]):

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from vae_keras.data.dataset import Dataset, Examples, split_dataset
 from vae_keras.data.images.attributes import column_names, next_cells, table_rows, values_by_image
-from vae_keras.data.images.scaling import PixelRange, check_numbers, range_of
+from vae_keras.data.images.scaling import PixelRange, check_numbers, range_of, to_unit_range
 from vae_keras.errors import UserError
 from vae_keras.files import cached, counts, files_below, new_pixels, state_of, write_text
 from vae_keras.progress import progress
@@ -302,7 +302,7 @@ def read_image(file: Path, example_shape, pixel_range: PixelRange | None = None)
     """
     *size, channels = example_shape
     mode = CHANNEL_MODES[channels]
-    return read_pixels(file, size, mode, pixel_range=pixel_range) / np.float32(255)
+    return to_unit_range(read_pixels(file, size, mode, pixel_range=pixel_range))
 
 
 def as_pixels(

@@ -6,7 +6,7 @@ import numpy as np
 
 from vae_keras.data.images import archives
 from vae_keras.data.images.folder import CHANNEL_MODES, images_below, read_image, resized
-from vae_keras.data.images.scaling import PixelRange, check_numbers, range_of
+from vae_keras.data.images.scaling import PixelRange, check_numbers, range_of, to_unit_range
 from vae_keras.data.kinds import Read
 from vae_keras.errors import UserError
 from vae_keras.files import counts
@@ -64,10 +64,6 @@ def _of_arrays(path: Path, arrays: dict, example_shape, pixel_range) -> Read:
         found = pixel_range or range_of(what, is_integer, *map(float, ends))
         if found not in ((0, 255), (0, 1)):
             notes.append(f"of the pixels of {what}, {found}")
-        values.append(_floats(found.scaled(images)))
+        values.append(to_unit_range(found.scaled(images)))
         names += [f"{key}[{number}]" if key else str(number) for number in range(len(images))]
     return Read(names, np.concatenate(values), tuple(notes))
-
-
-def _floats(images: np.ndarray) -> np.ndarray:
-    return images / np.float32(255) if images.dtype == np.uint8 else images

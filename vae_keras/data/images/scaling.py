@@ -36,6 +36,11 @@ class PixelRange(NamedTuple):
         return f"{self.black:g} is black and {self.white:g} is white"
 
 
+def to_unit_range(values: np.ndarray) -> np.ndarray:
+    """Turn uint8 from 0 to 255 into float32 from 0 to 1; other values stay as they are."""
+    return values / np.float32(255) if values.dtype == np.uint8 else values
+
+
 def parsed_range(text: str | None) -> PixelRange | None:
     """The range that LOW,HIGH means, or None. Raises UserError if it is not two rising numbers."""
     if text is None:
