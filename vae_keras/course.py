@@ -27,4 +27,6 @@ def _verdict(answer, right, tolerance) -> str:
         return "right" if np.array_equal(answer, right) else "wrong"
     largest = max(np.abs(right).max(initial=0), np.finfo(float).tiny)
     difference = np.abs(answer - right).max(initial=0) / largest
-    return "right" if difference <= tolerance else f"wrong, by {difference:.1%} of the largest number"
+    if difference <= tolerance:
+        return "right"
+    return f"wrong, by {difference:.1%} of the largest number"

@@ -1,6 +1,9 @@
 """What a run watches while it trains."""
 
 import csv
+import os
+import subprocess
+import sys
 import types
 
 import keras
@@ -151,6 +154,23 @@ def test_callbacks_of_the_user_run_after_those_of_the_run(tmp_path):
     with open(tmp_path / "log.csv") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["val_loss"]) for row in rows] == run.history["val_loss"]
+
+
+@pytest.mark.slow
+def test_mlflow_keeps_every_epoch_in_a_local_store(tmp_path):
+    """The example of the README, in a process of its own: MLflow keeps a store for all of one."""
+    program = """
+import mlflow
+from vae_keras import TrainConfig, train
+
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+with mlflow.start_run() as started:
+    run = train(TrainConfig(epochs=2, units="4"), callbacks=[mlflow.keras.MlflowCallback()])
+kept = mlflow.MlflowClient().get_metric_history(started.info.run_id, "val_kl_loss")
+assert [metric.value for metric in kept] == run.history["val_kl_loss"]
+"""
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
 
 
 def test_callbacks_of_the_user_see_what_trains_without_a_folder(tmp_path):
