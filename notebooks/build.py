@@ -13,11 +13,13 @@ import base64
 import re
 import sys
 import time
-from itertools import pairwise
+import tomllib
 from pathlib import Path
 
 import jupytext
 import nbclient
+
+import chapter_map
 
 FOLDER = Path(__file__).parent
 FAST = re.compile(r"^(\w+ = )[^#\n]*# fast: (.*)$", re.MULTILINE)
@@ -60,33 +62,46 @@ def executed(script: Path, fast=False):
     return notebook
 
 
-def needs() -> dict[str, list[str]]:
-    """The chapters that help to read each one, {number: numbers}, by the graph of README.md."""
-    graph = (
-        (FOLDER / "README.md").read_text(encoding="utf-8").split("```mermaid")[1].split("```")[0]
-    )
-    before: dict[str, list[str]] = {script.name[:2]: [] for script in scripts()}
-    for line in graph.splitlines():
-        way = re.findall(r"(?:^|--> )\s*(\d\d)", line)
-        for first, second in pairwise(way):
-            before[second].append(first)
-    return before
-
-
 def link(script: Path) -> str:
     """A Markdown link to a chapter: its number, and its title up to the colon."""
     title = TITLE.search(script.read_text(encoding="utf-8"))[1]
     return f"[{int(script.name[:2])}. {title}]({script.stem}.ipynb)"
 
 
+def hosted(script: Path, project: dict) -> str:
+    """How to open a chapter in Colab, in Markdown, at the version that `project` names.
+
+    Its address is that of the repository in `project`, the table of pyproject.toml. It is "" if
+    there is none on GitHub.
+    """
+    address = project.get("urls", {}).get("Repository", "").rstrip("/").removesuffix(".git")
+    if not address.startswith("https://github.com/"):
+        return ""
+    name = address.removeprefix("https://github.com/")
+    version = f"v{project['version']}"
+    page = f"https://colab.research.google.com/github/{name}/blob/{version}/notebooks"
+    return f"""
+Without an installation of your own, open it in
+[Colab]({page}/{script.stem}.ipynb)
+and run there first:
+
+```
+!git clone -q --depth 1 --branch {version} {address} course
+%cd course/notebooks
+%pip install -q ..
+```
+"""
+
+
 def navigation(script: Path) -> tuple[str, str]:
     """The Markdown of a chapter's two cells of navigation, behind its title and at its end."""
     chapters = scripts()
     place = chapters.index(script)
+    _, before = chapter_map.graph()
     ways = [f"Previous: {link(chapters[place - 1])}"] if place else []
     ways += [f"Next: {link(one)}" for one in chapters[place + 1 : place + 2]]
     ways += ["[all chapters](README.md)", "[glossary](glossary.md)"]
-    builds_on = [link(one) for one in chapters if one.name[:2] in needs()[script.name[:2]]]
+    builds_on = [link(one) for one in chapters if one.name[:2] in before[script.name[:2]]]
     text = NAVIGATION.sub("", script.read_text(encoding="utf-8"))
     reading = max(5, 5 * round(len(text.split()) / WORDS_A_MINUTE / 5))
     running = MINUTES_TO_RUN[place]
@@ -95,7 +110,11 @@ def navigation(script: Path) -> tuple[str, str]:
         f"**To read** about {reading} minutes",
         f"**To run** about {running} minute{'s' * (running > 1)} on two cores",
     ]
-    return " ·\n".join(head) + "\n\n" + " ·\n".join(ways), "---\n" + " ·\n".join(ways)
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    head, ways = " ·\n".join(head), " ·\n".join(ways)
+    return f"{head}\n\n{ways}\n{hosted(script, project)}".rstrip(), f"---\n{ways}"
 
 
 def navigate(script: Path):

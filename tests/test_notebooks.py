@@ -90,7 +90,7 @@ def test_chapter_has_its_cells_of_navigation(script):
 
 @each_chapter
 def test_navigation_leads_to_the_neighbours_and_to_what_the_graph_says_helps(script):
-    before, after = jupytext.read(script).cells[1].source.split("\n\n")
+    before, after, *_ = jupytext.read(script).cells[1].source.split("\n\n")
     place = SCRIPTS.index(script)
     neighbours = [SCRIPTS[n].stem for n in (place - 1, place + 1) if 0 <= n < len(SCRIPTS)]
     ways = [*(f"{name}.ipynb" for name in neighbours), "README.md", "glossary.md"]
@@ -123,6 +123,22 @@ def test_navigation_is_written_twice_as_once_and_touches_nothing_else(tmp_path, 
         build.navigate(copy)
         for name in (script, script.with_suffix(".ipynb")):
             assert (tmp_path / name.name).read_bytes() == name.read_bytes()
+
+
+def test_a_chapter_opens_in_colab_at_its_version_once_the_project_has_an_address():
+    assert build.hosted(SCRIPTS[5], {"version": "1.2.3"}) == ""
+    elsewhere = {"Repository": "https://example.org/somebody/something"}
+    assert build.hosted(SCRIPTS[5], {"version": "1.2.3", "urls": elsewhere}) == ""
+    for ending in ("", "/", ".git"):
+        urls = {"Repository": f"https://github.com/somebody/something{ending}"}
+        text = build.hosted(SCRIPTS[5], {"version": "1.2.3", "urls": urls})
+        (page,) = LINK.findall(text)
+        assert page == (
+            "https://colab.research.google.com/github/somebody/something/blob/v1.2.3/notebooks/"
+            "05_the_variational_idea.ipynb"
+        )
+        assert "--branch v1.2.3 https://github.com/somebody/something course\n" in text
+        assert "%pip install -q .." in text
 
 
 @each_chapter
