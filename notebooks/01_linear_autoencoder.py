@@ -29,6 +29,16 @@
 # It takes about half an hour to read and a minute to run. It builds on no other chapter, and needs
 # no download: the 1,797 digits come with scikit-learn.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [0. Quickstart](00_quickstart.ipynb) ·
+# **To read** about 40 minutes ·
+# **To run** about 1 minute on two cores
+#
+# Previous: [0. Quickstart](00_quickstart.ipynb) ·
+# Next: [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 25
@@ -611,3 +621,10 @@ assert np.abs(predicted - with_mean).max() < 1e-3, "the error is the variance le
 assert with_mean[2] - 1e-4 < stack_error < 1.05 * with_mean[2], "a linear stack is no better"
 assert difference < 1e-4, "it is one matrix"
 assert np.abs(restored - exact).max() < 0.02, "half precision is enough"
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [0. Quickstart](00_quickstart.ipynb) ·
+# Next: [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

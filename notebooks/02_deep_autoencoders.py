@@ -30,6 +30,16 @@
 # builds on the chapter on the linear autoencoder, of which it takes up the best plane and the word
 # *code*.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [1. The linear autoencoder](01_linear_autoencoder.ipynb) ·
+# **To read** about 35 minutes ·
+# **To run** about 2 minutes on two cores
+#
+# Previous: [1. The linear autoencoder](01_linear_autoencoder.ipynb) ·
+# Next: [3. Sparse, denoising, contractive](03_sparse_denoising_contractive.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 CURVE_EPOCHS = 80  # fast: 40
@@ -646,3 +656,10 @@ assert overflow["softplus(a)"][2] == (100.0, 1.0), "right where the others fail"
 assert few_errors[-1] < 0.3 * held_out[-1], "it knows its own pictures by heart"
 assert held_out[-1] > held_out.min(), "and has been better on the others"
 assert on_validation < on_new, "what one has chosen by looks too good"
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [1. The linear autoencoder](01_linear_autoencoder.ipynb) ·
+# Next: [3. Sparse, denoising, contractive](03_sparse_denoising_contractive.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

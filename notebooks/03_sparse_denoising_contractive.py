@@ -30,6 +30,16 @@
 # It takes three quarters of an hour to read and a minute or two to run, and needs no download. It
 # builds on the chapters on the linear and the deep autoencoder.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
+# **To read** about 30 minutes ·
+# **To run** about 2 minutes on two cores
+#
+# Previous: [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
+# Next: [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 40
@@ -527,3 +537,10 @@ without, strong = stillnesses["without"], stillnesses["λ = 0.1"]
 assert strong[0] < 0.1 * without[0], "the Jacobian shrinks"
 assert strong[1] < 0.2 * without[1], "for a good part because the codes do"
 assert strong[2] < 0.9 * without[2] and strong[3] < without[3], "and in part honestly"
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
+# Next: [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

@@ -29,6 +29,16 @@
 # chapter on deep autoencoders; the variational one appears as a guest, and the next chapters will
 # explain it.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
+# **To read** about 30 minutes ·
+# **To run** about 1 minute on two cores
+#
+# Previous: [3. Sparse, denoising, contractive](03_sparse_denoising_contractive.ipynb) ·
+# Next: [5. The variational idea](05_the_variational_idea.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 60  # fast: 30
@@ -429,3 +439,10 @@ assert read["KL only"] < 0.25, "and says nothing of the digit"
 assert terms["reconstruction only"]["kl_loss"] > 5 * terms["both"]["kl_loss"]
 assert terms["reconstruction only"]["reconstruction_loss"] < terms["both"]["reconstruction_loss"]
 assert read["both"] > 0.4
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [3. Sparse, denoising, contractive](03_sparse_denoising_contractive.ipynb) ·
+# Next: [5. The variational idea](05_the_variational_idea.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

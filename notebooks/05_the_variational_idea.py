@@ -32,6 +32,16 @@
 # It takes about a minute to run and needs no download. It helps to know autoencoders (chapters 1
 # to 4); nothing is imported from them.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
+# **To read** about 55 minutes ·
+# **To run** about 1 minute on two cores
+#
+# Previous: [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
+# Next: [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 PICTURE = 34  # of the test set: the one that we follow
@@ -870,3 +880,10 @@ assert max(list(kl_forms.values())[:2]) < 0 < truth, "a divergence is never nega
 assert np.isclose(kl_forms["½ Σ e^2s + μ² − 2s − 1"], truth)
 assert elbo_best > elbo and np.isclose(elbo_best + best.fun, elbo + gap)
 assert log_integral(other_joint).mean() < elbos.mean()
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
+# Next: [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

@@ -31,6 +31,16 @@
 # It takes about a minute to run and needs no download. The mathematics is derived in chapter 5;
 # the formulas that are needed are repeated here.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [5. The variational idea](05_the_variational_idea.ipynb) ·
+# **To read** about 30 minutes ·
+# **To run** about 2 minutes on two cores
+#
+# Previous: [5. The variational idea](05_the_variational_idea.ipynb) ·
+# Next: [7. Convolutions, and how many dimensions](07_convolutions_and_dimensions.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 60  # fast: 15
@@ -603,3 +613,10 @@ assert mine_twice[0] != mine_twice[1]
 np.testing.assert_allclose(package_twice, package_twice[0], rtol=1e-5)
 assert after["loss"] < before["loss"] - 5
 np.testing.assert_allclose(again, model(x_test), atol=1e-5)
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [5. The variational idea](05_the_variational_idea.ipynb) ·
+# Next: [7. Convolutions, and how many dimensions](07_convolutions_and_dimensions.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

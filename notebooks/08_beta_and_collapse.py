@@ -27,6 +27,16 @@
 #
 # It takes two to three minutes, needs no download, and builds on the chapter about the VAE.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
+# **To read** about 30 minutes ·
+# **To run** about 2 minutes on two cores
+#
+# Previous: [7. Convolutions, and how many dimensions](07_convolutions_and_dimensions.ipynb) ·
+# Next: [9. How good is it?](09_how_good_is_it.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 40  # fast: 6
@@ -453,3 +463,10 @@ assert warm > 1.5 * accident, "warm-up keeps it from happening"
 assert terms["β = 4, warm-up"]["kl_loss"] < 0.3, "warm-up does not change the price"
 assert min(terms["free bits"]["kl_loss"], terms["β = 4, free bits"]["kl_loss"]) > 1.0
 assert np.ptp(np.asarray(silent(test_images)), axis=0).max() < 0.05  # one answer to everything
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [7. Convolutions, and how many dimensions](07_convolutions_and_dimensions.ipynb) ·
+# Next: [9. How good is it?](09_how_good_is_it.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

@@ -28,6 +28,16 @@
 # It takes about two minutes and needs no download. It builds on the chapters about the ELBO and
 # about β.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# **To read** about 35 minutes ·
+# **To run** about 2 minutes on two cores
+#
+# Previous: [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# Next: [10. Conditions](10_conditions.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 40  # fast: 8
@@ -571,3 +581,10 @@ assert normaliser > 10
 assert max(same_model.values()) - min(same_model.values()) > 2, same_model
 assert mean_and_error(bounds["8-D"] - bounds["2-D"])[1] < mean_and_error(bounds["2-D"])[1]
 assert bias > 0.1
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# Next: [10. Conditions](10_conditions.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

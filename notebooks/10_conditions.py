@@ -28,6 +28,16 @@
 # It takes about two minutes and needs no download. It builds on the chapter about the VAE; the last
 # part uses nats as the chapter on judging models does.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
+# **To read** about 25 minutes ·
+# **To run** about 2 minutes on two cores
+#
+# Previous: [9. How good is it?](09_how_good_is_it.ipynb) ·
+# Next: [11. Faces](11_faces.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 60  # fast: 8
@@ -419,3 +429,10 @@ assert estimates["nll"].mean() < plain_nll, "the code must pay"
 assert (estimates["nll"].mean() <= estimates["negative_elbo"].mean()).all()
 assert predicted["draws of the VAE"].shape == (4, 10, 8, 8, 1)
 assert hidden_error(once) > hidden_error(filled["given the whole"]), "seeing must help"
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [9. How good is it?](09_how_good_is_it.ipynb) ·
+# Next: [11. Faces](11_faces.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

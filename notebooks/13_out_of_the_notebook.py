@@ -27,6 +27,16 @@
 # It takes one to two minutes and needs no download: we draw the pictures. It builds on the chapters
 # on the variational idea, on likelihoods and on convolutions.
 
+# %% [markdown] tags=["navigation"]
+# **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
+# **To read** about 40 minutes ·
+# **To run** about 2 minutes on two cores
+#
+# Previous: [12. Sequences](12_sequences.ipynb) ·
+# Next: [14. What goes wrong](14_what_goes_wrong.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)
+
 # %% tags=["parameters"]
 SEED = 0
 FILES = 1_200  # fast: 160
@@ -766,3 +776,10 @@ finished = Path.cwd()
 os.chdir(NOTEBOOKS)
 shutil.rmtree(finished)
 assert not finished.exists(), "nothing stays behind"
+
+# %% [markdown] tags=["navigation"]
+# ---
+# Previous: [12. Sequences](12_sequences.ipynb) ·
+# Next: [14. What goes wrong](14_what_goes_wrong.ipynb) ·
+# [all chapters](README.md) ·
+# [glossary](glossary.md)

@@ -1,23 +1,34 @@
 """Builds the notebooks: it runs every percent script and stores it, with its outputs, as .ipynb.
 
     python notebooks/build.py [NAME ...]
+    python notebooks/build.py --navigation
 
 The tests take the other value of a parameter such as `EPOCHS = 60  # fast: 5`. The picture of the
-cell with the tag "cover" goes to covers/.
+cell with the tag "cover" goes to covers/. The two cells with the tag "navigation", behind the title
+and at the end, are written by this program, here and in the notebooks: --navigation does that
+alone, for all chapters, and runs nothing.
 """
 
 import base64
 import re
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import jupytext
 import nbclient
 
+import chapter_map
+
 FOLDER = Path(__file__).parent
 FAST = re.compile(r"^(\w+ = )[^#\n]*# fast: (.*)$", re.MULTILINE)
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NAVIGATION = re.compile(r'^# %% \[markdown\] tags=\["navigation"\]\n(?:#.*\n)*\n*', re.MULTILINE)
+CELL = re.compile(r"^# %%", re.MULTILINE)
+TITLE = re.compile(r"^# # ([^:\n]+)", re.MULTILINE)
+WORDS_A_MINUTE = 110  # of text and code, with time to predict
+MINUTES_TO_RUN = dict(zip(range(15), (1, 1, 2, 2, 1, 1, 2, 2, 2, 2, 2, 2, 3, 2, 2)))  # two cores
 
 
 def scripts(names=()) -> list[Path]:
@@ -44,11 +55,93 @@ def executed(script: Path, fast=False):
     client.execute()
     notebook.metadata.pop("language_info", None)  # it names the Python version of this machine
     notebook.metadata.pop("widgets", None)  # the state of a kernel that has ended
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"  # otherwise it would be random, and differ in every build
+    number(notebook)
+    for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop(WIDGET, None)  # the picture in its place stays
     return notebook
+
+
+def link(script: Path) -> str:
+    """A Markdown link to a chapter: its number, and its title up to the colon."""
+    title = TITLE.search(script.read_text(encoding="utf-8"))[1]
+    return f"[{int(script.name[:2])}. {title}]({script.stem}.ipynb)"
+
+
+def hosted(script: Path, project: dict) -> str:
+    """How to open a chapter in Colab, in Markdown, at the version that `project` names.
+
+    Its address is that of the repository in `project`, the table of pyproject.toml. It is "" if
+    there is none on GitHub.
+    """
+    address = project.get("urls", {}).get("Repository", "").rstrip("/").removesuffix(".git")
+    if not address.startswith("https://github.com/"):
+        return ""
+    name = address.removeprefix("https://github.com/")
+    version = f"v{project['version']}"
+    page = f"https://colab.research.google.com/github/{name}/blob/{version}/notebooks"
+    return f"""
+Without an installation of your own, open it in
+[Colab]({page}/{script.stem}.ipynb)
+and run there first:
+
+```
+!git clone -q --depth 1 --branch {version} {address} course
+%cd course/notebooks
+%pip install -q ..
+```
+"""
+
+
+def navigation(script: Path) -> tuple[str, str]:
+    """The Markdown of a chapter's two cells of navigation, behind its title and at its end."""
+    chapters = scripts()
+    place = chapters.index(script)
+    _, before = chapter_map.graph()
+    ways = [f"Previous: {link(chapters[place - 1])}"] if place else []
+    ways += [f"Next: {link(one)}" for one in chapters[place + 1 : place + 2]]
+    ways += ["[all chapters](README.md)", "[glossary](glossary.md)"]
+    builds_on = [link(one) for one in chapters if one.name[:2] in before[script.name[:2]]]
+    text = NAVIGATION.sub("", script.read_text(encoding="utf-8"))
+    reading = max(5, 5 * round(len(text.split()) / WORDS_A_MINUTE / 5))
+    running = MINUTES_TO_RUN[place]
+    head = [
+        "**Builds on** " + (",\n".join(builds_on) or "no other chapter"),
+        f"**To read** about {reading} minutes",
+        f"**To run** about {running} minute{'s' * (running > 1)} on two cores",
+    ]
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    head, ways = " ·\n".join(head), " ·\n".join(ways)
+    return f"{head}\n\n{ways}\n{hosted(script, project)}".rstrip(), f"---\n{ways}"
+
+
+def navigate(script: Path):
+    """Write a chapter's cells of navigation anew: into the script, and into the stored notebook."""
+    head, foot = (
+        '# %% [markdown] tags=["navigation"]\n'
+        + "".join(f"# {line}".rstrip() + "\n" for line in cell.splitlines())
+        for cell in navigation(script)
+    )
+    text = NAVIGATION.sub("", script.read_text(encoding="utf-8"))
+    second = list(CELL.finditer(text))[1].start()
+    text = f"{text[:second]}{head}\n{text[second:].rstrip()}\n\n{foot}"
+    script.write_text(text, encoding="utf-8")
+    if not script.with_suffix(".ipynb").exists():
+        return
+    stored = jupytext.read(script.with_suffix(".ipynb"))
+    new = tagged(jupytext.read(script), "navigation")
+    cells = [cell for cell in stored.cells if cell not in tagged(stored, "navigation")]
+    stored.cells = [cells[0], new[0], *cells[1:], new[1]]
+    number(stored)
+    jupytext.write(stored, script.with_suffix(".ipynb"))
+
+
+def number(notebook):
+    """Give each cell an id that is not random: the same in every build."""
+    for place, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{place}"
 
 
 def tagged(notebook, tag: str) -> list:
@@ -72,7 +165,9 @@ def build(script: Path):
 
 
 if __name__ == "__main__":
-    for script in scripts(sys.argv[1:]):
+    for script in scripts():
+        navigate(script)
+    for script in scripts(sys.argv[1:]) if sys.argv[1:] != ["--navigation"] else ():
         start = time.perf_counter()
         build(script)
         print(f"{script.stem}: {time.perf_counter() - start:.0f} s", flush=True)

@@ -20,6 +20,10 @@ SUBJECT = re.compile(r"^\| (S\d+) \| .+? \| (.+) \|$", re.MULTILINE)
 PLACE = re.compile(r"\[(\d\d)\]\((\S+)\.ipynb\) (.+)")
 
 
+LINK = re.compile(r"\]\((\S+?)\)")
+MENDED = "`python notebooks/build.py --navigation` mends it"
+
+
 def outputs(notebook):
     return [output for cell in notebook.cells for output in cell.get("outputs", ())]
 
@@ -72,6 +76,69 @@ def test_stored_notebook_is_that_of_the_script(script):
     assert str(Path.home()) not in text
     assert str(FOLDER.parent) not in text
     assert len(text) < 1.5e6
+
+
+@each_chapter
+def test_chapter_has_its_cells_of_navigation(script):
+    cells = jupytext.read(script).cells
+    assert [i for i, cell in enumerate(cells) if "navigation" in cell.metadata.get("tags", ())] == [
+        1,
+        len(cells) - 1,
+    ]
+    assert tuple(cells[place].source for place in (1, -1)) == build.navigation(script), MENDED
+
+
+@each_chapter
+def test_navigation_leads_to_the_neighbours_and_to_what_the_graph_says_helps(script):
+    before, after, *_ = jupytext.read(script).cells[1].source.split("\n\n")
+    place = SCRIPTS.index(script)
+    neighbours = [SCRIPTS[n].stem for n in (place - 1, place + 1) if 0 <= n < len(SCRIPTS)]
+    ways = [*(f"{name}.ipynb" for name in neighbours), "README.md", "glossary.md"]
+    assert LINK.findall(after) == ways
+    assert LINK.findall(jupytext.read(script).cells[-1].source) == ways
+    assert ("Previous: " in after, "Next: " in after) == (place > 0, place < len(SCRIPTS) - 1)
+    number = script.name[:2]
+    graph = (FOLDER / "README.md").read_text(encoding="utf-8").split("```")
+    (graph,) = [block for block in graph if block.startswith("mermaid")]
+    helps = sorted(re.findall(rf"(\d\d)(?:\[[^]]*\])? --> {number}\b", graph))
+    assert [name[:2] for name in LINK.findall(before)] == helps
+    assert all(int(name) < int(number) for name in helps)
+    reading, running = map(int, re.findall(r"about (\d+) minute", before))
+    assert 5 <= reading <= 90 and 1 <= running <= 3
+
+
+def test_every_chapter_says_how_long_it_runs():
+    assert list(build.MINUTES_TO_RUN) == [int(script.name[:2]) for script in SCRIPTS]
+
+
+def test_navigation_is_written_twice_as_once_and_touches_nothing_else(tmp_path, monkeypatch):
+    script = SCRIPTS[5]
+    for name in (script, script.with_suffix(".ipynb")):
+        (tmp_path / name.name).write_bytes(name.read_bytes())
+    copy = tmp_path / script.name
+    plain = build.NAVIGATION.sub("", script.read_text(encoding="utf-8")).rstrip() + "\n"
+    copy.write_text(plain, encoding="utf-8")
+    monkeypatch.setattr(build, "navigation", lambda _, original=build.navigation: original(script))
+    for _ in range(2):
+        build.navigate(copy)
+        for name in (script, script.with_suffix(".ipynb")):
+            assert (tmp_path / name.name).read_bytes() == name.read_bytes()
+
+
+def test_a_chapter_opens_in_colab_at_its_version_once_the_project_has_an_address():
+    assert build.hosted(SCRIPTS[5], {"version": "1.2.3"}) == ""
+    elsewhere = {"Repository": "https://example.org/somebody/something"}
+    assert build.hosted(SCRIPTS[5], {"version": "1.2.3", "urls": elsewhere}) == ""
+    for ending in ("", "/", ".git"):
+        urls = {"Repository": f"https://github.com/somebody/something{ending}"}
+        text = build.hosted(SCRIPTS[5], {"version": "1.2.3", "urls": urls})
+        (page,) = LINK.findall(text)
+        assert page == (
+            "https://colab.research.google.com/github/somebody/something/blob/v1.2.3/notebooks/"
+            "05_the_variational_idea.ipynb"
+        )
+        assert "--branch v1.2.3 https://github.com/somebody/something course\n" in text
+        assert "%pip install -q .." in text
 
 
 @each_chapter
