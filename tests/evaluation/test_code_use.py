@@ -8,7 +8,7 @@ import scipy.stats
 
 from vae_keras import VAE
 from vae_keras.data import Examples
-from vae_keras.evaluation.code_use import code_figures
+from vae_keras.evaluation.code_use import code_figures, kl_parts, mutual_information
 from vae_keras.networks import DenseNetwork
 
 rng = np.random.default_rng(0)
@@ -69,3 +69,38 @@ def test_posteriors_that_fill_the_prior_together_have_no_distance(latent_dim):
     assert found["active_units"] == latent_dim
     assert sum(found["kl_per_dimension"]) > 0.5 * latent_dim
     assert found["aggregate_posterior_kl"] == pytest.approx(0, abs=2e-3)
+
+
+def test_kl_is_mutual_information_and_the_distance_that_moments_do_not_see():
+    """Codes in two narrow peaks, with the prior's mean and variance: truth by quadrature."""
+    z_mean = 0.9 * np.repeat([-1.0, 1.0], 750)[:, None]
+    z_log_var = np.full(z_mean.shape, math.log(1 - 0.81))
+    x = np.stack([z_mean, z_log_var], axis=1)[..., None].astype("float32")
+    model, examples = model_with_posteriors(1), Examples(x)
+    grid, step = np.linspace(-8, 8, 20_001, retstep=True)
+    peaks = [scipy.stats.norm.logpdf(grid, mean, math.sqrt(0.19)) for mean in (-0.9, 0.9)]
+    log_q = np.logaddexp(*peaks) - math.log(2)
+    marginal_kl = np.sum(np.exp(log_q) * (log_q - scipy.stats.norm.logpdf(grid))) * step
+    information = np.sum(np.exp(peaks[1]) * (peaks[1] - log_q)) * step
+
+    found = kl_parts(model, examples)
+    assert found["kl_parts_examples"] == 1_500
+    assert 0 < found["kl_parts_error"] < 0.01
+    apart = 4 * found["kl_parts_error"]
+    assert found["mutual_information"] == pytest.approx(information, abs=apart)
+    assert found["marginal_kl"] == pytest.approx(marginal_kl, abs=apart)
+    assert marginal_kl > 0.15
+    assert code_figures(model, examples)["aggregate_posterior_kl"] == pytest.approx(0, abs=1e-3)
+    kl = sum(code_figures(model, examples)["kl_per_dimension"])
+    assert found["mutual_information"] + found["marginal_kl"] == pytest.approx(kl, rel=1e-5)
+
+
+def test_few_examples_say_the_logarithm_of_their_number_and_one_has_no_error():
+    z_mean = np.arange(12.0).reshape(6, 2) * 10
+    x = np.stack([z_mean, np.full((6, 2), -4.0)], axis=1)[..., None].astype("float32")
+    model = model_with_posteriors(2)
+    assert mutual_information(model, Examples(x)) == pytest.approx(math.log(6), abs=1e-6)
+    found = kl_parts(model, Examples(x), most=1)
+    assert found["mutual_information"] == pytest.approx(0, abs=1e-9)
+    assert found["kl_parts_error"] is None
+    assert found["kl_parts_examples"] == 1

@@ -164,6 +164,10 @@ def test_numbers_and_picture_lie_in_the_folder_of_the_model(place, capsys, name)
     for figure in ("negative_elbo", "reconstruction_loss", "kl_loss", "nll"):
         assert f"{found[figure]:.3f} ± " in out
     assert f"{found['probe_accuracy']:.1%}" in out
+    error = f"± {found['kl_parts_error']:.3f} nats"
+    assert f"{found['mutual_information']:.3f} {error} (at most log 359 = 5.88)" in out
+    assert f"{found['marginal_kl']:.3f} {error} (of 359 examples" in out
+    assert f"{found['aggregate_posterior_kl']:.3f} nats" in out
     assert "cross-entropy of grey values: a loss, not a likelihood" in out
     last = found["convergence"][-1]
     assert f"{last['naive']:.2f} ± {last['naive_error']:.2f}" in out

@@ -1,6 +1,11 @@
 """Evaluates one model: its bound, its likelihood, the use of its code, and what a probe reads."""
 
-from vae_keras.evaluation.code_use import code_figures, mean_kl_per_dimension, mutual_information
+from vae_keras.evaluation.code_use import (
+    code_figures,
+    kl_parts,
+    mean_kl_per_dimension,
+    mutual_information,
+)
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 from vae_keras.evaluation.losses import evaluate
 
@@ -8,6 +13,7 @@ __all__ = [
     "code_figures",
     "convergence",
     "evaluate",
+    "kl_parts",
     "likelihood_figures",
     "mean_kl_per_dimension",
     "mutual_information",

@@ -17,7 +17,8 @@ def code_figures(model: VariationalModel, examples) -> dict:
     `kl_per_dimension` is [latent_dim] in nats. `active_units` counts the dimensions whose mean
     varies over the examples with a variance above 0.01 (Burda et al. 2016).
     `aggregate_posterior_kl` is KL[N(m, S) ‖ N(0, I)] in nats, where m and S are mean and covariance
-    of the aggregate posterior: it is 0 if these are those of the prior, whatever the shape.
+    of the aggregate posterior q(z). It is a lower bound of KL[q(z) ‖ N(0, I)], and 0 if m and S are
+    those of the prior, whatever the shape of q(z); see `kl_parts` for the other figure.
     """
     z_mean, z_log_var = posterior(model, examples)
     kl = model.prior.kl_per_dimension((z_mean, z_log_var)).numpy().mean(axis=0)
@@ -34,11 +35,15 @@ def code_figures(model: VariationalModel, examples) -> dict:
     }
 
 
-def mutual_information(model: VariationalModel, examples, most=2_000) -> float:
-    """The mutual information of code and example, in nats, over the first `most` examples.
+def kl_parts(model: VariationalModel, examples, most=2_000) -> dict:
+    """What the mean KL[q(z|x) ‖ N(0, I)] of the first `most` examples consists of, in nats.
 
-    It is the mean KL of their posteriors to the mixture of all these, estimated from one draw each
-    (Hoffman and Johnson 2016, ELBO surgery). It cannot exceed log(most).
+    It is the sum of `mutual_information`, of code and example, and `marginal_kl`, KL[q(z) ‖
+    N(0, I)] of their aggregate posterior q(z) (Hoffman and Johnson 2016, ELBO surgery). The first
+    is estimated from one draw of each posterior, the second is the rest; `kl_parts_error` is the
+    standard error of both. The mutual information cannot exceed the logarithm of the number of
+    examples. More examples would fill the gaps between these: `marginal_kl` is, in the mean, an
+    upper bound of that of all data. A single example has no error: None.
     """
     few = examples.take(slice(most))
     z_mean, z_log_var = (head.astype(np.float64) for head in posterior(model, few))
@@ -48,7 +53,20 @@ def mutual_information(model: VariationalModel, examples, most=2_000) -> float:
         squared = (z - z_mean) ** 2 * np.exp(-z_log_var) + z_log_var
         log_mixture.append(scipy.special.logsumexp(-0.5 * squared.sum(axis=1)))
     own = -0.5 * (epsilon**2 + z_log_var).sum(axis=1)
-    return float(np.mean(own - log_mixture) + math.log(len(few)))
+    each = own - log_mixture + math.log(len(few))
+    kl = 0.5 * (np.exp(z_log_var) + z_mean**2 - z_log_var - 1).sum(axis=1)
+    error = each.std(ddof=1) / math.sqrt(len(few)) if len(few) > 1 else None
+    return {
+        "mutual_information": float(each.mean()),
+        "marginal_kl": float(kl.mean() - each.mean()),
+        "kl_parts_error": None if error is None else float(error),
+        "kl_parts_examples": len(few),
+    }
+
+
+def mutual_information(model: VariationalModel, examples, most=2_000) -> float:
+    """The mutual information of code and example, in nats, as `kl_parts` estimates it."""
+    return kl_parts(model, examples, most)["mutual_information"]
 
 
 def mean_kl_per_dimension(model: VariationalModel, examples) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from vae_keras import figures
 from vae_keras.errors import UserError
 from vae_keras.evaluation.by_rung import figures_of
-from vae_keras.evaluation.code_use import code_figures, mutual_information
+from vae_keras.evaluation.code_use import code_figures, kl_parts
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.probe import probe_accuracy
@@ -73,7 +73,7 @@ def report(
         found |= {"likelihood": config.options.likelihood, "samples": samples}
         found |= averages(likelihood_figures(model, dataset.test, samples))
         found |= code_figures(model, dataset.test)
-        found["mutual_information"] = mutual_information(model, dataset.test)
+        found |= kl_parts(model, dataset.test)
         found |= figures_of(model, dataset)
         rows = convergence(model, compared, samples, naive_samples)
         found |= {"naive_images": len(compared), "convergence": rows}
@@ -104,9 +104,7 @@ def report_table(found: dict) -> str:
         return "\n".join([title, *(f"  {name:<40}{value}" for name, value in rows)])
 
     def nats(name):
-        error = found[f"{name}_standard_error"]
-        apart = "" if error is None else f" ± {error:.3f}"
-        return f"{found[name]:10.3f}{apart} nats per example"
+        return f"{_in_nats(found[name], found[f'{name}_standard_error'])} per example"
 
     rows = {
         "negative ELBO": nats("negative_elbo"),
@@ -114,8 +112,9 @@ def report_table(found: dict) -> str:
         "  KL": nats("kl_loss"),
         f"−log p(x), {found['samples']:,} importance-weighted samples": nats("nll"),
         "active units": f"{found['active_units']:6} of {found['latent_dim']}",
-        "mutual information of code and example": f"{found['mutual_information']:10.3f} nats",
-        "aggregate posterior against the prior": f"{found['aggregate_posterior_kl']:10.3f} nats",
+        "mutual information of code and example": _part(found, "mutual_information"),
+        "aggregate posterior to prior: KL − information": _part(found, "marginal_kl"),
+        "  by mean and covariance alone, a lower bound": _in_nats(found["aggregate_posterior_kl"]),
     }
     for name, what in SEQUENCE_FIGURES.items():
         if name in found:
@@ -135,6 +134,19 @@ def report_table(found: dict) -> str:
         cells = (_cell(row, name) for name in figures.ESTIMATES)
         lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>24}" for cell in cells))
     return "\n".join(lines)
+
+
+def _part(found: dict, name: str) -> str:
+    few = found["kl_parts_examples"]
+    limits = {
+        "mutual_information": f"at most log {few:,} = {math.log(few):.2f}",
+        "marginal_kl": f"of {few:,} examples; falls with more",
+    }
+    return f"{_in_nats(found[name], found['kl_parts_error'])} ({limits[name]})"
+
+
+def _in_nats(value: float, error: float | None = None) -> str:
+    return f"{value:10.3f}{'' if error is None else f' ± {error:.3f}'} nats"
 
 
 def _cell(row: dict, name: str) -> str:
