@@ -5,8 +5,8 @@
 
 The tests take the other value of a parameter such as `EPOCHS = 60  # fast: 5`. The picture of the
 cell with the tag "cover" goes to covers/. The two cells with the tag "navigation", behind the title
-and at the end, are written by this program, here and in the notebooks: --navigation does that
-alone, for all chapters, and runs nothing.
+and at the end, are written by this program, here and in the notebooks, and so are the titles of
+the sections that README.md names: --navigation does that alone, for all chapters, and runs nothing.
 """
 
 import base64
@@ -26,6 +26,8 @@ FAST = re.compile(r"^(\w+ = )[^#\n]*# fast: (.*)$", re.MULTILINE)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NAVIGATION = re.compile(r'^# %% \[markdown\] tags=\["navigation"\]\n(?:#.*\n)*\n*', re.MULTILINE)
 CELL = re.compile(r"^# %%", re.MULTILINE)
+SECTION = re.compile(r"^# ## (\d+)\. (.+)$", re.MULTILINE)
+PLACE = re.compile(r"\[(\d\d)\]\((\S+)\.ipynb\) (\d+\. [^·|\n]+?)(?= *[·|\n])")
 TITLE = re.compile(r"^# # ([^:\n]+)", re.MULTILINE)
 WORDS_A_MINUTE = 110  # of text and code, with time to predict
 MINUTES_TO_RUN = dict(zip(range(15), (1, 1, 2, 2, 1, 1, 2, 2, 2, 2, 2, 2, 3, 2, 2)))  # two cores
@@ -138,6 +140,36 @@ def navigate(script: Path):
     jupytext.write(stored, script.with_suffix(".ipynb"))
 
 
+def places(text: str) -> list[tuple[str, str, list[str]]]:
+    """What a cell of README.md's tables names: (number, file stem, sections) of each chapter."""
+    return [
+        (number, stem, sections.split("; "))
+        for number, stem, sections in PLACE.findall(f"{text}\n")
+    ]
+
+
+def name_sections():
+    """Write into README.md how the sections that it names are called now.
+
+    A section is known by its title if it has another number, and by its number if it has another
+    title.
+    """
+
+    def renewed(place):
+        script = (FOLDER / f"{place[2]}.py").read_text(encoding="utf-8")
+        by_number = dict(SECTION.findall(script))
+        numbers = {title: number for number, title in by_number.items()}
+        sections = []
+        for section in place[3].split("; "):
+            number, title = section.split(". ", 1)
+            number = numbers.get(title, number)
+            sections.append(f"{number}. {by_number.get(number, title)}")
+        return f"[{place[1]}]({place[2]}.ipynb) {'; '.join(sections)}"
+
+    readme = FOLDER / "README.md"
+    readme.write_text(PLACE.sub(renewed, readme.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 def number(notebook):
     """Give each cell an id that is not random: the same in every build."""
     for place, cell in enumerate(notebook.cells):
@@ -167,6 +199,7 @@ def build(script: Path):
 if __name__ == "__main__":
     for script in scripts():
         navigate(script)
+    name_sections()
     for script in scripts(sys.argv[1:]) if sys.argv[1:] != ["--navigation"] else ():
         start = time.perf_counter()
         build(script)

@@ -16,8 +16,7 @@ build = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(build)
 SCRIPTS = build.scripts()
 each_chapter = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-SUBJECT = re.compile(r"^\| (S\d+) \| .+? \| (.+) \|$", re.MULTILINE)
-PLACE = re.compile(r"\[(\d\d)\]\((\S+)\.ipynb\) (.+)")
+ROW = re.compile(r"^\| ([SE]\d+) \| .+ \| (.+?) \|$", re.MULTILINE)
 
 
 LINK = re.compile(r"\]\((\S+?)\)")
@@ -165,17 +164,38 @@ def test_no_chapter_needs_another():
         assert not re.search(r"^\s*(from|import) (build|_?\d\d_)", script.read_text(), re.MULTILINE)
 
 
-def test_every_subject_is_taught_in_a_section_that_there_is():
-    rows = SUBJECT.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
-    assert [row[0] for row in rows] == [f"S{n}" for n in range(1, 22)]
-    for number, places in rows:
-        for place in places.split(" · "):
-            chapter, name, sections = PLACE.fullmatch(place).groups()
+def sections(script):
+    """The numbered sections of a chapter, {title with its number: text}."""
+    parts = re.split(r"^# ## (.+)$", script.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def test_every_subject_and_every_error_is_in_a_section_that_there_is():
+    rows = ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
+    assert [row[0] for row in rows] == [
+        *(f"S{n}" for n in range(1, 22)),
+        *(f"E{n}" for n in range(1, 18)),
+    ]
+    for number, text in rows:
+        places = build.places(text)
+        assert len(places) == len(text.split(" · "))
+        for chapter, name, titles in places:
             assert name.startswith(chapter)
-            text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
-            titles = re.findall(r"^# ## (.+)$", text, re.MULTILINE)
-            for section in sections.split("; "):
-                assert section in titles, f"{number}: {name} has no section {section!r}"
+            taught = sections(FOLDER / f"{name}.py")
+            for title in titles:
+                assert title in taught, f"{number}: {name} has no section {title!r}, {MENDED}"
+                computes = re.search(r"^# %%(?! \[markdown\])", taught[title], re.MULTILINE)
+                assert computes, f"{number}: nothing is computed in {title!r}"
+
+
+def test_sections_that_have_another_number_or_title_are_named_anew(tmp_path, monkeypatch):
+    (tmp_path / "03_x.py").write_text("# ## 1. Sums\n# ## 2. A new title\n# ## 4. Moved\n")
+    before = "| S1 | x | [03](03_x.ipynb) 1. Sums; 2. An old title · [03](03_x.ipynb) 3. Moved |\n"
+    after = "| S1 | x | [03](03_x.ipynb) 1. Sums; 2. A new title · [03](03_x.ipynb) 4. Moved |\n"
+    (tmp_path / "README.md").write_text(f"[03](03_x.ipynb) **3. Moved**\n{before}")
+    monkeypatch.setattr(build, "FOLDER", tmp_path)
+    build.name_sections()
+    assert (tmp_path / "README.md").read_text() == f"[03](03_x.ipynb) **3. Moved**\n{after}"
 
 
 def test_the_landing_page_shows_every_chapter():
