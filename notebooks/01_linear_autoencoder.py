@@ -42,6 +42,7 @@
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 25
+LONG_EPOCHS = 95  # fast: 50
 SIZES = (1, 2, 4, 8, 16, 32)  # fast: (1, 2, 8)
 
 # %% [markdown]
@@ -284,7 +285,7 @@ figures.latent_scatters(
 # %%
 from vae_keras.training.fitting import trained
 
-config = TrainConfig(model="linear", seed=SEED)
+config = TrainConfig(model="linear", epochs=LONG_EPOCHS, seed=SEED)
 models = {k: trained(config.replace(latent_dim=k), dataset) for k in SIZES}
 test_images, test_labels = dataset.test.arrays()
 
