@@ -26,8 +26,7 @@
 # 5. see why many linear layers are no better than one,
 # 6. take the two halves apart and send digits through a narrow channel.
 #
-# It takes about half an hour to read and a minute to run. It builds on no other chapter, and needs
-# no download: the 1,797 digits come with scikit-learn.
+# It needs no download: the 1,797 digits come with scikit-learn.
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [0. Quickstart](00_quickstart.ipynb) ·

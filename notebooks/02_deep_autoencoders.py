@@ -26,9 +26,8 @@
 # 6. make cross-entropy overflow, and mend it,
 # 7. watch a network overfit, and see why the validation set is not a test set.
 #
-# It takes three quarters of an hour to read and a minute or two to run, and needs no download. It
-# builds on the chapter on the linear autoencoder, from which it takes the best plane and the word
-# *code*.
+# It needs no download. From the chapter on the linear autoencoder it takes the best plane and the
+# word *code*.
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [1. The linear autoencoder](01_linear_autoencoder.ipynb) ·

@@ -25,8 +25,7 @@
 # 4. train with the reconstruction term alone, with the KL term alone, and with both,
 # 5. write down what we want; the next chapter begins there.
 #
-# It takes half an hour to read and about a minute to run, and needs no download. It builds on the
-# chapter on deep autoencoders. The variational one is only used here; the next chapters explain it.
+# It needs no download. The variational autoencoder is only used here; the next chapters explain it.
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
