@@ -11,23 +11,22 @@
 # %% [markdown]
 # # The linear autoencoder: compressing with a line
 #
-# A network that copies its input sounds like a waste of electricity. Put a narrow place in its
-# middle, and copying becomes hard: what passes must be worth the room it takes. That is an
-# autoencoder, and this chapter takes the smallest one there is, with no hidden layer and no bend
-# anywhere. It is so simple that we can say exactly what it learns, and check it. Everything later
-# in the course is this chapter with one thing changed.
+# A network that copies its input does not sound useful. But put a narrow place in its middle, and
+# copying becomes hard: only what is worth the room can pass. That is an autoencoder. This chapter
+# takes the smallest one there is, with no hidden layer and no activation. It is so simple that we
+# can say exactly what it learns, and check it. Everything later in the course is this chapter with
+# one thing changed.
 #
 # You will
 #
 # 1. find the best line through a cloud of points, by hand,
-# 2. build an autoencoder from two layers and train it,
+# 2. write an autoencoder of two layers, train it, and show that it is the package's,
 # 3. see that it finds the plane of principal component analysis, but not its axes,
 # 4. learn what the ½ in its loss does, and what its biases are for,
-# 5. see why ten straight layers are no better than one,
+# 5. see why many linear layers are no better than one,
 # 6. take the two halves apart and send digits through a narrow channel.
 #
-# It takes about half an hour to read and a minute to run. It builds on no other chapter, and needs
-# no download: the 1,797 digits come with scikit-learn.
+# It needs no download: the 1,797 digits come with scikit-learn.
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [0. Quickstart](00_quickstart.ipynb) ·
@@ -42,10 +41,11 @@
 # %% tags=["parameters"]
 SEED = 0
 EPOCHS = 25
+LONG_EPOCHS = 95  # fast: 50
 SIZES = (1, 2, 4, 8, 16, 32)  # fast: (1, 2, 8)
 
 # %% [markdown]
-# ## 1. A picture is a point
+# ## 1. An image is a point
 #
 # A digit of this data set has 8 × 8 grey values between 0 and 1. Written in a row they are 64
 # numbers, and 64 numbers are a point in a space of 64 dimensions. The training data are then a
@@ -61,9 +61,9 @@ print(f"{len(x):,} points with {x.shape[1]} coordinates each")
 figures.image_grid(images[:20], columns=10, title="twenty points of the cloud")
 
 # %% [markdown]
-# Nobody can look at 64 dimensions, so let us begin with two: the ink in the top row of a picture,
-# and the ink in the row below. They go together, because a stroke is wider than a pixel. Where two
-# numbers go together, one of them is partly wasted.
+# Nobody can look at 64 dimensions, so let us begin with two: the ink in the top row of an image,
+# and the ink in the row below. They are correlated, because a stroke is wider than a pixel. Where
+# two numbers are correlated, part of the second is already said by the first.
 
 # %%
 import numpy as np
@@ -74,17 +74,17 @@ print(f"correlation {np.corrcoef(cloud.T)[0, 1]:.2f}")
 # %% [markdown]
 # ## 2. The best line through a cloud
 #
-# Suppose we may keep only **one** number per picture. We choose a line through the middle of the
+# Suppose we may keep only **one** number per image. We choose a line through the middle of the
 # cloud, with direction $u$ of length 1. For a point $x$ (with the mean taken off) we keep its place
 # along the line, $z = u \cdot x$: that is *encoding*, and $z$ is the *code*. Later we put the point
-# back on the line, $\hat x = z\,u$: that is *decoding*. What is lost is the piece at a right angle
+# back on the line, $\hat x = z\,u$: that is *decoding*. What is lost is the part at a right angle
 # to the line, with the squared length $\|x - \hat x\|^2$.
 #
-# > **Predict.** Statistics courses draw a line through a cloud, too: linear regression, which
-# > predicts the second number from the first. Is the best line for compression the regression line?
+# > **Predict.** Linear regression also puts a line through a cloud: the line that predicts the
+# > second number from the first. Is the best line for compression the regression line?
 #
-# Move the slider. Watch the red pieces, which are what is lost, and the mean of their squared
-# lengths on the right; the vertical line there is where regression would go.
+# Move the slider. The red pieces on the left are what is lost. On the right is the mean of their
+# squared lengths; the vertical line there is the angle of the regression line.
 
 # %%
 from vae_keras.figures.sliders import Sliders
@@ -127,22 +127,30 @@ print(f"first principal component   {pca_angle:6.1f} degrees")
 print(f"line of linear regression   {regression:6.1f} degrees")
 
 # %% [markdown]
-# If you said no, you were right. Regression measures its errors straight up and down, because only
-# the second number is to be predicted; compression measures them at a right angle to the line,
-# because both numbers are to be rebuilt. The line that loses least has an old name: the first
-# *principal component* of the cloud (Pearson, 1901).
+# The answer is no. Regression measures its errors straight up and down, because only the second
+# number is to be predicted. Compression measures them at a right angle to the line, because both
+# numbers are to be rebuilt. The line that loses least has an old name: the first *principal
+# component* of the cloud (Pearson, 1901).
 #
 # ## 3. The same with 64 numbers
 #
-# Nothing in this was special to two dimensions. Take all 64 numbers, keep $k$ of them instead of
-# one, and write the encoder and the decoder as matrices: $W_f$ with $k$ rows, $W_g$ with $k$
-# columns ($f$ is the encoder, $g$ the decoder). The *linear autoencoder* minimises
+# The same works in any number of dimensions. Take all 64 numbers, keep $k$ of them instead of one,
+# and write the encoder and the decoder as matrices: $W_f$ with $k$ rows, $W_g$ with $k$ columns
+# ($f$ is the encoder, $g$ the decoder).
+
+# %%
+from vae_keras.figures import drawings
+
+drawings.bottleneck()
+
+# %% [markdown]
+# The *linear autoencoder* minimises
 #
 # $$\tfrac12\,\big\| W_g W_f\, x - x \big\|^2$$
 #
-# averaged over the training pictures. No one tells it which way the lines should go. Here it is,
-# with a code of two numbers: each matrix is a layer without activation. Each layer also has a bias,
-# 66 numbers in all; section 5 says what for.
+# averaged over the training images. Nothing says in which directions the lines should go. Here it
+# is, with a code of two numbers: each matrix is a layer without activation. Each layer also has a
+# bias, 66 numbers in all; section 5 says why.
 
 # %%
 import keras
@@ -156,20 +164,19 @@ print(f"{autoencoder.count_params()} parameters")
 
 
 # %% [markdown]
-# The loss is **summed** over the pixels of a picture and averaged over pictures. Keras's own
-# `"mse"` would average over the pixels as well, and divide everything by 64. Here that would change
-# only the scale; in a loss of two terms it changes which of them wins, so the whole course sums.
+# The loss is **summed** over the pixels of an image and averaged over images. Keras's own `"mse"`
+# averages over the pixels as well, and so divides everything by 64. Here that would change only the
+# scale. In a loss of two terms it changes how they are balanced, so the whole course sums.
 #
-# The target of `fit` is the input itself. There is no label. The learning rate falls to 0 in the
-# course of training (`CosineDecay`), so that the weights come to rest; `steps_per_execution` only
-# saves time. The batch size divides the number of pictures, so that none of them weighs more than
-# others: with 64, the last batch would hold 15, and with a seed set Keras makes it the same 15 in
-# every epoch.
+# The target of `fit` is the input itself; there is no label. The learning rate falls to 0 during
+# training (`CosineDecay`), so that the weights come to rest; `steps_per_execution` only saves time.
+# The batch size divides the number of images, so that all of them weigh the same: with 64, the last
+# batch would hold 15.
 
 
 # %%
 def half_squared_error(x, x_hat):
-    return 0.5 * ops.sum(ops.square(x_hat - x), axis=-1)  # ½ ‖W_g W_f x − x‖², one per picture
+    return 0.5 * ops.sum(ops.square(x_hat - x), axis=-1)  # ½ ‖W_g W_f x − x‖², one per image
 
 
 equal = dict(batch_size=37, verbose=0)  # 1,295 = 35 · 37: no small batch at the end
@@ -180,7 +187,7 @@ losses = np.array(history["loss"])
 figures.lines(
     {"": (np.arange(1, EPOCHS + 1), losses)},
     "epoch",
-    "½ squared error per picture",
+    "½ squared error per image",
     title="training the linear autoencoder",
 )
 
@@ -190,20 +197,37 @@ rebuilt = np.reshape(autoencoder(validation[:10].reshape(10, 64)), (-1, 8, 8, 1)
 figures.image_rows({"input": validation[:10], "from two numbers": rebuilt})
 
 # %% [markdown]
-# Two numbers out of 64 make a zero look like a blurred zero, and most other digits like a
-# compromise. Fair enough. The interesting question is whether it could have done better.
+# From two numbers a zero comes back as a blurred zero, and most other digits as a mixture. Could
+# the network have done better? That is the question of the next section. First another one: is what
+# you have written the linear autoencoder of the package? Give that one your weights, and compare.
+
+# %%
+from vae_keras.models.linear import LinearAutoencoder
+
+package = LinearAutoencoder((8, 8, 1), latent_dim=2)
+package.encoder.set_weights(encoder.get_weights())
+package.decoder.set_weights(decoder.get_weights())
+theirs = package.objective(package.prepare(images), training=False)["reconstruction_loss"]
+mine = half_squared_error(x, autoencoder(x))
+apart = float(np.max(np.abs(2 * mine - theirs)))
+print(f"the package's loss is twice yours; largest difference of an image: {apart:.0e}")
+
+# %% [markdown]
+# It is the same model, up to the ½, which the package's losses do not have. Section 5 says what the
+# ½ does.
 #
 # ## 4. Which plane, and which axes
 #
-# *Principal component analysis* (PCA) goes on where the best line ended: the second component is
-# the direction that loses least of what is left, at a right angle to the first, and so on. It needs
-# no training, only an eigenvalue problem. Scikit-learn solves it in a few milliseconds.
+# *Principal component analysis* (PCA) continues where the best line ended: the second component is
+# the direction at a right angle to the first that loses least of what is left, and so on. It needs
+# no training, only the solution of an eigenvalue problem, for which scikit-learn takes a few
+# milliseconds.
 #
 # > **Predict.** The decoder's two columns span a plane in 64 dimensions. So do the first two
 # > principal components. Is it the same plane? And are the two columns the two components?
 #
-# Two planes in many dimensions have two angles between them, the *principal angles*; if both are 0
-# the planes are one.
+# Two planes in many dimensions have two angles between them, the *principal angles*. If both are 0,
+# the planes are the same.
 
 # %%
 from scipy.linalg import subspace_angles
@@ -221,13 +245,13 @@ print(f"each column and the nearest component     {to_axis[0]:5.1f} and {to_axis
 print(f"the two columns and each other            {between:5.1f} degrees")
 
 # %% [markdown]
-# If you said "the same plane, other axes", you knew it. The reason takes one line. Take any
-# invertible 2 × 2 matrix $A$ and give the encoder $A W_f$ and the decoder $W_g A^{-1}$. Then
+# The answer: the same plane, other axes. The reason takes one line. Take any invertible 2 × 2
+# matrix $A$ and give the encoder $A W_f$ and the decoder $W_g A^{-1}$. Then
 #
 # $$W_g A^{-1} \, A W_f = W_g W_f ,$$
 #
-# and every picture is rebuilt exactly as before. The loss sees the product alone, so nothing in it
-# can prefer one set of axes to another. Which one you get is up to the random start.
+# and every image is rebuilt exactly as before. The loss depends only on the product, so it cannot
+# prefer one pair of axes to another. Which one you get depends on the random start.
 
 # %%
 reconstruction, codes = autoencoder(x).numpy(), encoder(x).numpy()
@@ -249,24 +273,24 @@ figures.latent_scatters(
 )
 
 # %% [markdown]
-# Three pictures of one plane, and three models that rebuild equally well. Keep this in mind when
-# someone explains what "the third dimension of the code" means: unless the training objective says
+# Three views of one plane, and three models that rebuild equally well. Remember this when someone
+# explains what "the third dimension of the code" means: unless the training objective says
 # something about axes, the axes mean nothing.
 #
-# From here on we use the package's linear autoencoder: the same two layers, with a better training
-# schedule behind it. `latent_dim` is the size of the code. Does it really find the best plane? Its
-# error on the test set, and that of PCA with as many components:
+# From here on we use the package's linear autoencoder, with `latent_dim` for the size of the code
+# and a longer training. Does it find the best plane for codes of other sizes? Here is its error on
+# the test set, beside that of PCA with as many components:
 
 # %%
 from vae_keras.training.fitting import trained
 
-config = TrainConfig(model="linear", seed=SEED)
+config = TrainConfig(model="linear", epochs=LONG_EPOCHS, seed=SEED)
 models = {k: trained(config.replace(latent_dim=k), dataset) for k in SIZES}
 test_images, test_labels = dataset.test.arrays()
 
 
 def squared_error(x, x_hat):
-    """Σ (x − x̂)² of each picture, averaged over pictures."""
+    """Σ (x − x̂)² of each image, averaged over images."""
     return np.sum(np.reshape(x - x_hat, (len(x), -1)) ** 2, axis=1).mean()
 
 
@@ -286,21 +310,21 @@ for k, (of_pca, ratio, angle) in compared.items():
     print(f"{k:4d}   {of_pca:12.4f}   {ratio:10.4f}   {angle:10.2f}°")
 
 # %% [markdown]
-# The errors agree to within a per cent. The angles grow with the code, because the later components
-# have nearly equal variances, and between two directions that are worth the same the loss has
-# little to choose.
+# The errors agree to within a per cent. The angles grow with the code. The later components have
+# nearly equal variances, and between two directions that are worth almost the same the loss hardly
+# distinguishes.
 #
-# The axes are not lost, by the way. The plane is known and so is the cloud in it, and its long axis
-# is the first component. The package does that for you: multiply the decoder's columns by the
-# square root of the codes' covariance, and take the singular vectors of that: directions at right
-# angles, longest first.
+# The axes are not lost, by the way. The plane is known, and so is the cloud in it, whose longest
+# axis is the first component. `principal_components` computes them: it multiplies the decoder's
+# columns by a square root of the codes' covariance, and takes the singular vectors of that. These
+# are directions at right angles, longest first.
 
 # %%
 eight = models[8]
 
 
 def as_images(vectors):
-    """Weights, which have signs, as pictures: 0 is mid-grey."""
+    """Weights, which have signs, as images: 0 is mid-grey."""
     return (0.5 + 0.5 * vectors / np.abs(vectors).max(axis=1, keepdims=True)).reshape(-1, 8, 8, 1)
 
 
@@ -343,20 +367,19 @@ halved, whole = after_descent(0.5, 0.04), after_descent(1.0, 0.02)
 print(f"largest difference of a weight: {np.abs(halved - whole).max():.1e}")
 
 # %% [markdown]
-# So why be careful with it? Because the losses to come have two terms. Suppose that a code $z$ of
-# one number is to be near 1, which costs $c\,(1 - z)^2$, and also near 0, which costs
-# $\frac12 z^2$. Now $c = \frac12$ and $c = 1$ have different minima: a ½ on **one** term is a
-# decision about which of them matters more. The variational autoencoder is precisely such a
-# bargain, and many an implementation that "does not work" has lost a ½, or an average, on one side
-# of it.
+# So why be careful with it? Because later losses have two terms. Suppose that a code $z$ of one
+# number should be near 1, which costs $c\,(1 - z)^2$, and also near 0, which costs $\frac12 z^2$.
+# Now $c = \frac12$ and $c = 1$ have different minima: a ½ on **one** term decides which of the two
+# matters more. The loss of a variational autoencoder is such a sum of two terms. Many programs that
+# "do not work" have lost a ½, or an average, in one of them.
 
 # %%
 z = np.linspace(-0.2, 1.2, 4201)
-bargain = {"c = ½": 0.5 * (1 - z) ** 2 + 0.5 * z**2, "c = 1": (1 - z) ** 2 + 0.5 * z**2}
-for name, values in bargain.items():
+balances = {"c = ½": 0.5 * (1 - z) ** 2 + 0.5 * z**2, "c = 1": (1 - z) ** 2 + 0.5 * z**2}
+for name, values in balances.items():
     print(f"{name}: least at z = {z[values.argmin()]:.3f}")
 figures.lines(
-    {name: (z, values) for name, values in bargain.items()},
+    {name: (z, values) for name, values in balances.items()},
     "z",
     "c (1 − z)² + ½ z²",
     title="a half on one of two terms moves the minimum",
@@ -364,17 +387,18 @@ figures.lines(
 
 # %% [markdown]
 # **The biases** carry the mean. A product $W_g W_f x$ is 0 where $x$ is 0, so without biases the
-# line has to pass through the black picture. The cloud of digits is nowhere near it. In section 2
-# we took the mean off first, which is called *centring*; a bias in each layer can learn to do that.
+# plane has to pass through the black image, and the cloud of digits is far from that. In section 2
+# we took the mean off first, which is called *centring*. A bias in each layer can learn to do the
+# same.
 #
-# What is lost without? The best subspace through the origin comes from the same eigenvalue problem
-# without centring, so we need no training to know.
+# What is lost without it? The best subspace through the origin comes from the same eigenvalue
+# problem without centring, so we can find out without training.
 
 # %%
 _, _, uncentred = np.linalg.svd(x, full_matrices=False)
 mean = x.mean(axis=0)
 cosine = abs(uncentred[0] @ mean) / np.linalg.norm(mean)
-print(f"first direction through the origin and the mean picture: cosine {cosine:.4f}")
+print(f"first direction through the origin and the mean image: cosine {cosine:.4f}")
 
 ks = np.arange(0, 65)
 centred_pca = PCA(64).fit(x)
@@ -384,16 +408,15 @@ without = np.array([squared_error(x, x @ uncentred[:k].T @ uncentred[:k]) for k 
 figures.lines(
     {"with the mean taken off": (ks[:17], with_mean[:17]), "without": (ks[:17], without[:17])},
     "size of the code",
-    "squared error per picture",
+    "squared error per image",
     title="what centring is worth",
     ylim=(0, None),
 )
 
 # %% [markdown]
-# Without centring the first number is spent on saying "this is a digit", which was never in doubt:
-# the first direction is the mean picture, all but exactly. A small code can ill afford that. In a
-# large one the loss hardly shows, for the mean picture is a direction like any other, and sooner or
-# later a code wants it anyway. It is never worth more than one number:
+# Without centring, the first number only says "this is a digit": the first direction is almost
+# exactly the mean image. In a small code that is a large loss. In a large code it hardly shows, and
+# it never costs more than one number:
 #
 # - a centred code can do everything that an uncentred one of the same size can;
 # - an uncentred code can spend its first number on the mean, and do with the others what a centred
@@ -401,14 +424,14 @@ figures.lines(
 #
 # ## 6. How many numbers?
 #
-# How much is lost with a code of $k$ numbers? Write a centred picture in the axes of PCA: 64
+# How much is lost with a code of $k$ numbers? Write a centred image in the axes of PCA: 64
 # coordinates, of which the first $k$ are kept and the others set to 0. What is lost is the sum of
 # the squares of the others, and the mean square of a centred coordinate is its variance. So
 #
 # $$\text{mean of } \|x - \hat x\|^2 \;=\; \sum_{j > k} \lambda_j ,$$
 #
-# where $\lambda_j$ is the variance along the component $j$. You can read the price of any code off
-# a single list of 64 numbers, before training anything.
+# where $\lambda_j$ is the variance along the component $j$. So a single list of 64 numbers tells
+# you what any code loses, before you train anything.
 
 # %%
 lambdas = x.var(axis=0).sum() * centred_pca.explained_variance_ratio_
@@ -427,7 +450,7 @@ def with_points(figure, points, name):
 curve = figures.lines(
     {"variance that is left out": (ks, predicted)},
     "size of the code",
-    "squared error per training picture",
+    "squared error per training image",
     title="what a code of k numbers loses",
     ylim=(0, None),
 )
@@ -436,17 +459,17 @@ with_points(curve, trained_errors.items(), "trained autoencoders")
 # %% tags=["cover"]
 shown = validation[:12]
 rows = {f"k = {k}": np.reshape(model(shown), shown.shape) for k, model in models.items()}
-figures.image_rows({"input": shown, **rows}, title="digits through a narrow place")
+figures.image_rows({"input": shown, **rows}, title="digits through a bottleneck")
 
 # %% [markdown]
-# Read the picture downwards. The first numbers shift ink about and open the middle; most digits
-# appear only later. Squared error has no idea of digits. It spends its numbers where pictures vary
-# most, and nobody has told it that a 7 differs from a 9 in a matter of a few pixels.
+# Read the figure downwards. The first numbers move ink from one region to another; most digits can
+# be recognised only later. Squared error knows nothing of digits. It uses its numbers where images
+# vary most, and a 7 differs from a 9 only in a few pixels.
 #
 # ## 7. Why not more layers?
 #
-# A deep network is better than a shallow one, as everybody knows. Let us put two more layers into
-# the encoder and two more into the decoder, and still no activation.
+# Deep networks are often better than shallow ones. Let us put two more layers into the encoder and
+# two more into the decoder, still without activations.
 #
 # > **Predict.** The code stays at two numbers. By how much does the error fall?
 
@@ -464,11 +487,10 @@ print(f"64 => 32 => 16 => 2 => 16 => 32 => 64   {stack.count_params():,} paramet
 print(f"squared error: {stack_error:.4f}; of the best plane: {with_mean[2]:.4f}")
 
 # %% [markdown]
-# If you said "not at all", you have seen through it: a straight line of a straight line is a
-# straight line. Layers without activation are matrices, their product is one matrix, and since one
-# of them had only two rows the product has rank 2 however many others stand around it. (It is even
-# a per cent worse: training has stopped a little short of the best plane.) We can write the whole
-# stack as a single matrix and get the same pictures:
+# It does not fall at all. Layers without activation are matrices, and their product is one matrix.
+# One of them has only two rows, so the product has rank 2, however many others there are. (It is
+# even a little worse: training has stopped just short of the best plane.) We can write the whole
+# stack as a single matrix and get the same images:
 
 # %%
 # all layers, also the nested ones
@@ -481,15 +503,15 @@ print(f"rank {np.linalg.matrix_rank(product, tol=1e-4)} of a {product.shape} mat
 print(f"largest difference of a pixel: {difference:.1e}")
 
 # %% [markdown]
-# To get below this error with two numbers, the surface has to bend. That is the next chapter.
+# To get below this error with two numbers, the plane has to bend. That is the next chapter.
 #
 # ## 8. Two halves, used apart
 #
-# Training joins the encoder and the decoder at the code. Afterwards nothing forces them to stay
-# together, and most uses need only one of them.
+# Encoder and decoder are trained together. Afterwards they can be separated, and most uses need
+# only one of them.
 #
-# **Compression** puts the encoder here and the decoder there. What travels is the code, in half
-# precision: 2 bytes a number.
+# **Compression** has the encoder with the sender and the decoder with the receiver. What is sent is
+# the code, in half precision: 2 bytes a number.
 
 # %%
 import zlib
@@ -497,13 +519,13 @@ import zlib
 from vae_keras.evaluation.pixels import psnr
 
 message = np.asarray(eight.encoder(test_images), "float16").tobytes()
-# … and at the other end of the line, with the decoder alone:
+# … and at the receiver, with the decoder alone:
 received = np.frombuffer(message, "float16").reshape(-1, 8).astype("float32")
 restored = np.asarray(eight.decoder(received))
 
 exact = np.asarray(eight(test_images))
 pixels = np.round(test_images * 16).astype("uint8").tobytes()  # its 17 grey levels
-print(f"bytes a picture: pixels {len(pixels) / len(test_images):.0f}, ", end="")
+print(f"bytes per image: pixels {len(pixels) / len(test_images):.0f}, ", end="")
 print(f"zlib {len(zlib.compress(pixels, 9)) / len(test_images):.1f}, ", end="")
 print(f"code {len(message) / len(test_images):.0f}")
 print(f"signal to noise {psnr(test_images, restored):.2f} dB, ", end="")
@@ -513,15 +535,15 @@ print(f"with unrounded codes {psnr(test_images, exact):.2f} dB")
 figures.image_rows({"sent": test_images[:12], "received": restored[:12]})
 
 # %% [markdown]
-# A quarter of the bytes, and rounding the codes costs nothing that one could see (10 dB more would
-# be a tenth of the squared error). For honesty's sake `zlib` stands beside it: it needs more, but
-# loses nothing at all. And the receiver must have the decoder, whose weights are larger than any
-# one picture. An autoencoder is a compressor for many pictures **of one kind**; show it a
-# photograph of a cat and it will send you back a digit.
+# The code needs a quarter of the bytes, and rounding it changes nothing that one can see (10 dB
+# more would be a tenth of the squared error). To be fair, `zlib` stands beside it: it needs more
+# bytes, but loses nothing. And the receiver must have the decoder, whose weights are larger than
+# any one image. An autoencoder is a compressor for many images **of one kind**; give it a
+# photograph of a cat, and a digit comes back.
 #
-# **Reducing dimensions** needs the encoder alone. Eight numbers instead of 64 are easier to plot,
-# quicker to search, and need fewer labels. A linear classifier on codes and on pixels, by the
-# number of labelled pictures it was given:
+# **Reducing dimensions** needs the encoder alone. Eight numbers instead of 64 are easier to plot
+# and faster to search. What can a linear classifier do with codes, and with pixels, if it has few
+# or many labelled images?
 
 # %%
 from vae_keras.evaluation.probe import probe
@@ -532,62 +554,131 @@ for row in probed:
     print(f"{row['labels']:6d}   {row['codes']:9.1%}   {row['pixels']:11.1%}   {row['pca']:7.1%}")
 
 # %% [markdown]
-# The pixels win: the code has thrown away things that the classifier could have used. But eight
-# numbers, found without a single label, keep most of it. The last column is PCA, and agrees with
-# the first to within what a different choice of axes does to a classifier that is a little shy of
-# large weights.
+# The pixels are better: the code has dropped something that the classifier could have used. But
+# eight numbers, found without a single label, keep most of it. The last column is PCA. It agrees
+# with the codes up to a small difference, which comes from the other axes: the classifier penalises
+# large weights, so axes are not quite the same to it.
 #
 # ## Exercises
 #
+# Fill in the function below an exercise and run the cell: it says whether the answer is right. The
+# solutions are folded away below all of them.
+#
 # **1.** Let the decoder use the transposed weights of the encoder, $W_g = W_f^\top$
-# (`TrainConfig(model="linear", tied=True)`). The loss can now no longer be blind to *every* change
-# of axes. Which changes $A$ are left? Train one with 8 numbers, and show that the rows of $W_f$
-# have length 1 and stand at right angles. (Its transpose is `model.encoder.get_layer("z").kernel`.)
-#
-# **2.** Find the smallest code that keeps 90 % of the variance of the training pictures. What does
-# it keep of the test pictures?
-#
-# **3.** The loss has no local minima except the best, but it has other places with no slope. Take
-# the *second and third* component, $W_g = (u_2, u_3)$ and $W_f = W_g^\top$. Show that the gradient
-# is 0 there, though the error is not the least. Then add a little noise, descend, and watch. (With
-# the covariance matrix $S$ of the data, `np.cov(x.T, bias=True)`, the gradients are $(W_g W_f -
-# I)\,S\,W_f^\top$ and $W_g^\top (W_g W_f - I)\,S$.)
+# (`TrainConfig(model="linear", tied=True)`). Now the loss does depend on the axes, a little. Which
+# changes $A$ still leave it as it is? Train one with 8 numbers, and look at the rows of $W_f$: how
+# long are they, and at which angles? (The transposed $W_f$ is
+# `model.encoder.get_layer("z").kernel`.)
+
+# %%
+from vae_keras.course import check
+
+
+def answer_1():
+    """Fill in: the matrix of all products of two rows of the trained W_f, [8, 8]."""
+    ...
+
+
+def is_as_it_must_be(products):
+    """Whether it is a symmetric matrix whose eigenvalues are what they must be."""
+    products = np.asarray(products)
+    is_symmetric = products.shape == (8, 8) and np.allclose(products, products.T, atol=1e-4)
+    return is_symmetric and np.abs(np.linalg.eigvalsh(products) - 1).max() < 0.15
+
+
+check(1, answer_1(), is_as_it_must_be)
+
+# %% [markdown]
+# **2.** Find the smallest code that keeps 90 % of the variance of the training images. How much
+# does it keep of the test images?
+
+
+# %%
+def answer_2(variances):
+    """Fill in: the size of that code, from the variances along the 64 components."""
+    ...
+
+
+check(2, answer_2(lambdas), lambda k: with_mean[k] <= 0.1 * with_mean[0] < with_mean[k - 1])
+
+# %% [markdown]
+# **3.** The loss has no local minima except the best ones, but it has other places with no slope.
+# Take the *second and third* component, $W_g = (u_2, u_3)$ and $W_f = W_g^\top$. Show that the
+# gradient is 0 there, though the error is not the least. Then add a little noise, descend, and
+# watch. (With the covariance matrix $S$ of the data, `np.cov(x.T, bias=True)`, the gradients are
+# $(W_g W_f - I)\,S\,W_f^\top$ and $W_g^\top (W_g W_f - I)\,S$, and the squared error is the trace
+# of $(W_g W_f - I)\,S\,(W_g W_f - I)^\top$.)
+
+
+# %%
+def answer_3(S, W_g, W_f, steps=1_000, rate=0.2):
+    """Fill in: the squared error before each of the steps of gradient descent from there."""
+    ...
+
+
+S = np.cov(x.T, bias=True)
+generator = np.random.default_rng(SEED)
+W_g = C[1:3].T + 1e-3 * generator.normal(size=(64, 2))  # the rows of C are the components
+W_f = C[1:3] + 1e-3 * generator.normal(size=(2, 64))
+saddle = lambdas.sum() - lambdas[1] - lambdas[2]
+check(
+    3,
+    answer_3(S, W_g, W_f),
+    lambda errors: abs(errors[0] - saddle) < 0.01 > abs(errors[-1] - predicted[2]),
+)
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 1
 # W_gᵀ = W_f must still hold after the change: (W_g A⁻¹)ᵀ = A W_f says that A⁻ᵀ = A, so A is a
-# rotation (or a mirror). The best product is the projection W Wᵀ on the subspace, so WᵀW = I.
+# rotation (or a mirror). The best product is the projection W Wᵀ on the subspace, so WᵀW = I: the
+# rows of W_f have length 1 and are at right angles.
 tied = trained(config.replace(latent_dim=8, tied=True), dataset)
-W = tied.encoder.get_layer("z").kernel.numpy()  # [64, 8]
-print(np.round(W.T @ W, 2))
-assert np.abs(W.T @ W - np.eye(8)).max() < 0.1
+
+
+def answer_1():
+    W = tied.encoder.get_layer("z").kernel.numpy()  # [64, 8]
+    return W.T @ W
+
+
+print(np.round(answer_1(), 2))
+assert check(1, answer_1(), is_as_it_must_be)
+assert np.abs(answer_1() - np.eye(8)).max() < 0.1
 assert against_pca(tied, 8)[1] < 1.02
+
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 2
-kept = np.cumsum(lambdas) / lambdas.sum()
-k90 = int(np.argmax(kept >= 0.9)) + 1
+def answer_2(variances):
+    return int(np.argmax(np.cumsum(variances) >= 0.9 * np.sum(variances))) + 1
+
+
+k90 = answer_2(lambdas)
+kept = 1 - with_mean[k90] / with_mean[0]
 t = test_images.reshape(-1, 64) - mean
 kept_of_test = np.sum((t @ C[:k90].T) ** 2) / np.sum(t**2)
-print(f"{k90} numbers keep {kept[k90 - 1]:.1%} in training, {kept_of_test:.1%} in test")
-assert kept[k90 - 1] >= 0.9 > kept[k90 - 2]
+print(f"{k90} numbers keep {kept:.1%} in training, {kept_of_test:.1%} in test")
+assert check(2, k90, lambda k: with_mean[k] <= 0.1 * with_mean[0] < with_mean[k - 1])
 assert abs(kept_of_test - 0.9) < 0.02
+
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 3
-S = np.cov(x.T, bias=True)
-G, F = C[1:3].T.copy(), C[1:3].copy()
-flat_there = np.abs((G @ F - np.eye(64)) @ S @ F.T).max()
-rng, errors = np.random.default_rng(SEED), []
-G, F = G + 1e-3 * rng.normal(size=G.shape), F + 1e-3 * rng.normal(size=F.shape)
-for _ in range(1_000):
-    R = G @ F - np.eye(64)
-    errors.append(np.trace(R @ S @ R.T))
-    G, F = G - 0.2 * R @ S @ F.T, F - 0.2 * G.T @ R @ S
+def answer_3(S, W_g, W_f, steps=1_000, rate=0.2):
+    errors = []
+    for _ in range(steps):
+        R = W_g @ W_f - np.eye(64)
+        errors.append(np.trace(R @ S @ R.T))
+        W_g, W_f = W_g - rate * R @ S @ W_f.T, W_f - rate * W_g.T @ R @ S
+    return errors
+
+
+errors, R = answer_3(S, W_g, W_f), C[1:3].T @ C[1:3] - np.eye(64)
+flat_there = np.abs(R @ S @ C[1:3].T).max()  # without noise
 print(f"gradient {flat_there:.0e}; error {errors[0]:.3f}, then {errors[-1]:.3f}")
 assert flat_there < 1e-6
-assert abs(errors[0] - (lambdas.sum() - lambdas[1] - lambdas[2])) < 0.01
-assert abs(errors[-1] - predicted[2]) < 0.01  # it has left, and found the best plane
+assert check(
+    3, errors, lambda errors: abs(errors[0] - saddle) < 0.01 > abs(errors[-1] - predicted[2])
+)
 figures.lines({"": (np.arange(1_000), errors)}, "step", "squared error", title="leaving a saddle")
 
 # %% [markdown]
@@ -610,6 +701,7 @@ figures.lines({"": (np.arange(1_000), errors)}, "step", "squared error", title="
 assert abs(angles[lost.argmin()] - pca_angle) <= 1, "the best line is the principal component"
 assert abs(regression - pca_angle) > 5, "which is not the regression line"
 assert 2 * losses[-1] < 1.03 * predicted[2], "two layers have found the best plane"
+assert apart < 1e-4, "yours is the package's"
 assert plane.max() < 5 < to_axis.max(), "the same plane, other axes"
 assert np.abs(other - reconstruction).max() < 1e-4, "mixing the codes changes nothing"
 assert all(ratio < 1.01 for _, ratio, _ in compared.values()), "it rebuilds as well as PCA"

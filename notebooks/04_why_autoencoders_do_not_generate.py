@@ -11,23 +11,21 @@
 # %% [markdown]
 # # Why autoencoders do not generate
 #
-# A decoder turns two numbers into a digit. So make up two numbers, and you have made up a digit:
-# what else could one want? Try it, and you will be disappointed. The decoder is not to blame. It
-# was never told *which* numbers it would be asked about. This chapter measures what is wrong with
-# the code of a plain autoencoder, in three ways, and takes apart the loss of a variational one to
-# see which piece mends what. It defends the plain autoencoder where that is due, too.
+# A decoder turns two numbers into a digit. So invent two numbers, and you have invented a digit? If
+# you try it, you will be disappointed, and it is not the decoder's fault: it was never told *which*
+# numbers it would be asked about. This chapter measures in three ways what is wrong with the code
+# of a plain autoencoder. Then it takes apart the loss of a variational one, to see which of its
+# terms mends what. It also defends the plain autoencoder where it deserves that.
 #
 # You will
 #
 # 1. sample an autoencoder and look,
 # 2. measure gaps between codes and the areas of the classes,
-# 3. walk from one digit to another and time the walk,
+# 3. go from one digit to another in even steps, and measure the steps,
 # 4. train with the reconstruction term alone, with the KL term alone, and with both,
-# 5. write down what we want, which is where the next chapter begins.
+# 5. write down what we want; the next chapter begins there.
 #
-# It takes half an hour to read and about a minute to run, and needs no download. It builds on the
-# chapter on deep autoencoders; the variational one appears as a guest, and the next chapters will
-# explain it.
+# It needs no download. The variational autoencoder is only used here; the next chapters explain it.
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
@@ -47,11 +45,11 @@ CLASSIFIER_STEPS = 1_500  # fast: 300
 # %% [markdown]
 # ## 1. A decoder in search of a code
 #
-# A deep autoencoder with a code of two numbers, trained on digits with cross-entropy. Then its
-# guest: a variational autoencoder (VAE) of the same size. All we need to know of that for now is
-# that its encoder answers with a little cloud instead of a point, that the decoder is given a
-# random point of the cloud, and that a second term in the loss, the *KL term*, wishes all clouds to
-# be the standard normal distribution $\mathcal N(0, I)$: round, centred at 0, one unit wide.
+# We train a deep autoencoder with a code of two numbers on digits, with cross-entropy, and a
+# variational autoencoder (VAE) of the same size. For now we need to know three things of the VAE.
+# Its encoder gives a small cloud instead of a point. The decoder is given a random point of the
+# cloud. And a second term of the loss, the *KL term*, pulls every cloud towards the standard normal
+# distribution $\mathcal N(0, I)$: round, centred at 0, one unit wide.
 
 # %%
 import numpy as np
@@ -74,15 +72,15 @@ codes = {"autoencoder": encode(plain, dataset.train), "VAE": encode(vae, dataset
 figures.latent_scatters({"codes": codes}, labels, dataset.class_names)
 
 # %% [markdown]
-# Look at the two scales. Nobody has asked the autoencoder for codes of any particular size, so it
-# has spread out until the digits were comfortably apart. It has also left some regions empty, and
-# given some digits more land than others.
+# Look at the scales first. Nothing in the autoencoder's loss says how large codes should be, so it
+# has spread them out until the digits were well apart. It has left some regions empty, and some
+# digits have a larger area than others. The VAE's codes lie around 0, about one unit wide.
 #
 # > **Predict.** We draw codes from $\mathcal N(0, I)$ and decode them. What will the autoencoder's
-# > pictures be like?
+# > images be like?
 #
-# The slider is the standard deviation of the draw. Watch where the black points fall, and what
-# becomes of the pictures.
+# The slider is the standard deviation of the draw. Watch where the black points fall, and what the
+# decoded images are.
 
 # %%
 from vae_keras.figures.sliders import Sliders
@@ -92,9 +90,9 @@ SCALES = (0.25, 0.5, 1, 3, 10)
 drawn = {scale: plain.decode(scale * normal).numpy() for scale in SCALES}
 
 
-def tiled(pictures):
-    """64 pictures as one."""
-    return pictures.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3).reshape(64, 64)
+def tiled(images):
+    """64 images as one."""
+    return images.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3).reshape(64, 64)
 
 
 def sampled(deviation):
@@ -111,10 +109,10 @@ def sampled(deviation):
 Sliders(sampled, deviation=SCALES)
 
 # %% [markdown]
-# If you said "a few of the digits, many times", you have seen why: the middle of the plane belongs
-# to a few classes. No setting of the slider helps. To be fair, it is our fault. It would be wiser
-# to draw codes where codes *are*. The simplest way is to fit a Gaussian to the training codes, and
-# draw from that; the package does it for every autoencoder (`model.prior`).
+# They show a few of the digits, many times, because the middle of the plane belongs to a few
+# classes. No position of the slider helps. But this is not a fair test: we should draw codes where
+# codes *are*. The simplest way is to fit a Gaussian to the training codes and to draw from that.
+# The package does it for every autoencoder (`model.prior`).
 
 # %%
 SAMPLES = 10_000
@@ -140,7 +138,7 @@ figures.codes_and_samples(
 # %% [markdown]
 # ## 2. Gaps and areas
 #
-# Opinions about blurred pictures differ. Numbers are better, and we need one for each complaint.
+# People disagree about blurred images. Numbers are better, and we need one for each fault.
 #
 # **Gaps.** How far is a drawn code from the nearest code that the decoder was trained on? Latent
 # spaces have no common unit, so we measure in *spacings*: the mean distance of a training code to
@@ -169,23 +167,23 @@ for name, row in measured.items():
     )
 
 # %% [markdown]
-# For the areas the order is clear. Of $\mathcal N(0, I)$ the autoencoder makes more than half of
-# its samples into one and the same digit, and some digit all but never. A Gaussian fitted to its
-# codes mends most of that, and the VAE the rest, without having been fitted to anything afterwards.
+# For the areas the order is clear. With $\mathcal N(0, I)$, more than half of the autoencoder's
+# samples are one and the same digit, and some digit is almost never drawn. A Gaussian fitted to its
+# codes mends most of that. The VAE is better still, and nothing was fitted to it afterwards.
 #
-# For the gaps it is not. If you put the VAE far in front, so did we, before we measured. In code
-# spacings it is ahead of the fitted Gaussian by a little: half of the samples of either lie within
-# about one spacing and a third of a code, and one in twenty of either is more than eight away. So
-# the popular picture, of an autoencoder full of holes beside a VAE without any, is a picture of a
-# ruler that was not the same on both sides. ($\mathcal N(0, I)$ and the autoencoder are last by the
-# median and first by the 95 %: all its draws fall into the crowded middle.)
+# For the gaps the order is not clear, which we did not expect before we measured. In code spacings
+# the VAE is ahead of the fitted Gaussian by only a little: half of the samples of either lie within
+# about one spacing and a third of a code, and one in twenty of either is more than eight spacings
+# away. One often sees an autoencoder full of holes beside a VAE without holes. Such figures do not
+# measure both with the same unit. ($\mathcal N(0, I)$ with the autoencoder is last by the median
+# and first by the 95 %: all its draws fall into the crowded middle.)
 #
 # What, then, do the samples look like? Let a classifier judge that has seen only real digits: how
 # sure is it, on average, of *some* class?
 
 # %%
 classifier = trained_classifier(dataset, steps=CLASSIFIER_STEPS)
-sure = {name: confidence(classifier, pictures)["confidence"] for name, pictures in decoded.items()}
+sure = {name: confidence(classifier, images)["confidence"] for name, images in decoded.items()}
 sure["real digits"] = confidence(classifier, test)["confidence"]
 print(f"the classifier is right in {classifier.accuracy:.1%} of real test digits")
 figures.bars(
@@ -196,37 +194,35 @@ figures.bars(
 )
 
 # %% [markdown]
-# By this measure the VAE is not in front; here it is last, by a little. Its samples are blurred:
-# from two numbers, and with clouds that overlap, it often has to draw the average of what a point
-# may mean. That is the price of what it does better, and it is fair to have seen the bill
-# before we buy.
+# By this measure the VAE is not ahead; it is last, by a little. Its samples are blurred: with two
+# numbers, and with clouds that overlap, it must often draw the average of what a point may mean.
+# That is the price of what it does better.
 #
-# But a classifier that has seen nothing but digits will be sure of things that are none. Look at
-# the pictures again: some of the autoencoder's are zeros in *negative*, black ink on white paper.
-# No training picture is anything like that. It happens between the codes, where a decoder that has
-# been trained on points draws whatever the nearest slopes lead to. How many of the samples have
-# more ink than the blackest, or rather whitest, of all training digits?
+# But a classifier that has seen only digits can be sure of things that are no digits. Look at the
+# images again: some of the autoencoder's are zeros in *negative*, black on white. No training image
+# is like that. It happens between the codes, where a decoder that was trained at single points may
+# draw anything. How many of the samples have more ink (more white) than any training digit has?
 
 # %%
 most_ink = images.mean(axis=(1, 2, 3)).max()
 strange = {
-    name: float(np.mean(pictures.mean(axis=(1, 2, 3)) > most_ink))
-    for name, pictures in decoded.items()
+    name: float(np.mean(samples.mean(axis=(1, 2, 3)) > most_ink))
+    for name, samples in decoded.items()
 }
 for name, share in strange.items():
     print(f"{name:<22}{share:6.1%} have more ink than any training digit has")
 
 # %% [markdown]
-# About a quarter of those from $\mathcal N(0, I)$, one in fifteen of those from the fitted
-# Gaussian, and of the VAE's hardly a one. Here is the difference that the eye has seen all along.
-# The holes are not much wider; it is what comes out of them. The VAE's decoder has been given
-# points all around every code, and what it draws between them is a blurred digit.
+# About a quarter of those from $\mathcal N(0, I)$ have, one in fifteen of those from the fitted
+# Gaussian, and almost none of the VAE's. This is the difference that one sees. The autoencoder's
+# gaps are not much wider than the VAE's, but what it draws in them is worse. The VAE's decoder was
+# given points all around every code, and between them it draws a blurred digit.
 #
 # ## 3. A walk between two codes
 #
-# **Continuity** is the third complaint. Take the codes $z_A$ and $z_B$ of two digits and walk from
-# one to the other in even steps, $z_A (1 - \alpha) + z_B\, \alpha$. Even steps in the code ought to
-# be even steps in the picture.
+# **Continuity** is the third test. Take the codes $z_A$ and $z_B$ of two digits and go from one to
+# the other in even steps, $z_A (1 - \alpha) + z_B\, \alpha$. Even steps in the code should be even
+# steps in the image.
 
 # %%
 from vae_keras.latent import morphing
@@ -240,9 +236,9 @@ figures.image_rows(walks, title="from a zero to a one")
 
 # %% [markdown]
 # One walk proves nothing. Let us take 300 pairs of different test digits, go from one to the other
-# in 20 steps, and note how much the picture changes at each. If all steps were equal, each would be
-# 5 % of the way. The largest of the 20 tells of cliffs. And at every step we ask the classifier how
-# sure it is.
+# in 20 steps, and note how much the image changes at each. If all steps were equal, each would be
+# 5 % of the way. The largest of the 20 would show a sudden change. And at every step we ask the
+# classifier how sure it is.
 
 # %%
 pairs = np.random.default_rng(SEED).integers(0, len(test), (1_000, 2))
@@ -254,9 +250,9 @@ def walked(model):
     """The largest of 20 steps as a share of the way, and the confidence at each: means of pairs."""
     start, end = (model.encode(test[one]).numpy() for one in pairs.T)
     codes = (1 - alpha) * start + alpha * end  # [21, pairs, 2]
-    pictures = model.decode(codes.reshape(-1, 2)).numpy().reshape(21, len(pairs), 8, 8, 1)
-    steps = np.linalg.norm(np.diff(pictures, axis=0), axis=(2, 3))[..., 0]  # [20, pairs]
-    sureness = [confidence(classifier, at)["confidence"] for at in pictures]
+    decoded = model.decode(codes.reshape(-1, 2)).numpy().reshape(21, len(pairs), 8, 8, 1)
+    steps = np.linalg.norm(np.diff(decoded, axis=0), axis=(2, 3))[..., 0]  # [20, pairs]
+    sureness = [confidence(classifier, at)["confidence"] for at in decoded]
     return float(np.mean(steps.max(axis=0) / steps.sum(axis=0))), sureness
 
 
@@ -272,17 +268,17 @@ figures.lines(
 )
 
 # %% [markdown]
-# No cliffs, then: 8 % where 5 % would be even. But the plain autoencoder's steps are the less even
-# ones, because its decoder was trained on points and between them does what it likes. The VAE's
-# decoder has been given random points of clouds, so that whole neighbourhoods had to mean the same
-# picture, and its walk is the more even one. But look at the curves. On the way it is less sure,
-# and also at the ends: what is even is also soft.
+# There are no sudden changes: the largest step is 8 % where 5 % would be even. But the plain
+# autoencoder's steps are less even, because nothing decides what its decoder draws between the
+# points of training. The VAE's decoder was given random points of clouds, so whole neighbourhoods
+# had to mean the same image, and its steps are more even. Now look at the curves. For the VAE the
+# classifier is less sure on the way, and also at the ends: even steps come with blurred images.
 #
 # ## 4. What each term does
 #
-# The loss of the VAE has two terms, and it is worth taking them apart. The *reconstruction term* is
-# what the autoencoder has. The *KL term* is, for a cloud with the mean `z_mean` and the logarithm
-# of the variance `z_log_var`,
+# The loss of the VAE has two terms. Let us take them apart. The *reconstruction term* is what the
+# autoencoder has. The *KL term* is, for a cloud with the mean `z_mean` and the logarithm of the
+# variance `z_log_var`,
 #
 # $$\tfrac12 \sum \big( \sigma^2 + \mu^2 - \log \sigma^2 - 1 \big), \qquad
 # \mu = \texttt{z\_mean}, \quad \log \sigma^2 = \texttt{z\_log\_var},$$
@@ -292,14 +288,24 @@ figures.lines(
 #
 # > **Predict.** Train with the KL term **alone**. Where do the clouds go? Some notes on the subject
 # > say that the digits are then placed at random.
+#
+# The weights of the terms are what `term_weights` gives. One class of three lines switches the
+# reconstruction off:
 
 # %%
-from vae_keras.studies.terms import KLOnlyVAE, nearest_label_accuracy, sampled_posterior
+from vae_keras import VAE
+from vae_keras.studies.terms import nearest_label_accuracy, sampled_posterior
+
+
+class KLOnly(VAE):
+    def term_weights(self, step=None):
+        return {"reconstruction_loss": 0.0, "kl_loss": 1.0}
+
 
 config = TrainConfig(model="vae", **common)
 by_terms = {
     "reconstruction only": trained(config.replace(beta=0.0), dataset),  # the weight of the KL term
-    "KL only": trained(config, dataset, KLOnlyVAE),
+    "KL only": trained(config, dataset, KLOnly),
     "both": vae,
 }
 clouds = {name: sampled_posterior(model, dataset.train) for name, model in by_terms.items()}
@@ -327,99 +333,166 @@ for name, model in by_terms.items():
     )
 
 # %% [markdown]
-# If you said "nowhere: every cloud becomes $\mathcal N(0, I)$", that is the middle column. Nothing
-# has been placed at random. All means lie in one point, every cloud is one unit wide and the same
-# as every other, and from a point of it one can read the digit as well as by guessing. (The lower
-# row *looks* random, because it is the noise itself: draw again, and every point is elsewhere.) One
-# sometimes reads that `z_mean` and `z_log_var` near 0 for *every* picture is the aim of training.
-# It is the aim of this term, and driven to the end it is *posterior collapse*: a perfect prior, and
-# a code that says nothing.
+# With the **KL term alone**, the middle column, every cloud becomes $\mathcal N(0, I)$. Nothing has
+# been placed at random. All means lie in one point, and all clouds are the same. From a point of a
+# cloud one can read the digit no better than by guessing. (The lower row *looks* random because it
+# is the noise itself: draw again, and every point is somewhere else.) One sometimes reads that
+# `z_mean` and `z_log_var` near 0 for *every* image is the aim of training. It is the aim of this
+# term. If it is reached, that is *posterior collapse*: the codes have exactly the prior's
+# distribution, and say nothing.
 #
-# With the **reconstruction term alone** the clouds have shrunk to points, and the points have moved
-# apart, for noise only hurts. The KL was not minimised here, only measured, and it is enormous.
+# With the **reconstruction term alone**, the clouds have shrunk to points, and the points have
+# moved apart, because noise only does harm. The KL was not minimised here, only measured, and it is
+# very large.
 #
-# **Both together** strike a bargain. The clouds stay wide enough to overlap with their neighbours,
-# which is why neighbours must be alike, and they fill the region that the prior describes. The
-# reconstruction is worse than with the first term alone: that is what the order costs. So is the
-# last column: from a point of a cloud one reads the digit half the time.
+# **Both together** balance each other. The clouds stay wide enough to overlap with their
+# neighbours, so neighbours must be alike, and they fill the region that the prior describes. The
+# price is in the table: the reconstruction is worse than with the first term alone, and from a
+# point of a cloud one reads the digit only half the time.
 #
 # ## 5. What we want
 #
-# Let us be exact about what a plain autoencoder lacks, now that we have defended it.
+# What exactly does a plain autoencoder lack?
 #
-# 1. **An address book.** We must know where codes lie *before* looking at them. A Gaussian fitted
-#    afterwards was a fair guess here, in two dimensions, with ten digits. It is a second model,
-#    made in the hope that the first has left something simple.
+# 1. **A known distribution of codes.** We must know where codes lie *before* we have seen them. A
+#    Gaussian fitted afterwards was a fair guess here, in two dimensions, with ten digits. But it is
+#    a second model, and it works only if the first one has left something simple.
 # 2. **Neighbourhoods.** The decoder must be trained on regions and not on points, so that what it
-#    draws between two pictures is something it has been asked about.
-# 3. **A price.** If order costs reconstruction, somebody has to say how much of one is worth how
-#    much of the other. With two terms and a weight between them that is a matter of taste.
+#    draws between two images is something it has been trained for.
+# 3. **A balance.** If this order makes reconstructions worse, somebody must say how much of one is
+#    worth how much of the other. With two terms and a free weight between them, that is a matter of
+#    taste.
 #
-# The third is the deepest. The next chapter starts from a single question, *how probable are these
-# pictures if they were made in two steps, first a code and then a picture?*, and both terms come
-# out of it, with their weights.
+# The third needs a new idea. The next chapter starts from a single question: *how probable are
+# these images if they were made in two steps, first a code and then an image?* Both terms follow
+# from it, with their weights.
 #
 # ## Exercises
 #
-# **1.** Do better by the plain autoencoder. Fit a mixture of 30 Gaussians to its codes
+# Fill in the function below an exercise and run the cell: it says whether the answer is right. The
+# solutions are folded away below all of them.
+#
+# **1.** Do better for the plain autoencoder. Fit a mixture of 30 Gaussians to its codes
 # (`sklearn.mixture.GaussianMixture`), draw from that, and measure gaps and classes again. What have
 # you built, and what does it still not do?
-#
+
+# %%
+from vae_keras.course import check
+
+
+def answer_1(codes, count):
+    """Fill in: `count` codes drawn from a mixture that was fitted to `codes`, [count, 2]."""
+    ...
+
+
+def is_better_than_one_gaussian(z):
+    of = codes["autoencoder"]
+    gap = gaps(z, of)["gap_95_percent_in_spacings"]
+    even = class_areas(z, of, labels)["class_entropy"]
+    return gap < measured["autoencoder, fitted"]["gap_95_percent_in_spacings"] and even > 0.95
+
+
+check(1, answer_1(codes["autoencoder"], SAMPLES), is_better_than_one_gaussian)
+
+# %% [markdown]
 # **2.** In notes on the subject one can find the KL term as $\sum \sigma^2 + \mu^2 - \log \sigma -
 # 1$, with $\log \sigma$ for $\log \sigma^2$ and without the ½. Find the $\sigma$ at which that is
 # least. What would all clouds look like, and would samples of $\mathcal N(0, I)$ still fall among
 # them?
-#
-# **3.** Draw 10,000 samples of $\mathcal N(0, s^2 I)$ for several $s$, and find the $s$ at which
-# the VAE's classes have the most even shares. Is it near 1?
+
+
+# %%
+def answer_2():
+    """Fill in: the σ at which σ² − log σ is least."""
+    ...
+
+
+def of_the_notes(sigma):
+    return sigma**2 - np.log(sigma)
+
+
+check(
+    2, answer_2(), lambda s: of_the_notes(s) < min(of_the_notes(s - 0.01), of_the_notes(s + 0.01))
+)
+
+# %% [markdown]
+# **3.** Draw 10,000 samples of $\mathcal N(0, s^2 I)$ for several $s$ (multiply `prior` by them),
+# and find the $s$ at which the VAE's classes have the most even shares. Is it near 1?
+
+
+# %%
+def evenness(s):
+    """The entropy of the shares of the classes, for samples of N(0, s² I)."""
+    return class_areas(s * prior, codes["VAE"], labels)["class_entropy"]
+
+
+def answer_3(tried=(0.25, 0.5, 0.7, 1, 1.4, 2, 4)):
+    """Fill in: that one of the tried s with the most even shares."""
+    ...
+
+
+check(3, answer_3(), lambda s: evenness(s) >= max(evenness(s / 1.4), evenness(1.4 * s)))
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 1
 # A second model, of the codes, trained after the first: it knows where codes are, better than
-# N(0, I) knows those of the VAE. But the decoder has still been trained at single points, and
-# nothing says what it draws between them.
+# N(0, I) knows those of the VAE. But the decoder was still trained at single points, and nothing
+# says what it draws between them.
 from sklearn.mixture import GaussianMixture
 
-mixture = GaussianMixture(30, random_state=SEED).fit(codes["autoencoder"].astype("float64"))
-z = mixture.sample(SAMPLES)[0].astype("float32")
+
+def answer_1(codes, count):
+    mixture = GaussianMixture(30, random_state=SEED).fit(codes.astype("float64"))
+    return mixture.sample(count)[0].astype("float32")
+
+
+z = answer_1(codes["autoencoder"], SAMPLES)
 mixed = {**gaps(z, codes["autoencoder"]), **class_areas(z, codes["autoencoder"], labels)}
 print({name: round(value, 3) for name, value in mixed.items()})
-worst = measured["autoencoder, fitted"]
-assert mixed["gap_95_percent_in_spacings"] < worst["gap_95_percent_in_spacings"]
-assert mixed["class_entropy"] > 0.95
+assert check(1, z, is_better_than_one_gaussian)
+
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 2
 # d/dσ (σ² − log σ) = 2σ − 1/σ is 0 at σ = 1/√2: clouds narrower than the prior. The right term,
-# ½ (σ² − log σ²), has the derivative σ − 1/σ. Samples of N(0, I) would still fall among the clouds
-# for the most part, but a share of 1/e lies beyond two σ, and not 1/e² as it should.
-sigma = np.linspace(0.1, 3, 29_001)
-wrong = sigma[np.argmin(sigma**2 - np.log(sigma))]
-right = sigma[np.argmin(0.5 * (sigma**2 - np.log(sigma**2)))]
+# ½ (σ² − log σ²), has the derivative σ − 1/σ, which is 0 at 1. Samples of N(0, I) would still fall
+# among the clouds for the most part, but a share of 1/e lies beyond two σ, and not 1/e².
+def answer_2():
+    return np.sqrt(0.5)
+
+
+wrong, s = answer_2(), np.linspace(0.1, 3, 29_001)
+right = s[np.argmin(0.5 * (s**2 - np.log(s**2)))]
 outside = np.mean(np.linalg.norm(prior, axis=1) > 2 * wrong)
 print(f"σ = {wrong:.4f} and {right:.4f}; {outside:.1%} of samples beyond two σ of the narrow cloud")
-assert abs(wrong - np.sqrt(0.5)) < 1e-3 and abs(right - 1) < 1e-3
+assert check(
+    2, wrong, lambda s: of_the_notes(s) < min(of_the_notes(s - 0.01), of_the_notes(s + 0.01))
+)
+assert abs(right - 1) < 1e-3
 assert outside > 2 * np.mean(np.linalg.norm(prior, axis=1) > 2 * right)
+
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 3
-deviations = (0.25, 0.5, 0.7, 1, 1.4, 2, 4)
-shares = {s: class_areas(s * prior, codes["VAE"], labels) for s in deviations}
-entropies = {s: share["class_entropy"] for s, share in shares.items()}
-print({s: round(value, 3) for s, value in entropies.items()})
-assert 0.5 < max(entropies, key=entropies.get) < 2
+def answer_3(tried=(0.25, 0.5, 0.7, 1, 1.4, 2, 4)):
+    return max(tried, key=evenness)
+
+
+print({s: round(evenness(s), 3) for s in (0.25, 0.5, 0.7, 1, 1.4, 2, 4)})
+assert check(3, answer_3(), lambda s: evenness(s) >= max(evenness(s / 1.4), evenness(1.4 * s)))
+assert 0.5 < answer_3() < 2
 
 # %% [markdown]
 # ## Further reading
 #
 # - Kingma and Welling 2013, [Auto-encoding variational Bayes](https://arxiv.org/abs/1312.6114): the
-#   guest of this chapter at home.
+#   variational autoencoder of this chapter.
 # - Ghosh, Sajjadi, Vergari, Black and Schölkopf 2019, [From variational to deterministic
-#   autoencoders](https://arxiv.org/abs/1903.12436): the defence of the plain one. With a smooth
+#   autoencoders](https://arxiv.org/abs/1903.12436): a defence of the plain one. With a smooth
 #   decoder and a density fitted to the codes afterwards it generates quite well.
 # - Alain and Bengio 2012, [What regularized auto-encoders learn from the data-generating
 #   distribution](https://arxiv.org/abs/1211.4246): another way to get samples from an autoencoder,
-#   without any wish about its codes.
+#   without any condition on its codes.
 #
 # ## Checks
 

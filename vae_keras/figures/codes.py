@@ -43,7 +43,8 @@ def codes_figure(codes, labels=None, class_names=(), title=""):
 def latent_scatters(rows: dict, labels, class_names=()):
     """Draw scatters of codes [n, 2] side by side: {row name: {column name: codes}}, labels [n]."""
     columns = list(next(iter(rows.values())))
-    figure = Picture(10, 3.5 * len(rows))
+    side = max(3.5, 10 / len(columns))  # inches, of a panel
+    figure = Picture(10, side * len(rows))
     figure.get_layout_engine().set(h_pad=0.1)  # inches
     for down, (row, (name, codes)) in enumerate(
         zip(figure.subplots(len(rows), len(columns), squeeze=False), rows.items(), strict=True)
