@@ -62,8 +62,8 @@ def main(dataset, data_dir, epochs, samples, picture):
         )
         if visible == 1:
             x = dataset.test.take(slice(10)).arrays()[0]
-            rows = {"image": x, "visible": x * (1 - cvae.loss_mask)}
-            rows["network"] = rows["visible"] + np.asarray(network(x)) * network.loss_mask
+            rows = {"image": x, "visible": figures.with_hidden(x, cvae.loss_mask)}
+            rows["network"] = x * (1 - cvae.loss_mask) + np.asarray(network(x)) * network.loss_mask
             rows |= {f"CVAE, draw {i}": cvae.complete(x, (0, i)) for i in range(1, 5)}
             figures.save(figures.image_rows(rows), picture)
 

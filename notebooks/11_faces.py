@@ -11,23 +11,22 @@
 # %% [markdown]
 # # Faces: editing a picture by adding a vector
 #
-# Add a certain list of 64 numbers to the code of a face, decode, and the face wears glasses. It is
-# the best-known trick of latent spaces, and the least examined: one shows a row of faces with
-# glasses, and everybody nods. Whether they are the *right* faces, nobody can say, because nobody
-# has photographs of the same people, in the same second, with and without.
+# Take the code of a face, add a certain list of 64 numbers, decode, and the face wears glasses. It
+# is the best-known use of latent spaces, and it is seldom examined. One shows a row of faces with
+# glasses, and they look right. Whether they are the *right* faces, nobody can say, because nobody
+# has photographs of the same people, in the same second, with and without glasses.
 #
-# We have. The faces of this chapter are drawn by a program from factors that we know, so the face
-# that *should* have come out can be drawn as well. Every edit gets a mark. You will
+# We have. The faces of this chapter are drawn by a program from factors that we know. So we can
+# also draw the face that *should* have come out, and measure every edit. You will
 #
-# 1. morph between two faces, and find out when fading one picture into the other is better,
-# 2. find out where in 64 dimensions a face lives (not where the textbook says),
+# 1. morph between two faces, and find out when blending the two images is better,
+# 2. find out where in 64 dimensions the codes of faces are (not where one would expect them),
 # 3. build a feature vector from running means, and see it settle,
 # 4. watch it go wrong where glasses come with hats, and put it right by a regression,
-# 5. measure what of an edit arrives, and what else comes along.
+# 5. measure what of an edit arrives, and what else changes.
 #
-# It takes one to two minutes, no training and no download: the model ships with the package. It
-# builds on the chapters on the variational idea and on what a VAE learns; a code, `z_mean`,
-# `z_log_var` and the prior $\mathcal N(0, I)$ are taken as known.
+# Nothing is trained here: the model ships with the package. You should know what a code, `z_mean`,
+# `z_log_var` and the prior $\mathcal N(0, I)$ are.
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [7. Convolutions, and how many dimensions](07_convolutions_and_dimensions.ipynb) ·
@@ -41,17 +40,17 @@
 
 # %% tags=["parameters"]
 SEED = 0
-FACES = 4_000  # fast: 1_500
-TWINS = 300  # fast: 120
-TRIED = 100  # fast: 40
+FACES = 4_000  # fast: 1_400
+TWINS = 300  # fast: 100
+TRIED = 100  # fast: 30
 
 # %% [markdown]
 # ## 1. Faces whose truth can be drawn
 #
-# A face is a row of factors: seven that it has or has not, a few that come in kinds (hair, eyes),
-# and fourteen measures. `sample` draws them at random, *all independent of each other*; that will
-# matter. `draw` paints them in colour, 64 × 64 pixels. The shipped model has seen the faces 0 to
-# 19,999 of this stream. Ours start behind them.
+# A face is a row of factors: seven attributes that it has or has not, a few factors that come in
+# kinds (hair, eyes), and fourteen measures. `sample` draws them at random, *all independent of each
+# other*; that will matter. `draw` paints them in colour, 64 × 64 pixels. The shipped model has seen
+# the faces 0 to 19,999 of this stream. Ours are later ones.
 
 # %%
 import io
@@ -67,13 +66,13 @@ factors = sample(FACES, seed=0, start=20_000)  # the data are the same whatever 
 tried = sample(TRIED, seed=0, start=20_000 + FACES)  # kept apart, to try the edits on
 
 
-def pictures(faces):
+def images_of(faces):
     """The faces as the model takes them: [n, 64, 64, 3] in [0, 1]."""
     return draw(faces, 64) / np.float32(255)
 
 
 def light(figure, share=0.8):
-    """The figure, a little smaller and in 256 colours: pictures of faces are heavy."""
+    """The figure, a little smaller and in 256 colours: figures of faces are large files."""
     figure.set_size_inches(figure.get_size_inches() * share)
     figure.savefig(file := io.BytesIO())
     return Image.open(file).convert("RGB").quantize()
@@ -89,23 +88,23 @@ print("measures:", ", ".join(CONTINUOUS))
 # %%
 seven = factors[:7]
 twins = np.concatenate([flipped(seven[k : k + 1], name) for k, name in enumerate(BINARY)])
-light(figures.image_rows({"a face": pictures(seven), "its twin": pictures(twins)}))
+light(figures.image_rows({"a face": images_of(seven), "its twin": images_of(twins)}))
 
 # %% [markdown]
-# No album of photographs has such twins. It has a column that says who wears glasses, and what one
-# makes of that column is the subject of the second half of this chapter.
+# No album of photographs has such twins. It has only a column that says who wears glasses. The
+# second half of this chapter is about what one can make of that column.
 #
 # ## 2. Sixty-four numbers for a face
 #
 # The model is a VAE with a residual network. 12,288 numbers go in, 64 come out as `z_mean`. Its
-# likelihood is a Gaussian whose σ was learned with the rest, since colours are not coin tosses.
+# likelihood is a Gaussian whose σ was learned with the rest, because colours are not 0 or 1.
 
 # %%
 from vae_keras.latent.codes import decode, encode
-from vae_keras.studies.edits import errors  # root mean squared error of each picture
+from vae_keras.studies.edits import errors  # root mean squared error of each image
 
 model = load_exported("../saved_models/pretrained/faces_vae")
-images = pictures(factors)
+images = images_of(factors)
 z = encode(model, Examples(images))  # z_mean of every face: [n, 64]
 
 again = decode(model, z[:TRIED])
@@ -118,7 +117,42 @@ light(figures.image_rows({"drawn": images[:8], "rebuilt": again[:8]}))
 # *floor*: an edit through this model will hardly come nearer to the truth than the model's own copy
 # of it.
 #
-# One number in a model card of colour pictures frightens everybody once:
+# What does a code know of a face? Look for the *nearest codes*. For each face that we have kept
+# apart, here is the one of the others whose code is nearest, and the one whose pixels are nearest.
+
+
+# %%
+def nearest(queries, others):
+    """The row of `others` [m, n] nearest to each of `queries`."""
+    return np.argmin(np.sum(others**2, axis=1) - 2 * queries @ others.T, axis=1)
+
+
+tried_images = images_of(tried)
+z_tried = encode(model, Examples(tried_images))
+flat = [one.reshape(len(one), -1) for one in (tried_images, images)]
+neighbours = {"by code": nearest(z_tried, z), "by pixels": nearest(*flat)}
+neighbours["any"] = np.random.default_rng(SEED).integers(FACES, size=TRIED)
+light(
+    figures.image_rows(
+        {"a face": tried_images[:8]} | {name: images[row[:8]] for name, row in neighbours.items()}
+    )
+)
+
+# %%
+alike, tilt_gap = {}, {}
+for name, row in neighbours.items():
+    alike[name] = np.mean([tried[a] == factors[a][row] for a in BINARY])
+    tilt_gap[name] = np.abs(tried["tilt"] - factors["tilt"][row]).mean()
+    print(f"{name:<9} {alike[name]:.0%} of the seven attributes agree", end=", ")
+    print(f"tilts differ by {tilt_gap[name]:.1f}°")
+
+# %% [markdown]
+# A near code means a similar face. With both kinds of neighbours about three quarters of the
+# attributes agree, where half of them agree by chance, so 64 numbers are as good as 12,288 pixels
+# here. The tilt is even nearer in the code: pixels compare colours place by place, and the code has
+# learned what moves.
+#
+# One number in a model card of colour images surprises everybody once:
 
 # %%
 some = {"x": images[:TRIED], "label": None, "index": np.arange(TRIED)}
@@ -131,10 +165,42 @@ print(f"reconstruction_loss {reconstruction_loss:>10,.0f} nats per face")
 print(f"kl_loss             {kl_loss:>10,.0f} nats per face")
 
 # %% [markdown]
-# A negative loss of five digits is not a bug. The density of a narrow Gaussian is larger than 1,
-# about six per value, and there are 12,288 values. Only *differences* between two models of the
-# same data mean anything. But keep both numbers in mind: the KL term is a hundredth of the other.
-# We shall meet the consequence in section 5.
+# A negative loss of five digits is not a mistake. The density of a narrow Gaussian is larger than
+# 1, here about six for each value, and there are 12,288 values. But a density is "per unit", so the
+# number depends on the unit of the pixels. Count them from 0 to 255 in place of 0 to 1, and every
+# density is 255 times smaller:
+
+
+# %%
+def fitted_gaussian(error, count):
+    """−log p of `count` values in nats, with σ equal to their root mean squared error."""
+    return count * (np.log(error) + 0.5 * np.log(2 * np.pi * np.e))
+
+
+count = images[0].size
+for unit, scale in (("0 to 1", 1), ("0 to 255", 255)):
+    loss = reconstruction_loss + count * np.log(scale)
+    print(f"pixels from {unit:<8} reconstruction_loss {loss:>10,.0f} nats, kl_loss {kl_loss:,.0f}")
+
+
+def smaller_sigma(nats):
+    """The share by which σ must shrink to save so many nats."""
+    return -np.expm1(-nats / count)
+
+
+floor = float(errors(again, images[:TRIED]).mean())
+for scale in (1, 255):  # whatever the unit
+    error = floor * scale
+    saved = fitted_gaussian(error, count) - fitted_gaussian(error * (1 - smaller_sigma(100)), count)
+    print(f"σ = {error:7.4f}, smaller by {smaller_sigma(100):.2%}: saves {saved:.1f} nats")
+    np.testing.assert_allclose(saved, 100, rtol=1e-6)
+
+# %% [markdown]
+# The loss has no natural zero: with the other unit it is even positive. So it means nothing to say
+# that the KL term is a certain *share* of it. What does not depend on the unit is a *difference* in
+# nats. A Gaussian with fitted σ costs $\log \sigma$ for each value, and a constant. So a saving of
+# $d$ nats is worth as much as a σ, that is an error of the decoder, that is smaller by the factor
+# $e^{-d / 12{,}288}$: 100 nats are 0.8 % of σ. Remember this exchange rate for section 5.
 #
 # ## 3. From one face to another
 #
@@ -146,7 +212,7 @@ print(f"kl_loss             {kl_loss:>10,.0f} nats per face")
 # difference to the second.
 
 # %% [markdown]
-# > **Predict.** Two pictures show the same head, tilted seven degrees to the left and seven to the
+# > **Predict.** Two images show the same head, tilted seven degrees to the left and seven to the
 # > right. What does the half-way blend show, what the half-way morph? And is there any change of a
 # > face for which blending pixels is *better* than a trained network?
 
@@ -171,7 +237,7 @@ start, end = factors[2:3].copy(), factors[2:3].copy()
 start["tilt"], end["tilt"] = -7, 7
 start["face_width"], end["face_width"] = 0.1, 0.9
 alphas = np.linspace(0, 1, 7)
-truth = np.concatenate([pictures(moved(start, end, alpha)) for alpha in alphas])
+truth = np.concatenate([images_of(moved(start, end, alpha)) for alpha in alphas])
 blend = np.stack([(1 - alpha) * truth[0] + alpha * truth[-1] for alpha in alphas])
 ends = encode(model, Examples(truth[[0, -1]]))
 morph = decode(model, morphing.linear(*ends, 7))
@@ -180,11 +246,11 @@ np.testing.assert_allclose(morphing.linear(*ends, 7)[3], morphing.halfway(*ends)
 light(figures.image_rows({"blended": blend, "morphed": morph, "drawn": truth}))
 
 # %% [markdown]
-# The blend has two brims, four eyes and a third ear; the morph tilts its head. A blend lives in the
-# space of pixels, where the mean of two faces is a double exposure. The morph lives where the mean
-# of two codes is again the code of somebody.
+# The blend has two brims, four eyes and a third ear; the morph tilts its head. The mean of the
+# pixels of two faces shows both of them at once. The mean of two codes is the code of one face.
 #
-# Now the mark, for one measure at a time: from one end of its range to the other, 40 faces each.
+# Now we measure it, for one measure of the face at a time: from one end of its range to the other,
+# for 40 faces.
 
 # %%
 MEASURES = ("tilt", "face_width", "eye_spacing", "skin_tone", "background_lightness")
@@ -195,7 +261,7 @@ def at(name, value):
     """The 40 people with one measure set to a value."""
     changed = people.copy()
     changed[name] = value
-    return pictures(changed)
+    return images_of(changed)
 
 
 marks = {"blend": [], "morph": [], "floor": []}
@@ -218,11 +284,11 @@ axes.legend()
 figure
 
 # %% [markdown]
-# If you said that the blend of two tilts has two outlines and the morph holds its head upright, you
-# were right. If you also said that blending can win, you know your pixels: *lightness* of a
-# background enters every pixel in proportion, so its blend is nearly exact, while the model pays
-# its floor for every picture that goes through it. Latent spaces earn their keep where a change
-# **moves** things. Where it only recolours them, arithmetic on pixels is hard to beat.
+# The answer: the blend of two tilts has two outlines, and the morph holds its head upright. And
+# yes, blending can win. The *lightness* of a background enters every pixel in proportion, so its
+# blend is nearly exact, while the model has its floor for every image. A latent space is useful
+# where a change **moves** things. Where it only changes colours, arithmetic on pixels is hard to
+# beat.
 #
 # ## 4. A square between four corners
 #
@@ -235,19 +301,19 @@ square = decode(model, morphing.between_corners(corners, 6))
 light(figures.image_grid(square, 6, "between four faces"), 0.7)
 
 # %% [markdown]
-# No seam anywhere, and yet the middle looks a little faded. Each corner contributes a quarter of
-# its hat, and a quarter of a hat is mist: these faces differ in attributes that one has or has
-# not, and there is no half-way truth for those. There is one more reason for the fading. It takes
-# a section of its own.
+# All steps are small, and yet the middle looks a little faded. These faces differ in attributes
+# that one has or has not, such as a hat, and there is no half-way truth for those: the middle shows
+# a hat that is nearly transparent. There is one more reason for the fading, and it needs a section
+# of its own.
 #
 # ## 5. How long is a code?
 #
-# In many dimensions a Gaussian is not a cloud but a soap bubble. The squared length of a draw from
-# $\mathcal N(0, I)$ is a sum of 64 squares of mean 1; it scatters little, so *all* draws lie near a
-# sphere of radius $\sqrt{64} = 8$ and none near the origin. Two draws are nearly at right
-# angles. The middle of a straight line between them has the length $8/\sqrt 2$: it leaves the
-# bubble. Hence the advice to go along the arc, *spherically* (White 2016). Turn from one direction
-# to the other at an even pace, while the length changes evenly.
+# In many dimensions the draws of a Gaussian lie near the surface of a sphere. The squared length of
+# a draw from $\mathcal N(0, I)$ is a sum of 64 squares of mean 1. It varies little, so *all* draws
+# lie near a sphere of radius $\sqrt{64} = 8$ and none near the origin. Two draws are nearly at
+# right angles. The middle of a straight line between them has the length $8/\sqrt 2$, which is well
+# inside the sphere. Hence the advice to go along the arc, *spherically* (White 2016): turn from one
+# direction to the other at an even pace, while the length changes evenly.
 
 # %% [markdown]
 # > **Predict.** The KL term pulls the codes towards that prior. How long is the code of a face?
@@ -268,14 +334,16 @@ for k, (name, codes) in enumerate(lengths.items()):
     axes.hist(
         values, alpha=0.75, label=f"{name}: {values.mean():.2f} ± {values.std():.2f}", **style
     )
-axes.set(xlabel="length of the code", ylabel="density", title="nobody lives on the bubble of 8")
+axes.set(
+    xlabel="length of the code", ylabel="density", title="no face is on the sphere of the prior"
+)
 axes.legend(loc="upper right")
 figure
 
 # %% [markdown]
-# If you said 8, the theory is on your side and the model is not: the faces sit on a bubble of
-# their own, less than half as wide. A code is only the middle of a posterior, but its variance does
-# not make up the difference:
+# The answer: clearly less. The codes of faces lie near a sphere of their own, with less than half
+# of that radius. A code is only the mean of a posterior, but the variance of the posterior does not
+# make up the difference:
 
 # %%
 print(f"mean variance of a posterior: {np.exp(z_log_var).mean():.5f}")
@@ -286,15 +354,16 @@ squared = np.trace(covariance) + np.sum(z.mean(axis=0) ** 2)
 # the KL of the chapter on the variational idea, along the directions of the covariance
 mismatch = 0.5 * (squared - 64 - np.sum(np.log(eigenvalues)))
 print(f"KL of a Gaussian like the codes to the prior: {mismatch:.0f} nats")
-print(f"share of the reconstruction loss: {mismatch / abs(reconstruction_loss):.2%}")
+print(f"as much is saved by a σ that is smaller by {smaller_sigma(mismatch):.2%}")
 print(f"{np.sum(eigenvalues > 1)} of 64 directions are wider than the prior")
 
 # %% [markdown]
 # The codes as a whole are not distributed like the prior: far too narrow in most directions, too
-# wide in a few. Repairing that would save the objective the nats in the third line, and beside a
-# reconstruction term of 12,288 coloured values they are small change. With pictures of this size
-# the optimiser has better things to do. The bill arrives when one *generates*, because draws of
-# $\mathcal N(0, I)$ then land where the decoder has never been:
+# wide in a few. (The third line compares two Gaussians, so the true KL is larger still.) Repairing
+# this mismatch would save about 72 nats. As much is saved by errors of the decoder that are 0.6 %
+# smaller, in whatever unit, because there are 12,288 values. So training has little reason to
+# repair it. The disadvantage shows when one *generates*: draws of $\mathcal N(0, I)$ then lie where
+# the decoder has never been trained.
 
 # %%
 noise = prior[:8].astype("float32")
@@ -307,17 +376,17 @@ light(
 )
 
 # %% [markdown]
-# Garish masks above; below, with the same noise, people. All that the second row knows more is the
-# mean and the covariance of the codes. When a VAE's samples look overdone while its
-# reconstructions are fine, measure this before you blame the network.
+# The faces above are exaggerated; those below, made with the same noise, look like the data. The
+# second row uses only the mean and the covariance of the codes. When the samples of a VAE look
+# overdone and its reconstructions are fine, measure this before you change the network.
 #
-# And the arc? Its premise, a common sphere, does hold here, if not the radius. We can ask the truth
-# again: faces that differ in *all* measures, and the half-way face drawn.
+# And the arc? There is a common sphere here, as it assumes, but with another radius. We can measure
+# again against the truth: faces that differ in *all* measures, and the half-way face drawn.
 
 # %%
 one, other = factors[:TRIED], moved(factors[:TRIED], sample(TRIED, seed=1), 1)
-middle = pictures(moved(one, other, 0.5))
-codes = [encode(model, Examples(pictures(faces))) for faces in (one, other)]
+middle = images_of(moved(one, other, 0.5))
+codes = [encode(model, Examples(images_of(faces))) for faces in (one, other)]
 between = {
     "linear": morphing.halfway(*codes),
     "spherical": np.stack([morphing.spherical(*pair, 3)[1] for pair in zip(*codes)]),
@@ -334,10 +403,10 @@ ways = {method: move(first, last, 7) for method, move in morphing.METHODS.items(
 light(figures.image_rows({name: decode(model, way) for name, way in ways.items()}))
 
 # %% [markdown]
-# The line undershoots the length of the true half-way code, the arc overshoots it by more, and the
-# line is the nearer one. The arc looks crisper in the middle, because its codes are as long as
-# those of real people: stronger colours, fuller hats. So it is a matter of purpose. For an
-# estimate, take the line; for a film, the arc. Neither is a law of nature.
+# The half-way code of the line is a little too short, and that of the arc is too long by more. The
+# line is nearer to the truth. The arc looks sharper in the middle, because its codes are as long as
+# those of faces: stronger colours, fuller hats. So it depends on the purpose. For an estimate, take
+# the line; for a film, the arc.
 #
 # ## 6. A feature vector is a difference of means
 #
@@ -348,8 +417,9 @@ light(figures.image_rows({name: decode(model, way) for name, way in ways.items()
 # $$v = \overline{z}_{\text{with}} - \overline{z}_{\text{without}}, \qquad
 # z' = z + \alpha\,v.$$
 #
-# Mind the order. Turned round, it is the direction that takes the glasses *off*. Data sets may not
-# fit into memory, so keep running means: add up batch by batch, until the difference stops moving.
+# The order matters. The other way round, it is the direction that takes the glasses *off*. A data
+# set may not fit into memory, so keep running means: add up batch by batch, until the difference
+# stops moving.
 
 # %%
 has = factors["glasses"]
@@ -366,8 +436,9 @@ print(f"{counts[1]:,.0f} faces with glasses, {counts[0]:,.0f} without")
 print(f"length of the vector: {np.linalg.norm(glasses):.2f}")
 
 # %% [markdown]
-# How good is it? Twins tell. For a face and its twin the difference of the codes is glasses and
-# nothing else; over a few hundred pairs of twins its mean is as near to the truth as one can get.
+# How good is it? Twins can tell us. For a face and its twin the difference of the codes is glasses
+# and nothing else. The mean over a few hundred pairs of twins is as near to the truth as one can
+# get.
 
 # %% [markdown]
 # > **Predict.** The usual rule stops when a batch moves the vector by less than, say, two per
@@ -377,7 +448,7 @@ print(f"length of the vector: {np.linalg.norm(glasses):.2f}")
 # %%
 def twin_differences(faces, name):
     """Code with an attribute minus code without it, for each face and its twin: [n, 64]."""
-    z_face, z_twin = (encode(model, Examples(pictures(f))) for f in (faces, flipped(faces, name)))
+    z_face, z_twin = (encode(model, Examples(images_of(f))) for f in (faces, flipped(faces, name)))
     return (z_twin - z_face) * np.where(faces[name], -1, 1)[:, None]
 
 
@@ -405,9 +476,9 @@ figures.lines(
 )
 
 # %% [markdown]
-# If you said no, you have kept a running mean before. Its movement falls with the number of
-# faces, its error only with the *square root* of that number: a batch of 25 cannot move a mean
-# of thousands, right or wrong. "It has stopped moving" says that more data would change it slowly.
+# The answer: no. The movement of a running mean falls with the number of faces, and its error only
+# with the *square root* of that number. A batch of 25 cannot move a mean of thousands much, whether
+# that mean is right or wrong. "It has stopped moving" says that more data would change it slowly.
 # It does not say that it is right. In the package, whose batches are larger:
 
 # %%
@@ -423,29 +494,29 @@ print(found.story())
 
 # %%
 bare = tried[~tried["glasses"]][:8]
-z_bare = encode(model, Examples(pictures(bare)))
+z_bare = encode(model, Examples(images_of(bare)))
 light(
     figures.image_rows(
         {
             "z": decode(model, z_bare),
             "z + v": decode(model, z_bare + glasses),
             "z − v": decode(model, z_bare - glasses),
-            "truth": pictures(flipped(bare, "glasses")),
+            "truth": images_of(flipped(bare, "glasses")),
         }
     )
 )
 
 # %% [markdown]
-# Glasses sit where the eyes are, at the tilt of the head, though the vector is the same for all:
-# the decoder has learned to place them. Their frames are all alike, an average of round and square,
-# black and red and blue; a bare face does not say which it would choose. And with the sign turned
-# round the bare faces look *more than bare*: no glasses to take off, so the eyes change instead.
+# The glasses sit where the eyes are, at the tilt of the head, although the vector is the same for
+# all: the decoder has learned to place them. Their frames are all alike, an average of round and
+# square, black and red and blue. A face without glasses does not say which it would wear. And with
+# the sign turned round there are no glasses to take off, so the eyes change instead.
 #
 # ## 7. One pair, or thousands of faces?
 #
-# Means need a labelled crowd. Cheaper: one picture with, one without, and the difference of their
-# codes. How near does one pair come? The cosine between two vectors is 1 if they point the same
-# way and 0 if they have nothing to do with each other.
+# Means need many faces with labels. One pair is cheaper: one image with, one without, and the
+# difference of their codes. How near does that come? The cosine between two vectors is 1 if they
+# have the same direction and 0 if they are at right angles.
 
 # %% [markdown]
 # > **Predict.** The cosine between the true vector and one pair's difference: for twins, and for
@@ -470,7 +541,7 @@ figures.bars(by_origin, "cosine to the true vector", "how much of a vector is gl
 # %%
 bare_one = factors[~has][3:4]
 pair = pair_difference(
-    model, "glasses", pictures(bare_one)[0], pictures(flipped(bare_one, "glasses"))[0]
+    model, "glasses", images_of(bare_one)[0], images_of(flipped(bare_one, "glasses"))[0]
 )
 two_people = pair_difference(model, "glasses", images[~has][0], images[has][0])
 light(
@@ -483,18 +554,17 @@ light(
 )
 
 # %% [markdown]
-# If you gave the strangers about a fifth, you have a feeling for 64 dimensions: nearly all of their
-# difference is not glasses. (The means were ten per cent off. Sideways, that is still a cosine of
-# 0.995.) A pair of twins gives *these* glasses, lens and frame included, and
-# little else. A pair of strangers gives everything in which the two differ, and puts it on
-# everybody at full strength. With photographs one takes two pictures of the same person, a minute
-# apart, and then the famous trick of a single pair works. With two pictures from an album it does
-# not.
+# For strangers it is about a fifth: nearly all of their difference is not glasses. (The means were
+# ten per cent off. Ten per cent at a right angle still give a cosine of 0.995.) A pair of twins
+# gives *these* glasses, lens and frame included, and little else. A pair of strangers gives
+# everything in which the two differ, and adds it to every face at full strength. With photographs,
+# take two of the same person, a minute apart, and a single pair is enough. With two people from an
+# album it is not.
 #
 # ## 8. When glasses come with hats
 #
 # The means worked because glasses came with nothing else: the factors were drawn independently.
-# Real albums are not so kind. In photographs of celebrities beards come with men and lipstick with
+# Real albums are different. In photographs of celebrities beards come with men and lipstick with
 # women. So let us spoil our sample: keep all faces that have both glasses and a hat or neither, and
 # of the others every tenth.
 
@@ -517,9 +587,9 @@ for method, vectors in (("means", means), ("regression", regression)):
     print(f"{method:<18} {cosine(vector, true_vector):>18.2f} {cosine(vector, true_hat):>9.2f}")
 
 # %% [markdown]
-# If you said hat, you were right, since a hat is the larger thing.
-# Nothing in the vector is wrong as a summary. Faces with glasses, in this album, do differ by a
-# hat. It only does not answer the question that we meant.
+# The answer: of hat, because a hat is the larger thing. As a summary the vector is right: faces
+# with glasses, in this album, do differ by a hat. But it does not answer the question that we
+# meant.
 #
 # The question was: what do glasses change, *the rest being equal*? That is what a linear
 # regression is for. Explain the codes by all attributes at once,
@@ -527,18 +597,17 @@ for method, vectors in (("means", means), ("regression", regression)):
 # $$z \approx c + a_{\text{glasses}}\,v_{\text{glasses}} + a_{\text{hat}}\,v_{\text{hat}} + \dots$$
 #
 # and the coefficient of the glasses is theirs alone; what the hats explain goes to the hats. The
-# few faces that have one without the other carry all the weight. With none of them, no method on
-# earth could tell the two apart.
+# few faces that have one without the other decide. Without them no method could tell the two apart.
 
 # %%
 hatless = bare[~bare["hat"]][:8]
-z_hatless = encode(model, Examples(pictures(hatless)))
+z_hatless = encode(model, Examples(images_of(hatless)))
 light(
     figures.image_rows(
         {
             "+ means": decode(model, means["glasses"].add(z_hatless)),
             "+ regression": decode(model, regression["glasses"].add(z_hatless)),
-            "truth": pictures(flipped(hatless, "glasses")),
+            "truth": images_of(flipped(hatless, "glasses")),
         }
     )
 )
@@ -546,17 +615,17 @@ light(
 # %% [markdown]
 # ## 9. What arrives, and what leaks
 #
-# Rows of faces persuade; they do not measure. For every face we can draw its seven twins, hence the
-# seven *true changes* of the picture. Write the change that an edit makes as a sum of these seven
-# as well as possible (least squares, over 12,288 values). The coefficients say how much of each
-# true change has come: on the diagonal what **arrives**, beside it what **leaks**.
+# Rows of faces look convincing, but they are no measurement. For every face we can draw its seven
+# twins, and so the seven *true changes* of the image. Write the change that an edit makes as a sum
+# of these seven as well as possible (least squares, over 12,288 values). The coefficients say how
+# much of each true change has come: on the diagonal what **arrives**, beside it what **leaks**.
 
 
 # %%
 def shares(vectors, faces):
     """How much of each attribute's true change each edit makes, mean of the faces: [7, 7]."""
-    drawn, codes = pictures(faces), encode(model, Examples(pictures(faces)))
-    true = np.stack([pictures(flipped(faces, name)) - drawn for name in BINARY], 1)
+    drawn, codes = images_of(faces), encode(model, Examples(images_of(faces)))
+    true = np.stack([images_of(flipped(faces, name)) - drawn for name in BINARY], 1)
     true, before = true.reshape(len(faces), 7, -1), decode(model, codes)
     signs = np.stack([np.where(faces[name], -1, 1) for name in BINARY], 1)  # put on, or take off
     squares, found = true @ true.transpose(0, 2, 1), []
@@ -584,14 +653,15 @@ for axes, (title, matrix) in zip(panels, leak.items()):
 figure
 
 # %% [markdown]
-# Both panels are of the *same* spoilt album. On the left the rows of glasses and hat have each
-# other's column. (Longer in the code is not more in the picture: the hat's own vector brings less
-# than half of it.) On the right nothing beside the diagonal reaches a tenth. What there is, is on
-# the left as well, so the album is innocent of it: glasses and blush meet on the cheek, a smile and
-# a moustache above the lip, and one of them disturbs the other.
+# Both panels are of the *same* spoilt album. On the left an edit of glasses brings some hat, and an
+# edit of hat brings some glasses. (A longer vector does not mean more change in the image: the
+# hat's own vector brings less than half of a hat.) On the right nothing beside the diagonal reaches
+# a tenth. What little there is, is on the left as well, so it does not come from the album. Glasses
+# and blush are both drawn on the cheek, a smile and a moustache both near the lip, and one of them
+# disturbs the other.
 #
-# The diagonal is another matter. Long hair and smiles arrive for the most part, of glasses and hats
-# about half, of a beard next to nothing. There are two suspects. The model may be unable to draw
+# Now look at the diagonal. Long hair and smiles arrive for the most part, of glasses and hats about
+# half, of a beard almost nothing. There are two possible reasons. The model may be unable to draw
 # the thing at all: then its own copy of the true twin shows no more of it. Or one vector cannot
 # know which of many kinds of glasses *this* truth wears: then the edit should do better against
 # the mean of all kinds, which `other_details` lets us draw.
@@ -599,22 +669,22 @@ figure
 
 # %%
 def share_of(made, true):
-    """How much of a true change of the picture another change makes, mean of the faces."""
+    """How much of a true change of the image another change makes, mean of the faces."""
     return np.mean(np.sum(made * true, axis=(1, 2, 3)) / np.sum(true**2, axis=(1, 2, 3)))
 
 
 def arrives(vector, faces, name, kinds=0):
     """The share of a true change that an edit makes; of its mean over some kinds of the thing."""
-    drawn, codes = pictures(faces), encode(model, Examples(pictures(faces)))
+    drawn, codes = images_of(faces), encode(model, Examples(images_of(faces)))
     twins = flipped(faces, name)
     others = [other_details(twins, name, seed) for seed in range(kinds)] or [twins]
-    true = np.mean([pictures(other) for other in others], axis=0) - drawn
+    true = np.mean([images_of(other) for other in others], axis=0) - drawn
     return share_of(decode(model, codes + vector) - decode(model, codes), true)
 
 
 def copied(faces, name):
     """The share of a true change that the model's own copies of face and twin show."""
-    both = pictures(faces), pictures(flipped(faces, name))
+    both = images_of(faces), images_of(flipped(faces, name))
     copies = [decode(model, encode(model, Examples(one))) for one in both]
     return share_of(copies[1] - copies[0], both[1] - both[0])
 
@@ -628,20 +698,20 @@ for name in ("glasses", "hat", "beard"):
     print(f"{name:<12} {copied(faces, name):>8.0%} {own:>8.0%} {of_kinds:>23}")
 
 # %% [markdown]
-# Both are guilty, to different degrees. In the model's own copies nearly all of a hat comes, and
-# four fifths of the glasses: the model can draw what is asked, if not the thinnest frames. Against
-# the mean of all kinds the edits do better, as they should if they cannot know which kind is meant.
-# What is still missing then is the price of an average: half-transparent frames, brims of mist.
-# (The vectors are those that ship with the model, by a regression on all of its training faces.)
+# Both reasons count. The model's own copies show nearly all of a hat and four fifths of the
+# glasses: the model can draw what is asked, except the thinnest frames. Against the mean of all
+# kinds the edits do better, as they should if they cannot know which kind is meant. What is still
+# missing then comes from averaging: frames and brims that are half-transparent. (The vectors are
+# those that ship with the model, by a regression on all of its training faces.)
 #
-# The beard is a riddle. The model can copy one, there is one kind only, and the edit brings next to
-# none. The third exercise solves it.
+# The beard needs another explanation. The model can copy one, there is one kind only, and the edit
+# brings almost none of it. The third exercise finds out why.
 #
 # ## 10. Turn it yourself
 #
-# In the middle the edit, on its left the face as the model rebuilds it, on its right the truth for
-# α = 1. Look for two things: how an attribute grows evenly until about α = 1 and then turns into a
-# caricature, and what α = −1 does to somebody who has nothing to take off. (On the shell,
+# In the middle is the edit, on its left the face as the model rebuilds it, on its right the truth
+# for α = 1. Look for two things: how an attribute grows evenly until about α = 1 and is exaggerated
+# beyond that, and what α = −1 does to a face that has nothing to take off. (On the command line,
 # `python -m vae_keras explore faces_vae` opens a page with all of these sliders; `feature`, `morph`
 # and `study edits` do what this chapter did.)
 
@@ -651,12 +721,12 @@ from vae_keras.figures.sliders import Sliders
 face = tried[:1].copy()
 for name in BINARY:
     face[name] = False
-z_face = encode(model, Examples(pictures(face)))
+z_face = encode(model, Examples(images_of(face)))
 
 
 def turned(attribute, alpha):
     edit = decode(model, shipped[attribute].add(z_face, alpha))
-    row = np.concatenate([decode(model, z_face), edit, pictures(flipped(face, attribute))])
+    row = np.concatenate([decode(model, z_face), edit, images_of(flipped(face, attribute))])
     title = f"rebuilt · {alpha:g} × {attribute.replace('_', ' ')} · truth"
     return light(figures.image_grid(row, 3, title), 0.6)
 
@@ -667,67 +737,138 @@ Sliders(turned, attribute=order, alpha=np.linspace(-1, 3, 9).tolist())
 # %% [markdown]
 # ## Exercises
 #
-# 1. Give the serious and short-haired a smile *and* long hair, by the sum of the two vectors. Is
-#    the result nearer to the truth with both than to those with one? Does the order matter?
-# 2. For which α do glasses come nearest to the drawn truth? Is the difference of means too short?
-# 3. Of a beard hardly anything arrived. A beard is of the colour of the hair. Find the beard vector
-#    of the black-haired alone, add it to black-haired faces, and measure what arrives. Then give
-#    the blonde the beard vector of everybody. What follows for *one* vector per attribute?
-#    (`factors["hair"]` is 0 for black and 4 for blonde.)
+# 1. Give the faces without a smile and with short hair a smile *and* long hair, by the sum of the
+#    two vectors. Is the result nearer to the truth with both than to those with one? Does the order
+#    matter?
 
-# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
-# Solution of exercise 1
+# %%
+from vae_keras.course import check
+
 serious = tried[~tried["smile"] & ~tried["long_hair"]]
-z_serious = encode(model, Examples(pictures(serious)))
-both = decode(model, shipped["long_hair"].add(shipped["smile"].add(z_serious)))
+z_serious = encode(model, Examples(images_of(serious)))
 truths = {
     "a smile": flipped(serious, "smile"),
     "long hair": flipped(serious, "long_hair"),
     "both": flipped(flipped(serious, "smile"), "long_hair"),
 }
-far = {name: errors(both, pictures(truth)).mean() for name, truth in truths.items()}
-for name, value in far.items():
-    print(f"distance from the truth with {name:<10} {value:.4f}")
-assert far["both"] < min(far["a smile"], far["long hair"])  # and a sum has no order
 
-# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
-# Solution of exercise 2
+
+def answer_1(z_serious):
+    """Fill in: the decoded faces [n, 64, 64, 3] with both."""
+    ...
+
+
+def is_right_1(both):
+    far = {name: errors(both, images_of(truth)).mean() for name, truth in truths.items()}
+    print({name: round(float(value), 4) for name, value in far.items()})
+    return far["both"] < min(far["a smile"], far["long hair"])
+
+
+check(1, answer_1(z_serious), is_right_1)
+
+# %% [markdown]
+# 2. For which α do glasses come nearest to the drawn truth? Is the difference of means too short?
+
+# %%
 bare_all = tried[~tried["glasses"]]
-z_all, goal = encode(model, Examples(pictures(bare_all))), pictures(flipped(bare_all, "glasses"))
-lengths_tried = np.linspace(0, 2, 9)
-errors_tried = [errors(decode(model, z_all + a * glasses), goal).mean() for a in lengths_tried]
-best = lengths_tried[np.argmin(errors_tried)]
-print(f"nearest at α = {best:g}: the difference of means has the right length")
-assert 0.5 <= best <= 1.25
+z_bare_all = encode(model, Examples(images_of(bare_all)))
+goal = images_of(flipped(bare_all, "glasses"))
 
-# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
-# Solution of exercise 3
+
+def answer_2(z_bare_all, goal):
+    """Fill in: the α, to a quarter, at which z + α · glasses is nearest to the goal."""
+    ...
+
+
+def is_right_2(alpha):
+    apart = [
+        errors(decode(model, z_bare_all + one * glasses), goal).mean()
+        for one in (alpha - 0.25, alpha, alpha + 0.25)
+    ]
+    return apart[1] == min(apart)
+
+
+check(2, answer_2(z_bare_all, goal), is_right_2)
+
+# %% [markdown]
+# 3. Of a beard hardly anything arrived. A beard is of the colour of the hair. Find the beard vector
+#    of the black-haired alone, add it to black-haired faces, and measure what arrives. Then give
+#    the blonde the beard vector of everybody. What follows for *one* vector per attribute?
+#    (`factors["hair"]` is 0 for black and 4 for blonde, `factors["beard"]` says who has one.)
+
+# %%
 BLACK, BLONDE = 0, 4  # the numbers of these colours
-hair, beard = factors["hair"], factors["beard"]
-own_beard = z[(hair == BLACK) & beard].mean(axis=0) - z[(hair == BLACK) & ~beard].mean(axis=0)
-everybody = z[beard].mean(axis=0) - z[~beard].mean(axis=0)
 shaven = tried[~tried["beard"]]
 black, blonde = (shaven.copy() for _ in range(2))
 black["hair"], blonde["hair"] = BLACK, BLONDE
-arrived = {
-    "theirs, on black hair": arrives(own_beard, black, "beard"),
-    "everybody's, on black hair": arrives(everybody, black, "beard"),
-    "everybody's, on blonde hair": arrives(everybody, blonde, "beard"),
-}
-for name, share in arrived.items():
-    print(f"{name:<28} {share:5.0%}")
-# One vector can only add what all beards share. What depends on another attribute needs a
-# vector for each of its values, or an edit that is a function of the code.
-assert arrived["theirs, on black hair"] > 2 * arrived["everybody's, on black hair"]
-assert arrived["everybody's, on blonde hair"] < arrived["everybody's, on black hair"]
+
+
+def answer_3(z, factors):
+    """Fill in: the beard vectors [2, 64] of the black-haired, and of everybody."""
+    ...
+
+
+def is_right_3(vectors):
+    own, everybody = vectors
+    arrived = {
+        "theirs, on black hair": arrives(own, black, "beard"),
+        "everybody's, on black hair": arrives(everybody, black, "beard"),
+        "everybody's, on blonde hair": arrives(everybody, blonde, "beard"),
+    }
+    print({name: f"{share:.0%}" for name, share in arrived.items()})
+    theirs, of_all, on_blonde = arrived.values()
+    return theirs > 2 * of_all and on_blonde < of_all
+
+
+check(3, answer_3(z, factors), is_right_3)
+
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 1
+def answer_1(z_serious):
+    """A sum has no order."""
+    return decode(model, shipped["long_hair"].add(shipped["smile"].add(z_serious)))
+
+
+assert check(1, answer_1(z_serious), is_right_1)
+
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 2
+def answer_2(z_bare_all, goal):
+    """About 1: the difference of means has the right length."""
+    alphas = np.linspace(0, 2, 9)
+    apart = [errors(decode(model, z_bare_all + a * glasses), goal).mean() for a in alphas]
+    return alphas[np.argmin(apart)]
+
+
+best = answer_2(z_bare_all, goal)
+print(f"nearest at α = {best:g}")
+assert check(2, best, is_right_2) and 0.5 <= best <= 1.25
+
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 3
+def answer_3(z, factors):
+    """Differences of means, of some and of all."""
+    has_beard = factors["beard"]
+    of_some = [factors["hair"] == BLACK, np.full(len(z), True)]
+    return [
+        z[some & has_beard].mean(axis=0) - z[some & ~has_beard].mean(axis=0) for some in of_some
+    ]
+
+
+assert check(3, answer_3(z, factors), is_right_3)
+# One vector can only add what all beards have in common. What depends on another attribute needs
+# a vector for each of its values, or an edit that is a function of the code.
 
 # %% [markdown]
 # ## Further reading
 #
 # - White, [Sampling Generative Networks](https://arxiv.org/abs/1609.04468) (2016): the spherical
-#   way, attribute vectors, and what correlated labels do to them.
+#   way, feature vectors, and what correlated labels do to them.
 # - Larsen et al., [Autoencoding beyond pixels](https://arxiv.org/abs/1512.09300) (2016): where
-#   attribute vectors of faces in VAEs come from.
+#   feature vectors of faces in VAEs come from.
 # - Dai and Wipf, [Diagnosing and Enhancing VAE Models](https://arxiv.org/abs/1903.05789) (2019):
 #   why a learned σ leaves the codes unlike the prior, and a second VAE that learns their
 #   distribution.
@@ -738,8 +879,12 @@ assert arrived["everybody's, on blonde hair"] < arrived["everybody's, on black h
 # ## Checks
 
 # %%
-assert abs(np.linalg.norm(prior, axis=1).mean() - 8) < 0.1, "the bubble of the prior"
-assert np.linalg.norm(z, axis=1).mean() < 5, "faces live well inside the bubble of the prior"
+assert abs(np.linalg.norm(prior, axis=1).mean() - 8) < 0.1, "the sphere of the prior"
+assert np.linalg.norm(z, axis=1).mean() < 5, "faces are well inside that sphere"
+assert alike["by code"] > alike["any"] + 0.1, "a near code has the same attributes"
+assert tilt_gap["by code"] < tilt_gap["by pixels"] < tilt_gap["any"]
+assert 0.004 < smaller_sigma(72) < 0.007, "72 nats are 0.6 % of σ"
+assert smaller_sigma(mismatch) < 0.02, "the mismatch is worth little to the decoder"
 tilt, lightness = MEASURES.index("tilt"), MEASURES.index("background_lightness")
 assert marks["morph"][tilt] < 0.7 * marks["blend"][tilt], "morphing wins where things move"
 assert marks["blend"][lightness] < 0.5 * marks["morph"][lightness], "blending, where they recolour"

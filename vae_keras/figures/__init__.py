@@ -18,6 +18,7 @@ from vae_keras.figures.images import (
     image_pairs,
     image_rows,
     manifold,
+    with_hidden,
 )
 from vae_keras.figures.music import piano_rolls
 from vae_keras.figures.pixels import enlarged, film, latent_gif, to_image, to_pixels
@@ -57,4 +58,5 @@ __all__ = [
     "save",
     "to_image",
     "to_pixels",
+    "with_hidden",
 ]

@@ -58,6 +58,15 @@ def manifold(images, axis_values, axes_names=("z₁", "z₂"), title=""):
     return figure
 
 
+def with_hidden(images, mask):
+    """Images [n, height, width, channels] that are mid-grey where the mask is 1, else as they are.
+
+    The mask [height, width, 1] is 1 where pixels are hidden. They are neither black nor white,
+    because nothing is known of them.
+    """
+    return np.asarray(images) * (1 - mask) + 0.5 * mask
+
+
 def tiled(images, columns, line=1.0):
     """Put images [n, height, width, channels] into one picture [height, width, channels].
 
