@@ -13,22 +13,21 @@
 #
 # A program with a wrong formula in it usually crashes, or prints nonsense. A variational
 # autoencoder with a wrong formula in it trains. The loss falls, digits appear, and something is a
-# little blurry, or a little slow, or not comparable with anybody else's numbers. This chapter is
-# a collection of such specimens. Each is bred on purpose, in a few lines, looked at, named and
-# cured; and each comes with a line of code that would have caught it.
+# little blurry, or a little slow, or cannot be compared with other people's numbers. This chapter
+# is a collection of such mistakes. Each is made on purpose, in a few lines, measured, named and
+# cured. For each there is a line of code that would have found it.
 #
 # You will
 #
-# 1. recognise sixteen mistakes by their symptoms,
-# 2. learn for each the cause, the cure and a one-line check,
+# 1. recognise seventeen mistakes by their symptoms,
+# 2. learn for each the cause, the cure and a check of one line,
 # 3. take home a checklist for your own code.
 #
-# It takes one to two minutes to run and needs no download. It builds on chapters 5 and 6 and can
-# be read in any order, or looked things up in:
+# It needs no download. Read it in any order, or use it to look things up:
 #
 # | what you see | section |
 # |---|---|
-# | every input gives the same blur; the KL is 0 | 1, 3 |
+# | every input gives the same blurred output; the KL is 0 | 1, 3 |
 # | samples are bad although reconstructions are fine | 1, 2, 4 |
 # | the KL is negative | 2 |
 # | the posterior is too sharp, or too wide | 2 |
@@ -36,13 +35,14 @@
 # | the training loss is excellent, the validation loss is not | 4, 8 |
 # | NaN, or a loss that falls below zero and keeps falling | 5, 6 |
 # | black is never quite black | 7 |
-# | the validation loss is far above, or below, the training loss from the start | 8 |
+# | the validation loss is far above, or below, the training loss from the start | 8, 17 |
 # | the loss jumps about from epoch to epoch | 9 |
 # | the model cannot be loaded again | 10 |
-# | blank pictures at the edge of the manifold | 11 |
-# | an attribute vector changes from run to run, or does the opposite | 12, 13 |
+# | blank images at the edge of the manifold | 11 |
+# | a feature vector changes from run to run, or does the opposite | 12, 13 |
 # | your nats cannot be compared with the paper's | 14, 15 |
 # | two evaluations of one model differ | 16 |
+# | the learning rate has to be changed with the batch size | 17 |
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
@@ -59,9 +59,10 @@ EPOCHS = 40  # fast: 12
 WIDE_EPOCHS = 40  # fast: 25
 SAME_NOISE_EPOCHS = 150  # fast: 100
 HARD_EPOCHS = 15  # fast: 8
+SGD_STEPS = 100  # fast: 50
 
 # %% [markdown]
-# One healthy model, for comparison, and a notebook to write down what we find:
+# One model without a mistake, for comparison, and a list for what we find:
 
 # %%
 from vae_keras import VAE, TrainConfig, UserError, figures, load
@@ -95,10 +96,10 @@ def kl_of(model, x):
 # **Symptom.** Whatever goes in, the same grey average comes out. The KL is 0 to three digits.
 #
 # **Cause.** The reconstruction was averaged over the pixels (as library losses do) and the KL was
-# not. For 64 pixels the KL then weighs 64 times as much as the bound says. The opposite slip is
-# as common: the KL averaged over the code's dimensions, so that it weighs half as much in two
-# dimensions and a twentieth in twenty. (It is in the second and third edition of a well-known
-# book.) Both are a β, a weight of the KL, that nobody chose.
+# not. For 64 pixels the KL then weighs 64 times as much as the bound says. The opposite mistake is
+# as common: the KL is averaged over the dimensions of the code. It then weighs half as much in two
+# dimensions and a twentieth in twenty. (The second and third edition of a well-known book have
+# it.) Both are a β, a weight of the KL, that nobody chose.
 #
 # > **Predict.** Below are three models that differ in nothing but that factor: 64 times too much
 # > KL, the right amount, and a 50th of it, as from a KL averaged over fifty dimensions. Which of
@@ -122,11 +123,11 @@ figures.image_grids(
 )
 
 # %% [markdown]
-# If you said that the weakest KL reconstructs best and the right one samples best, you are right.
-# The samples of the weakest show the few classes that happen to lie in the middle, over and over.
-# Look with the slider. **What to look for:** as the factor falls the rows grow sharper, while the
-# codes leave the circle that holds most of the prior's mass (two standard deviations). The decoder
-# becomes an expert on a region that `generate` hardly visits.
+# The weakest KL gives the sharpest reconstructions, and the right KL gives the best samples. The
+# samples of the weakest KL show the few classes that happen to lie in the middle, again and again.
+# **What to look for:** as the factor falls, the reconstructions grow sharper, and the codes leave
+# the circle that holds most of the prior's mass (two standard deviations). The decoder becomes
+# good at a region that `generate` seldom visits.
 
 # %%
 from vae_keras.figures.sliders import Sliders
@@ -138,7 +139,7 @@ for factor, model in by_factor.items():
 
 
 def look(factor):
-    codes, pictures = views[factor]
+    codes, images = views[factor]
     figure, (left, right) = figures.panels(1, 2, width=4.2, height=3.4)
     for one in range(10):
         left.plot(*codes[y_test == one].T, "o", markersize=2)
@@ -146,7 +147,7 @@ def look(factor):
     left.plot(2 * np.cos(turn), 2 * np.sin(turn), "k--")
     left.set(xlim=(-8, 8), ylim=(-8, 8), xlabel="z₁", ylabel="z₂", aspect="equal")
     left.set_title(f"codes, KL × {factor:g}")
-    right.imshow(np.concatenate(list(pictures), axis=1), cmap="gray", vmin=0, vmax=1)
+    right.imshow(np.concatenate(list(images), axis=1), cmap="gray", vmin=0, vmax=1)
     right.set(xticks=[], yticks=[3.5, 11.5], title="reconstructions")
     right.set_yticklabels(["input", "rebuilt"])
     right.grid(False)
@@ -177,17 +178,18 @@ np.testing.assert_allclose(twice, 2 * once, rtol=1e-5)
 finding("mean over code dimensions", "KL, nats", once.mean() / 2, once.mean())
 
 # %% [markdown]
-# In passing: one can read that the aim of a VAE is `z_mean` and `z_log_var` close to 0 for every
-# picture. The model with the factor 64 has reached that aim. It is called posterior collapse.
+# One can read that the aim of a VAE is `z_mean` and `z_log_var` close to 0 for every image. The
+# model with the factor 64 has reached that aim. It is called posterior collapse.
 #
 # ## 2. Log-variance, log-deviation
 #
-# **Symptom.** A negative KL. Or a decent one, and samples that do not look like reconstructions.
+# **Symptom.** A negative KL. Or a KL that looks right, and samples that do not look like
+# reconstructions.
 #
 # **Cause.** An encoder's second head may mean $\log \sigma^2$ or $\log \sigma$. Either is fine.
-# One formula from each is not. With `z_log_var` the deviation is
-# $e^{\frac12\texttt{z\_log\_var}}$; $e^{\texttt{z\_log\_var}}$ is the variance, and
-# $e^{\sigma^2/2}$, which has been printed, is nothing at all.
+# One formula of each is not. With `z_log_var` the standard deviation is
+# $e^{\frac12\texttt{z\_log\_var}}$, and $e^{\texttt{z\_log\_var}}$ is the variance. The formula
+# $e^{\sigma^2/2}$, which has been printed, is neither.
 
 # %%
 z_log_var, eps = -2.0, rng.normal(size=100_000)
@@ -204,8 +206,8 @@ finding("exp(z_log_var) as deviation", "deviation of z", deviations["exp(v)"], w
 finding("exp(σ²/2) as deviation", "deviation of z", deviations["exp(σ²/2)"], wanted)
 
 # %% [markdown]
-# The KL is hurt likewise. With $s = \log\sigma$ it is
-# $\frac12(e^{2s} + \texttt{z\_mean}^2 - 2s - 1)$; the version with $e^{2s}$ and a single $s$ has
+# The KL suffers in the same way. With $s = \log\sigma$ it is
+# $\frac12(e^{2s} + \texttt{z\_mean}^2 - 2s - 1)$. The version with $e^{2s}$ and a single $s$ has
 # its minimum elsewhere, and below zero:
 
 # %%
@@ -217,11 +219,11 @@ figures.lines(
     },
     "s = log σ",
     "KL at z_mean = 0, nats",
-    "a divergence that is negative is none",
+    "a divergence is never negative",
 )
 
 # %% [markdown]
-# A model that minimises the second curve is drawn to the deviation at its minimum, and that is
+# A model that minimises the second curve moves to the standard deviation at its minimum, which is
 # below 1. **Cure.** One name that says what it is: `z_log_var`. **Check.** The KL is never
 # negative, it is 0 at the prior, and draws at `z_log_var` = −2 have the variance $e^{-2}$.
 
@@ -231,14 +233,14 @@ finding("log σ in the KL of log σ²", "deviation at the KL's minimum", np.exp(
 assert (kl_to_standard_normal(*rng.normal(size=(2, 1_000, 1))).numpy() >= 0).all()
 
 # %% [markdown]
-# ## 3. Collapse that is nobody's slip
+# ## 3. Collapse without a mistake
 #
 # **Symptom.** As in section 1, or in part: some dimensions of the code have a KL of 0. But all
 # formulas are right.
 #
-# **Cause.** The code is not worth its price. A Gaussian decoder with $\sigma = 1$ pays
-# $\frac12(x - f)^2$ for a pixel. Pixels in $[0, 1]$ are never wrong by more than 1, and all that
-# there is to know about a digit of 64 pixels is worth a couple of nats.
+# **Cause.** The code costs more than it saves. A Gaussian decoder with $\sigma = 1$ pays
+# $\frac12(x - f)^2$ for a pixel. Pixels in $[0, 1]$ are never wrong by more than 1, so all that
+# there is to know about a digit of 64 pixels saves only a few nats.
 
 # %%
 half_squared = 0.5 * np.sum((x_train - x_train.mean(axis=0)) ** 2, axis=(1, 2, 3)).mean()
@@ -255,31 +257,42 @@ figures.image_rows(
 )
 
 # %% [markdown]
-# The same happens by degrees to a code that is larger than the data deserve. Sixteen dimensions,
-# and everything as it should be:
+# The same happens in part to a code that has more dimensions than the data need. Here are sixteen
+# dimensions, and no mistake:
 
 # %%
 wide_config = config.replace(latent_dim=16, epochs=WIDE_EPOCHS, learning_rate=2e-3)
 wide = trained(wide_config, dataset)
 
 # %%
-from vae_keras.evaluation.code_use import mean_kl_per_dimension
+from vae_keras.latent.codes import posterior
 
-kl = mean_kl_per_dimension(wide, dataset.validation)
-unused = kl < 0.01
+
+def variances(model):
+    """The variance of z_mean over the validation images, for each dimension."""
+    return posterior(model, dataset.validation)[0].var(axis=0)
+
+
+inactive = variances(wide) <= 0.01
 figure, axes = figures.panels(width=6, height=3)
-axes.bar(np.arange(1, 17), np.sort(kl)[::-1], color=figures.PALETTE[0])
-axes.axhline(0.01, color=figures.PALETTE[4], linestyle="--", label="0.01 nats: unused below")
-axes.set(xlabel="dimension of the code, sorted", ylabel="KL, nats", title="sixteen dimensions")
+axes.bar(np.arange(1, 17), np.sort(variances(wide))[::-1], color=figures.PALETTE[0])
+axes.axhline(0.01, color=figures.PALETTE[4], linestyle="--", label="0.01: inactive below")
+axes.set(xlabel="dimension of the code, sorted", ylabel="variance of z_mean", yscale="log")
+axes.set_title("sixteen dimensions")
 axes.legend()
 figure
 
 # %% [markdown]
+# A dimension whose `z_mean` has a variance of at most 0.01 over the examples is called *inactive*,
+# as in chapters 7 to 9.
+#
 # **Cure.** Let $\sigma$ be learned; use β = 1; raise the KL's weight slowly (`beta_warmup`), or
-# give every dimension a little for nothing (`free_bits`). An unused dimension does no harm as long
-# as you know of it; section 12 shows what happens if you do not. **Check.** The KL of each
-# dimension, which the package looks at after every epoch of a run, on the validation pictures. Here
-# is what it says of the sixteen dimensions, and then of the factor 64 in section 1:
+# give every dimension a few nats that cost nothing (`free_bits`). An inactive dimension does no
+# harm as long as you know of it; section 12 shows what happens if you do not. **Check.** Count the
+# inactive dimensions. The package looks after every epoch of a run, on the validation images. It
+# looks at the KL of each dimension, which must be small as well: below 0.01 nats it calls a
+# dimension unused. Here is what it says of the sixteen dimensions, and then of the factor 64 in
+# section 1:
 
 # %%
 from vae_keras.training.callbacks import CollapseWarning
@@ -288,52 +301,51 @@ for model in (wide, by_factor[64.0]):
     watch = CollapseWarning(dataset.validation)
     watch.set_model(model)
     watch.on_epoch_end(EPOCHS - 1)
-finding("size of the code taken for its use", "dimensions", 16, int((~unused).sum()))
+finding("size of the code taken for its use", "dimensions", 16, int((~inactive).sum()))
 
 # %% [markdown]
-# ## 4. Dice thrown once
+# ## 4. Noise drawn once
 #
-# **Symptom.** A training loss to be proud of. Validation is worse, and it is not the usual
-# overfitting.
+# **Symptom.** A very good training loss. Validation is worse, and it is not the usual overfitting.
 #
 # **Cause.** The noise was drawn once, before the loop: an array of ε made with the data set, a
-# fixed seed inside the training step, noisy pictures for a denoising autoencoder computed
-# beforehand. A fixed ε is part of the example, and can be learned by heart.
+# fixed seed inside the training step, or noisy images for a denoising autoencoder that were
+# computed beforehand. A fixed ε belongs to its example, and can be learned by heart.
 #
-# > **Predict.** A VAE is trained on 200 pictures with one ε per picture, the same in every epoch.
-# > Then the *training* pictures are evaluated twice: with their own ε, and with a fresh one. How
-# > far apart are the losses?
+# > **Predict.** A VAE is trained on 200 images with one ε per image, the same in every epoch. Then
+# > the *training* images are evaluated twice: with their own ε, and with a fresh one. How far apart
+# > are the losses?
 
 
 # %%
 import dataclasses
 
 
-class OneThrow(VAE):
+class DrawnOnce(VAE):
     def noise(self, batch, shape, training):
         return super().noise(batch, shape, training=False)  # a function of the example alone
 
 
-few_pictures = dataclasses.replace(dataset, train=dataset.train.take(slice(200)))
-once_only = trained(config.replace(epochs=SAME_NOISE_EPOCHS), few_pictures, variant=OneThrow)
+few_images = dataclasses.replace(dataset, train=dataset.train.take(slice(200)))
+once_only = trained(config.replace(epochs=SAME_NOISE_EPOCHS), few_images, variant=DrawnOnce)
 
 
 def loss_with(model, stream):
-    """The mean loss of the 200 pictures; each stream is other noise."""
+    """The mean loss of the 200 images; each stream is other noise."""
     batch = model.prepare({"x": x_train[:200], "index": np.arange(200) + 100_000 * stream})
     return float(np.mean(model.weighted_sum(model.objective(batch, training=False))))
 
 
 own, fresh = loss_with(once_only, 0), loss_with(once_only, 1)
 finding("noise drawn once", "loss with fresh less own noise", fresh - own, 0.0)
-print(f"thrown anew at every step: {loss_with(good, 0):.2f} and {loss_with(good, 1):.2f} nats")
-print(f"thrown once: {own:.2f} with the known noise, {fresh:.2f} with fresh noise")
+print(f"drawn at every step: {loss_with(good, 0):.2f} and {loss_with(good, 1):.2f} nats")
+print(f"drawn once: {own:.2f} with the known noise, {fresh:.2f} with fresh noise")
 
 # %% [markdown]
-# If you said "not at all", you trusted that one number per dimension cannot matter. It can: the
-# pair (picture, ε) is always the same, so nothing asks the neighbourhood of a code to decode to
-# the same picture. **Cure.** Draw inside the step. **Check.** Two training steps on the same
-# batch see different noise:
+# They are more than a nat apart, although there is only one number per dimension. The pair
+# (image, ε) is always the same, so no code near the one that was drawn has to decode to the same
+# image. **Cure.** Draw inside the step. **Check.** Two training steps on the same batch see
+# different noise:
 
 # %%
 batch = good.prepare(x_train[:4])
@@ -344,13 +356,13 @@ assert np.abs(first - good.noise(batch, (2,), training=True).numpy()).max() > 0.
 # %% [markdown]
 # ## 5. The logarithm of a probability
 #
-# **Symptom.** NaN, all at once, after an hour. Or, with a library that clips, a loss that stops
+# **Symptom.** NaN, suddenly, after an hour. Or, with a library that clips, a loss that stops
 # falling.
 #
 # **Cause.** The decoder ends in a sigmoid, and the loss takes its logarithm. In 32 bits the
 # sigmoid of 20 is 1, so $\log(1 - f)$ is $-\infty$, and $0 \cdot \infty$ is not a number. A clip
 # at $10^{-7}$ hides it: the loss of a pixel is then capped, and where it is capped the gradient
-# is gone.
+# is 0.
 
 # %%
 import tensorflow as tf
@@ -369,8 +381,8 @@ for name, loss_of in ways.items():
     print(f"{name:<20} loss {loss.numpy().round(3)}, slope {slopes[name].round(3)}")
 
 # %% [markdown]
-# For a large logit the right answers are the logit itself and a slope of 1. **Cure.** Logits all
-# the way; `softplus`, or `from_logits=True`. **Check.** The loss at a logit of 100 is 100.
+# For a large logit the right answers are the logit itself and a slope of 1. **Cure.** Give logits
+# to the loss: `softplus`, or `from_logits=True`. **Check.** The loss at a logit of 100 is 100.
 
 # %%
 finding("probability, clipped", "slope at a logit of 20", slopes["clipped at 1e-7"][2], 1.0)
@@ -380,7 +392,7 @@ assert np.isclose(at_100, 64 * 100).all() and not np.isfinite(slopes["log(1 − 
 # %% [markdown]
 # ## 6. Data that are not in [0, 1]
 #
-# **Symptom.** A loss that falls through zero and does not stop, then NaN.
+# **Symptom.** A loss that falls below zero and does not stop, then NaN.
 #
 # **Cause.** Cross-entropy is bounded below only for $0 \le x \le 1$. The digits come from
 # scikit-learn with values up to 16. For $x > 1$ the loss $\log(1 + e^a) - x a$ has no minimum:
@@ -390,7 +402,7 @@ assert np.isclose(at_100, 64 * 100).all() and not np.isfinite(slopes["log(1 − 
 logit = np.linspace(-5, 30, 200)
 curves = {f"x = {x:g}": (logit, np.logaddexp(0, logit) - x * logit) for x in (0, 0.7, 1, 2)}
 figures.lines(
-    curves, "logit a of the pixel", "cross-entropy, nats", "four pixels, one of them bottomless",
+    curves, "logit a of the pixel", "cross-entropy, nats", "at x = 2 there is no minimum",
     ylim=(-30, 30),
 )  # fmt: skip
 
@@ -408,18 +420,18 @@ try:
 except UserError as error:
     refused = str(error)
 print("refused:", refused)
-bottomless, rescaled = (np.logaddexp(0, 1_000) - white * 1_000 for white in (16, 1))
-finding("pixels up to 16", "loss of one pixel at a logit of 1,000", bottomless, rescaled)
+no_minimum, rescaled = (np.logaddexp(0, 1_000) - white * 1_000 for white in (16, 1))
+finding("pixels up to 16", "loss of one pixel at a logit of 1,000", no_minimum, rescaled)
 
 # %% [markdown]
-# ## 7. An output that cannot say it
+# ## 7. An output that cannot reach the data
 #
-# **Symptom.** The loss stops at a height that no network gets below. Black comes out grey.
+# **Symptom.** The loss stops falling at a value that no network gets below. Black comes out grey.
 #
-# **Cause.** The range of the output and that of the data differ: pictures scaled to $[-1, 1]$
-# against a sigmoid, or pictures in $[0, 1]$ against a tanh (which can, but wastes half of its
-# range). What an output in $[0, 1]$ cannot reach is lost for certain, and can be computed without
-# training anything:
+# **Cause.** The range of the output and that of the data differ: images scaled to $[-1, 1]$
+# with a sigmoid, or images in $[0, 1]$ with a tanh (which can reach them, but wastes half of its
+# range). What an output in $[0, 1]$ cannot reach is lost, whatever is learned. It can be computed
+# without training anything:
 
 # %%
 scaled = 2 * x_test - 1
@@ -428,7 +440,7 @@ finding("data in [−1, 1], output in [0, 1]", "squared error that remains", flo
 nearest = np.clip(scaled, 0, 1)
 figures.image_rows(
     {"x": x_test[:12], "the best such output, rescaled": (nearest[:12] + 1) / 2},
-    title="what a sigmoid can say of pictures in [−1, 1]",
+    title="what a sigmoid can reach of images in [−1, 1]",
 )
 
 # %% [markdown]
@@ -438,23 +450,23 @@ figures.image_rows(
 # ## 8. Two losses with one name
 #
 # **Symptom.** Validation is far above training from the first epoch, or far below. Early stopping
-# does odd things.
+# stops at the wrong epoch.
 #
 # **Cause.** `train_step` and `test_step` each compute a loss, and only one of them was changed. A
 # well-known repository weighs the KL 4,000 times less in training than in validation. The same
-# pictures, the same model, namely that of section 1 with the weak KL:
+# images and the same model, that of section 1 with the weak KL:
 
 # %%
 terms = by_factor[0.02].objective(by_factor[0.02].prepare(x_train), training=False)
 rec, kl_loss = (float(np.mean(terms[name])) for name in ("reconstruction_loss", "kl_loss"))
 print(f"training: {rec:.2f} + {kl_loss:.2f}/4000 = {rec + kl_loss / 4000:.2f} nats")
-print(f"validation of the same pictures: {rec:.2f} + {kl_loss:.2f} = {rec + kl_loss:.2f} nats")
+print(f"validation of the same images: {rec:.2f} + {kl_loss:.2f} = {rec + kl_loss:.2f} nats")
 finding("another weight in validation", "validation − training", kl_loss * (1 - 1 / 4000), 0.0)
 
 # %% [markdown]
 # **Cure.** One function for the terms and one for their weights. (While a warm-up lasts the two
 # *should* differ: the package trains with the weight of the step and validates with the final
-# one.) **Check.** Evaluate the training pictures with both.
+# one.) **Check.** Evaluate the training images with both.
 
 # %%
 same = {name: good.term_weights(step) for name, step in (("training", 1), ("evaluation", None))}
@@ -463,10 +475,10 @@ assert same["training"] == same["evaluation"]
 # %% [markdown]
 # ## 9. The loss of the last batch
 #
-# **Symptom.** Curves like a seismograph; an epoch that is suddenly the best.
+# **Symptom.** Curves that jump up and down; an epoch that is suddenly the best.
 #
 # **Cause.** The number printed at the end of the epoch is that of its last batch. With 1,295
-# pictures in batches of 64, that is 15 pictures.
+# images in batches of 64, these are 15 images.
 
 # %%
 losses = good.weighted_sum(good.objective(good.prepare(x_train), training=False)).numpy()
@@ -478,7 +490,7 @@ figure = figures.lines(
     },
     "epoch, nothing being learned",
     "loss, nats",
-    "a model at rest, reported in two ways",
+    "one model that does not change, reported in two ways",
 )
 figure
 
@@ -486,22 +498,22 @@ figure
 finding("last batch as the epoch", "nats between best and worst epoch", np.ptp(last), 0.0)
 
 # %% [markdown]
-# **Cure.** A `keras.metrics.Mean` for each term, updated with one value *per picture*, so that a
-# small batch counts for less. **Check.** The logged loss is the mean over all pictures:
+# **Cure.** A `keras.metrics.Mean` for each term, updated with one value *per image*, so that a
+# small batch counts for less. **Check.** The logged loss is the mean over all images:
 
 # %%
 logged = good.evaluate(dataset.train.batches(64), return_dict=True, verbose=0)["loss"]
 np.testing.assert_allclose(logged, losses.mean(), rtol=1e-4)
 
 # %% [markdown]
-# ## 10. A model that lives once
+# ## 10. A model that cannot be loaded
 #
-# **Symptom.** `load_model` fails, a month later, for somebody else.
+# **Symptom.** `load_model` fails, a month later, on another machine.
 #
 # **Cause.** The file holds weights and a configuration, and no code. A `Lambda` layer *is* code,
-# so Keras refuses to load it from a file that it cannot trust. A class of your own is not looked
-# for unless it was registered under a name. `custom_objects` helps, as long as one has the class
-# at hand and knows which it was.
+# so Keras refuses to load it from a file that it cannot trust. A class of your own is not found
+# unless it was registered under a name. `custom_objects` helps if you have the class and know which
+# one it was.
 
 # %%
 import tempfile
@@ -519,18 +531,22 @@ def loading(name, **how):
         return f"fails: {type(error).__name__}"
 
 
-class Dice(keras.layers.Layer):
+class Noise(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.generator = keras.random.SeedGenerator()  # a fixed seed here would be mistake 4
+
     def call(self, z):
-        return z + keras.random.normal(keras.ops.shape(z), seed=0)
+        return z + keras.random.normal(keras.ops.shape(z), seed=self.generator)
 
 
 code = keras.Input((2,))
 keras.Model(code, keras.layers.Lambda(lambda z: 2 * z)(code)).save(folder / "lambda.keras")
-keras.Model(code, Dice()(code)).save(folder / "dice.keras")
+keras.Model(code, Noise()(code)).save(folder / "noise.keras")
 loads = {
     "a Lambda layer": loading("lambda.keras"),
-    "my layer": loading("dice.keras"),
-    "my layer, handed over": loading("dice.keras", custom_objects={"Dice": Dice}),
+    "my layer": loading("noise.keras"),
+    "my layer, handed over": loading("noise.keras", custom_objects={"Noise": Noise}),
 }
 good.save(folder / "good.keras")
 loads["a registered class"] = loading("good.keras")
@@ -540,14 +556,20 @@ for what, outcome in loads.items():
 # %% [markdown]
 # **Cure.** `@keras.saving.register_keras_serializable()` on every class, a `get_config` that
 # returns all arguments, and a file to import. For users who should not need your code there is
-# the SavedModel. **Check.** Load it in another process and compare the outputs (chapter 6 does).
-#
+# the SavedModel. **Check.** Load it in another process and compare the outputs, as chapter 6 does.
+# And does the layer draw at every call?
+
+# %%
+noise, zeros = Noise(), np.zeros((4, 2), "float32")
+assert np.abs(noise(zeros) - noise(zeros)).max() > 0.1
+
+# %% [markdown]
 # ## 11. A grid with infinite edges
 #
 # **Symptom.** The outer ring of the manifold is blank, or NaN.
 #
 # **Cause.** `norm.ppf(linspace(0, 1, n))` for a grid with equal probability between its lines.
-# The quantiles at 0 and 1 are $\pm\infty$. The opposite slip is a grid over $[-1, 1]$, which
+# The quantiles at 0 and 1 are $\pm\infty$. The opposite mistake is a grid over $[-1, 1]$, which
 # leaves out most of the prior's mass in the plane.
 
 # %%
@@ -570,26 +592,24 @@ figures.image_grids({name: np.nan_to_num(grid, nan=0.4) for name, grid in grids.
 
 # %%
 broken = np.isnan(grids["quantiles of 0 … 1"]).any(axis=(1, 2, 3)).sum()
-finding("norm.ppf of 0 and 1", "pictures that are not numbers, of 144", int(broken), 0)
+finding("norm.ppf of 0 and 1", "images that are not numbers, of 144", int(broken), 0)
 
 # %% [markdown]
 # **Cure.** The midpoints of the intervals: `vae_keras.latent.prior_grid`. **Check.**
 # `np.isfinite(grid).all()`.
 #
-# ## 12. Attribute vectors from rolled codes
+# ## 12. Feature vectors from codes with noise
 #
-# **Symptom.** An attribute vector that changes from run to run, and drags other things along.
+# **Symptom.** A feature vector that changes from run to run, and changes other things as well.
 #
-# **Cause.** An *attribute vector* is the mean code of pictures with the attribute minus that of
-# pictures without it. It was computed from codes *with* their noise, because the encoder of that
-# program only gives these. In dimensions that the model does not use the mean is never far from 0,
-# but a rolled code is nearly all noise, of variance 1, and that goes into the vector. Here with the
-# sixteen-dimensional model of section 3; the attribute is "is a zero", and there are twenty
-# pictures with and twenty without.
+# **Cause.** A *feature vector* is the mean code of examples with the feature minus that of examples
+# without it. It was computed from codes *with* their noise, because the encoder of that program
+# gives no others. In inactive dimensions the mean is never far from 0, but a code with noise is
+# nearly all noise, of variance 1, and that goes into the vector. Here it is shown with the
+# sixteen-dimensional model of section 3. The feature is "is a zero", and there are twenty images
+# with it and twenty without.
 
 # %%
-from vae_keras.latent.codes import posterior
-
 z_mean, z_log_var = posterior(wide, dataset.train)
 has = y_train == 0
 chosen = np.concatenate([np.flatnonzero(has)[:20], np.flatnonzero(~has)[:20]])
@@ -600,24 +620,24 @@ def vector(codes):
 
 
 from_means = vector(z_mean)
-rolled = [
+with_noise = [
     vector(z_mean + np.exp(0.5 * z_log_var) * rng.normal(size=z_mean.shape)) for _ in range(200)
 ]
-off = np.mean([np.linalg.norm(v - from_means) for v in rolled]) / np.linalg.norm(from_means)
+off = np.mean([np.linalg.norm(v - from_means) for v in with_noise]) / np.linalg.norm(from_means)
 figures.bars(
     {
-        "from means": np.linalg.norm(from_means[unused]),
-        "from rolled codes": np.mean([np.linalg.norm(v[unused]) for v in rolled]),
+        "from means": np.linalg.norm(from_means[inactive]),
+        "from codes with noise": np.mean([np.linalg.norm(v[inactive]) for v in with_noise]),
     },
-    "length in unused dimensions",
-    "what the vector picks up",
+    "length in inactive dimensions",
+    "the part of the vector that means nothing",
 )
 
 # %%
-finding("attribute vector of rolled codes", "error, share of its length", off, 0.0)
+finding("feature vector of codes with noise", "error, share of its length", off, 0.0)
 
 # %% [markdown]
-# **Cure.** Use `z_mean`, which is what `encode` gives. **Check.** Encode the same picture twice
+# **Cure.** Use `z_mean`, which is what `encode` gives. **Check.** Encode the same image twice
 # and compare.
 
 # %%
@@ -628,9 +648,9 @@ np.testing.assert_array_equal(wide.encode(x_test[:5]), wide.encode(x_test[:5]))
 #
 # **Symptom.** Adding "glasses" takes them off.
 #
-# **Cause.** The vector was computed as the mean without the attribute minus the mean with it. A
-# picture of a face may hide that for a while; a classifier does not. It reads the decoded
-# pictures of digits that are not zeros, before and after one step along the vector.
+# **Cause.** The vector was computed as the mean without the feature minus the mean with it. With
+# faces you may not see it at once. A classifier does. It reads the decoded images of digits that
+# are not zeros, before and after one step along the vector.
 
 # %%
 from sklearn.neighbors import KNeighborsClassifier
@@ -641,8 +661,8 @@ direction = z_mean[has].mean(axis=0) - z_mean[~has].mean(axis=0)
 
 
 def read_as_zero(codes):
-    pictures = np.asarray(wide.decode(codes.astype("float32")))
-    return np.mean(classifier.predict(pictures.reshape(len(pictures), -1)) == 0)
+    images = np.asarray(wide.decode(codes.astype("float32")))
+    return np.mean(classifier.predict(images.reshape(len(images), -1)) == 0)
 
 
 figures.bars(
@@ -652,12 +672,12 @@ figures.bars(
         "plus the vector": read_as_zero(codes + direction),
     },
     "share read as a zero",
-    "which way adds the attribute?",
+    "which way adds the feature?",
 )
 
 # %% [markdown]
 # **Cure.** With − without. **Check.** The projection of codes on the vector is larger, on
-# average, for those that have the attribute:
+# average, for those that have the feature:
 # $\overline{z}_{with} \cdot v > \overline{z}_{without} \cdot v$.
 
 # %%
@@ -673,7 +693,7 @@ finding("vector turned round", "share read as a zero", minus, plus)
 #
 # **Cause.** "Squared error plus KL". The Gaussian with $\sigma = 1$ has ½ in front of its square:
 # $-\log p(x|z) = \frac12\|x - f\|^2 + d \log\sqrt{2\pi}$. Without the ½ it is a Gaussian with
-# $\sigma^2 = ½$, which is a fair choice, if it is one.
+# $\sigma^2 = ½$. That is allowed, if it is meant.
 
 # %%
 x, f = (
@@ -698,7 +718,7 @@ np.testing.assert_allclose(norm.logpdf(0.3, 0, np.sqrt(0.5)), -(0.3**2) - np.log
 # **Symptom.** A "log-likelihood" that is far from that of every paper.
 #
 # **Cause.** Cross-entropy is $-\log$ of a probability if the pixels are 0 or 1. On grey values it
-# is a usable loss and no likelihood: $f^x (1 - f)^{1 - x}$ does not integrate to 1 over $[0, 1]$.
+# is a usable loss but no density: $f^x (1 - f)^{1 - x}$ does not integrate to 1 over $[0, 1]$.
 #
 # > **Predict.** A model rebuilds every grey digit *exactly*. What is its cross-entropy, in nats
 # > per digit? And after turning the pixels into black and white at ½?
@@ -723,9 +743,9 @@ figures.lines(
 )
 
 # %% [markdown]
-# If you said 0 both times: it is 0 only for the second. Most of a good model's loss on grey
-# digits may be this floor, which no model can go below. **Cure.** Compare grey with grey only;
-# for likelihoods use binarised pixels (`binarize="dynamic"`), or a density for grey ones: the
+# It is 0 for black and white alone. For grey pixels there is a lowest value that no model can go
+# below, and most of a good model's loss may be this value. **Cure.** Compare grey with grey only.
+# For likelihoods use binarised pixels (`binarize="dynamic"`), or a density for grey values: the
 # continuous Bernoulli has the missing factor. **Check.** The area.
 
 # %%
@@ -739,20 +759,21 @@ assert abs(density.mean() - 1) < 1e-3, "the continuous Bernoulli integrates to 1
 # %% [markdown]
 # ## 16. One evaluation is no evaluation
 #
-# **Symptom.** The validation loss of one and the same model changes when asked again; the best
+# **Symptom.** The validation loss of one and the same model changes when you ask again. The best
 # epoch cannot be found again.
 #
-# **Cause.** The loss has an ε in it. With noise from a generator that moves on, every evaluation
-# is another throw.
+# **Cause.** The loss has an ε in it. With a random generator that goes on, every evaluation draws
+# other noise.
 
 # %%
-throws = []
+evaluations = []
 batch = good.prepare(x_test)
 heads = good.posterior(batch)
 for _ in range(30):
-    z = good.sampling(heads)  # rolls its own dice
-    throws.append(-np.mean(good.log_likelihood(batch, z)) + np.mean(kl_to_standard_normal(*heads)))
-finding("other noise at each evaluation", "nats between 30 evaluations", np.ptp(throws), 0.0)
+    z = good.sampling(heads)  # draws its own noise
+    nats = kl_to_standard_normal(*heads) - good.log_likelihood(batch, z)
+    evaluations.append(np.mean(nats))
+finding("other noise at each evaluation", "nats between 30 evaluations", np.ptp(evaluations), 0.0)
 
 # %% [markdown]
 # **Cure.** Noise that is a function of the seed and of the example. **Check.** Evaluate twice,
@@ -767,6 +788,86 @@ np.testing.assert_allclose(evaluated[0], evaluated[1], rtol=1e-5)
 print(f"{evaluated[0]:.4f} and {evaluated[1]:.4f} nats")
 
 # %% [markdown]
+# ## 17. A sum over the batch
+#
+# **Symptom.** With another batch size the best learning rate is another. Clipped gradients are
+# clipped at nearly every step. The losses of two runs cannot be compared.
+#
+# **Cause.** `tf.reduce_sum(loss)` without an axis sums over pixels *and* over the batch. The loss
+# of a batch of 256 is then 16 times that of a batch of 16, and so is its gradient.
+#
+# > **Predict.** A model is trained by plain gradient descent, with a learning rate that is good for
+# > a mean over the batch. What happens with a sum over a batch of 16, and of 256? And with Adam,
+# > which divides each gradient by its size?
+
+# %%
+SIZES = (16, 64, 256)
+
+
+def gradient_length(reduce, size):
+    batch = good.prepare(x_train[:size])
+    with tf.GradientTape() as tape:
+        loss = reduce(good.weighted_sum(good.objective(batch, training=False)))
+    return tf.linalg.global_norm(tape.gradient(loss, good.trainable_variables)).numpy()
+
+
+def loss_after(reduce, size, optimizer):
+    """The validation loss after SGD_STEPS steps from the start."""
+    keras.utils.set_random_seed(SEED)
+    model = VAE((8, 8, 1), network="dense", seed=SEED)
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as tape:
+            loss = reduce(model.weighted_sum(model.objective(model.prepare(x), training=False)))
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+
+    for number in range(SGD_STEPS):
+        step(x_train[np.random.default_rng([SEED, number]).permutation(len(x_train))[:size]])
+    batch = model.prepare(dataset.validation.arrays()[0])
+    return float(np.mean(model.weighted_sum(model.objective(batch, training=False))))
+
+
+reductions = {"mean": tf.reduce_mean, "sum": tf.reduce_sum}
+lengths = {n: [gradient_length(reduce, k) for k in SIZES] for n, reduce in reductions.items()}
+after_sgd = {}
+for name, reduce in reductions.items():
+    print(f"{name}: length of the gradient for batches of {SIZES}:", np.round(lengths[name], 1))
+    for size in (16, 256):
+        after_sgd[name, size] = loss_after(reduce, size, keras.optimizers.SGD(0.01))
+        after_adam = loss_after(reduce, size, keras.optimizers.Adam(2e-3))
+        print(f"  batch {size:>3}: SGD {after_sgd[name, size]:.2f} nats, Adam {after_adam:.2f}")
+
+# %%
+growth = {name: values[-1] / values[0] for name, values in lengths.items()}
+finding("sum over the batch", "gradient, batch 256 against 16", growth["sum"], growth["mean"])
+
+# %% [markdown]
+# Plain gradient descent with the sum leaves the rails: a step for 256 examples is 256 times as
+# long as it should be. Adam hides the mistake, because a common factor of all gradients falls out.
+# But not everything is divided: clipping (`clip_norm`), a weight decay or a penalty now weigh less.
+#
+# Worse is a sum over the batch in *one* term. If the reconstruction is summed over the batch and
+# the KL is averaged over it, then β is 1/64 for batches of 64, and another for the last batch.
+#
+# **Cure.** Sum over the axes of the example, mean over the batch. **Check.** A batch that contains
+# every example twice has the same loss and the same gradient.
+
+# %%
+terms = good.objective(good.prepare(x_train[:64]), training=False)
+mixed = tf.reduce_sum(terms["reconstruction_loss"]) + tf.reduce_mean(terms["kl_loss"])
+as_beta = tf.reduce_mean(terms["reconstruction_loss"] + terms["kl_loss"] / 64)
+np.testing.assert_allclose(mixed, 64 * as_beta, rtol=1e-5)
+
+once = {"x": x_train[:64], "index": np.arange(64)}
+twice = {name: np.concatenate([values, values]) for name, values in once.items()}
+one, two = (
+    np.mean(good.weighted_sum(good.objective(good.prepare(data), training=False)))
+    for data in (once, twice)
+)
+np.testing.assert_allclose(one, two, rtol=1e-5)
+
+# %% [markdown]
 # ## All of them
 #
 # What this notebook has measured:
@@ -779,51 +880,88 @@ rows = (f"| {name} | {what} | {bad:,.4g} | {ok:,.4g} |" for name, what, bad, ok 
 Markdown(head + "\n".join(rows))
 
 # %% [markdown]
-# And a checklist for your own code. It takes ten minutes, and there is no training in the first
-# seven lines.
+# And a checklist for your own code. It takes ten minutes, and the first seven lines need no
+# training.
 #
 # 1. `0 <= x.min() and x.max() <= 1`, or whatever the likelihood needs.
 # 2. The loss before training is $d \log 2$ (Bernoulli, $d$ pixels), or what you compute for a
 #    Gaussian.
-# 3. The loss of one picture does not depend on the others in its batch; that of a batch is the
+# 3. The loss of one example does not depend on the others in its batch; that of a batch is the
 #    mean.
 # 4. `kl(0, 0) == 0`, no KL is negative, twice the dimensions cost twice as much.
 # 5. Draws at `z_log_var` = −2 have the variance $e^{-2}$.
 # 6. The loss at a logit of ±100 is finite.
-# 7. The log-likelihood agrees with `scipy.stats` on one picture, constants included.
-# 8. Training pictures evaluated by `test_step` give the loss that training reports, to the noise.
-# 9. The KL of each dimension: which are used?
+# 7. The log-likelihood agrees with `scipy.stats` on one example, constants included.
+# 8. Training examples evaluated by `test_step` give the loss that training reports, up to noise.
+# 9. The variance of `z_mean` in each dimension: which are inactive?
 # 10. Saved, loaded in another process, the same output.
 # 11. Samples beside reconstructions. If only the latter are good, the KL is too weak; if neither,
 #     too strong.
 #
 # ## Exercises
 #
-# 1. **Spot it.** Somebody's loss is
-#    `tf.reduce_mean(squared) - 0.5 * tf.reduce_mean(1 + v - m**2 - tf.exp(v))`, for pictures of
-#    28×28 and a code of 32 dimensions, with `squared` = $(x - f)^2$. What β is
-#    that, measured against a Gaussian with $\sigma = 1$?
-# 2. **A collapse, and a cure.** Train the sixteen-dimensional model for 15 epochs with `beta=4`,
-#    once as it is and once with `free_bits=0.1`. How many dimensions are in use, and what do free
-#    bits do for the reconstruction?
+# 1. **Find it.** The loss in the next cell is for images of 28×28 and a code of 32 dimensions.
+#    Which β is that, measured against a Gaussian with $\sigma = 1$?
+
+# %%
+from vae_keras.course import check
+
+
+def their_loss(x, f, m, v):
+    """Somebody's loss: `x` and `f` [batch, pixels], `m` and `v` [batch, dimensions]."""
+    return np.mean((x - f) ** 2) - 0.5 * np.mean(1 + v - m**2 - np.exp(v))
+
+
+def answer_1(pixels, dimensions):
+    """Fill in: the weight of the KL over the weight of the reconstruction."""
+    ...
+
+
+# by experiment: how much the loss grows with a nat of KL, and with a nat of reconstruction
+x, m, v = rng.random((5, 784)), rng.normal(size=(5, 32)), rng.normal(size=(5, 32))
+per_nat_of_kl = their_loss(x, x, m, v) / kl_to_standard_normal(m, v).numpy().mean()
+half_square = norm.logpdf(0, 0, 1) - norm.logpdf(x, 0, 1)
+per_nat_of_reconstruction = their_loss(x, 0 * x, 0 * m, 0 * v) / half_square.sum(axis=1).mean()
+right_1 = per_nat_of_kl / per_nat_of_reconstruction
+check(1, answer_1(784, 32), lambda beta: np.isclose(beta, right_1))
+
+# %% [markdown]
+# 2. **A collapse, and a cure.** Train the sixteen-dimensional model for `HARD_EPOCHS` epochs with
+#    `beta=4`, once as it is and once with `free_bits=0.1`. How many dimensions are inactive in
+#    each, and what do free bits do for the reconstruction?
+
+# %%
+hard = wide_config.replace(beta=4.0, epochs=HARD_EPOCHS)
+
+
+def answer_2(hard):
+    """Fill in: the two trained models, first the one as it is, then the one with free bits."""
+    ...
+
+
+def have_collapse_and_cure(models):
+    as_it_is, freed = ((variances(model) <= 0.01).sum() for model in models)
+    return as_it_is > freed
+
+
+check(2, answer_2(hard), have_collapse_and_cure)
+
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 1
-pixels, dimensions = 28 * 28, 32
-# mean over pixels: 1/784 of the sum, which is twice the ½-sum; KL: 1/32 of the sum
-weight_rec, weight_kl = 2 / pixels, 1 / dimensions
-beta = weight_kl / weight_rec
-print(f"β = {beta}")
-squared_errors, v, m = rng.random((5, pixels)), rng.normal(size=(5, 32)), rng.normal(size=(5, 32))
-theirs = squared_errors.mean() - 0.5 * np.mean(1 + v - m**2 - np.exp(v))
-bound = 0.5 * squared_errors.sum(1).mean() + beta * kl_to_standard_normal(m, v).numpy().mean()
-np.testing.assert_allclose(theirs, bound * weight_rec, rtol=1e-5)
+def answer_1(pixels, dimensions):
+    # mean over pixels: 1/784 of the sum, which is twice the ½-sum; KL: 1/32 of the sum
+    return (1 / dimensions) / (2 / pixels)
+
+
+print(f"β = {answer_1(784, 32):.2f}")
+assert check(1, answer_1(784, 32), lambda beta: np.isclose(beta, right_1))
+
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 2
-hard = wide_config.replace(beta=4.0, epochs=HARD_EPOCHS)
-collapsed, freed = trained(hard, dataset), trained(hard.replace(free_bits=0.1), dataset)
-in_use = [int((mean_kl_per_dimension(m, dataset.test) >= 0.01).sum()) for m in (collapsed, freed)]
+def answer_2(hard):
+    return trained(hard, dataset), trained(hard.replace(free_bits=0.1), dataset)
 
 
 def reconstruction(model):
@@ -831,9 +969,11 @@ def reconstruction(model):
     return float(np.mean(model.objective(batch, training=False)["reconstruction_loss"]))
 
 
-print(f"in use: {in_use[0]} dimensions as it is, {in_use[1]} with free bits")
+collapsed, freed = answer_2(hard)
+assert check(2, (collapsed, freed), have_collapse_and_cure)
+count = [int((variances(model) <= 0.01).sum()) for model in (collapsed, freed)]
+print(f"inactive: {count[0]} dimensions as it is, {count[1]} with free bits")
 print(f"reconstruction: {reconstruction(collapsed):.2f} and {reconstruction(freed):.2f} nats")
-assert in_use[0] < in_use[1]
 assert reconstruction(freed) < reconstruction(collapsed)
 
 # %% [markdown]
@@ -852,11 +992,11 @@ assert reconstruction(freed) < reconstruction(collapsed)
 
 # %%
 measured = {name: (wrong, right) for name, _, wrong, right in findings}
-assert len(measured) == len(findings) >= 16
+assert len(measured) == len(findings) >= 17
 assert measured["mean over pixels"][0] < 0.05 < 1 < measured["mean over pixels"][1]
 assert measured["σ = 1 for pixels in [0, 1]"][0] < 0.5 * measured["σ = 1 for pixels in [0, 1]"][1]
 assert inside[0.02] < inside[1.0] - 0.1, "a weak KL lets the codes leave the prior"
-assert 0 < unused.sum() < 16, "some of the sixteen dimensions are used, and some are not"
+assert 0 < inactive.sum() < 16, "some of the sixteen dimensions are active, and some are not"
 assert fresh - own > 1 + abs(loss_with(good, 1) - loss_with(good, 0)), "noise can be learned"
 assert slopes["clipped at 1e-7"][2] == 0 and np.allclose(slopes["softplus(a)"], 1, atol=0.2)
 assert "[0.0, 1.0]" in refused
@@ -867,6 +1007,8 @@ assert loads["my layer, handed over"].startswith("loads"), loads
 assert loads["a registered class"] == "loads: VAE"
 assert broken == 44 and np.isfinite(grids["midpoints"]).all()
 assert off > 0.1 and plus > 0.25 > 0.1 > minus
+assert growth["sum"] > 10 > 1.5 > growth["mean"], "a sum grows with the batch"
+assert not after_sgd["sum", 256] < after_sgd["mean", 256], "and so do the steps"
 assert perfect_grey > 5 and perfect_binary == 0 and area.max() < 0.51
 
 # %% [markdown] tags=["navigation"]
