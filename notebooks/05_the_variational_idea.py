@@ -11,26 +11,23 @@
 # %% [markdown]
 # # The variational idea
 #
-# Here is a wish: a machine that tells how probable a picture is. With it one could draw new
-# pictures, mend damaged ones and notice strange ones. There is a simple recipe for such a
-# machine, and an integral in the middle of it that nobody can compute. The variational idea is
-# what one does instead of computing it. It fits in one equation, and by the end of this chapter
-# you will have derived that equation line by line and checked every line with numbers, because we
-# shall pick a model so small that the impossible integral is possible.
+# Suppose that you had a model that tells how probable an image is. With it you could draw new
+# images, repair damaged ones and notice strange ones. There is a simple recipe for such a model,
+# but it contains an integral that nobody can compute. The variational idea is what one does
+# instead of computing it. It fits in one equation. In this chapter you derive that equation line
+# by line, and check every line with numbers. That is possible because we choose a model so small
+# that its integral can be computed.
 #
 # You will
 #
-# 1. write down a model of pictures with a *latent variable*, and read a decoder as a
+# 1. write down a model of images with a *latent variable*, and read a decoder as a
 #    distribution,
-# 2. compute $p(x)$ exactly where the code is one number, and watch the obvious estimate fail
+# 2. compute $p(x)$ exactly where the code is one number, and see the obvious estimate fail
 #    where it is twenty,
 # 3. derive the evidence lower bound (ELBO), with a check after each line,
 # 4. see the gap between the bound and the truth, and move it with a slider,
-# 5. find out what the reparameterisation trick buys, in variance,
-# 6. make the classic slips on purpose, each refuted by a number.
-#
-# It takes about a minute to run and needs no download. It helps to know autoencoders (chapters 1
-# to 4); nothing is imported from them.
+# 5. measure by how much the reparameterisation trick lowers the variance of the gradient,
+# 6. make the classic mistakes on purpose, each refuted by a number.
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
@@ -44,24 +41,24 @@
 
 # %% tags=["parameters"]
 SEED = 0
-PICTURE = 34  # of the test set: the one that we follow
-EPOCHS = 60
+IMAGE = 34  # of the test set: the one that we follow
+EPOCHS = 60  # fast: 20
 PRIOR_DRAWS = 100_000  # fast: 20_000
 GRADIENT_DRAWS = 4_000
 
 # %% [markdown]
-# ## 1. A story about how pictures come to be
+# ## 1. A model of how images come to be
 #
-# Suppose that every picture $x$ was made in two steps.
+# Suppose that every image $x$ was made in two steps.
 #
-# 1. Somebody drew a hidden number $z$ from the *prior* $p(z) = \mathcal N(0, 1)$. It is called a
-#    *latent variable*: it is part of the story, and not of the data.
-# 2. Somebody drew the picture from $p_\theta(x|z)$, a distribution whose parameters a network
-#    computes from $z$. That network is the *decoder*, and $\theta$ are its weights.
+# 1. A hidden number $z$ was drawn from the *prior* $p(z) = \mathcal N(0, 1)$. It is called a
+#    *latent variable*: it is a part of the model, and not of the data.
+# 2. The image was drawn from $p_\theta(x|z)$, a distribution whose parameters a network computes
+#    from $z$. That network is the *decoder*, and $\theta$ are its weights.
 #
-# It takes a trained decoder to play with. The next chapter builds one from nothing; here one line
-# is enough. The pictures are the 8×8 digits of scikit-learn with every pixel turned into 0 or 1,
-# and the code is a single number.
+# We need a trained decoder for the experiments. The next chapter builds one from nothing; here one
+# line is enough. The images are the 8×8 digits of scikit-learn with every pixel turned into 0 or
+# 1, and the code is a single number.
 
 # %%
 from vae_keras import TrainConfig, figures, load, load_exported  # first: it quiets TensorFlow
@@ -81,31 +78,34 @@ from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from vae_keras.course import check
+
 rng = np.random.default_rng(SEED)
 places = np.linspace(-2.5, 2.5, 13, dtype="float32")[:, None]
-figures.image_rows({"f(z)": model.decode(places)}, title="one number, thirteen pictures")
+figures.image_rows({"f(z)": model.decode(places)}, title="one number, thirteen images")
 
 # %% [markdown]
-# A single number cannot tell all digits apart, and this model knows it: where it is torn between
-# two digits it paints grey. That is a poor model of handwriting. It is an excellent model for us,
-# since everything about it can be computed.
+# A single number cannot tell all digits apart. Where the model hesitates between two digits, it
+# gives grey. That is a poor model of handwriting. For us it is an excellent model, since everything
+# about it can be computed.
 #
 # ## 2. A decoder is a distribution
 #
-# A grey pixel is not a drawing of grey. The pixels are 0 or 1, and the decoder's $f(z)$ says, for
-# each of the 64, how probable a 1 is. Given $z$ the pixels are independent, so the probability of
-# a whole picture is a product, and its logarithm is a sum over pixels:
+# A grey pixel in the figure does not mean a grey pixel in an image. The pixels are 0 or 1, and the
+# decoder's $f(z)$ says, for each of the 64, how probable a 1 is. Given $z$ the pixels are
+# independent, so the probability of a whole image is a product, and its logarithm is a sum over
+# pixels:
 #
 # $$\log p(x|z) = \sum_{i=1}^{64} \; x_i \log f_i(z) + (1 - x_i) \log\big(1 - f_i(z)\big)$$
 #
-# You have met this before: with the sign turned it is the *binary cross-entropy*, summed over
-# pixels. Cross-entropy was never an arbitrary choice of loss. It is minus the log-probability
-# under a *Bernoulli* decoder.
+# You know this sum: with the sign turned it is the *binary cross-entropy*, summed over pixels. So
+# cross-entropy is not an arbitrary choice of loss. It is minus the log-probability under a
+# *Bernoulli* decoder.
 
 # %%
 images, labels = dataset.test.arrays()
 a = model.decoder(places).numpy()  # logits: f = sigmoid(a)
-f = 1 / (1 + np.exp(-a))
+f = 1 / (1 + np.exp(-a.astype(float)))
 by_hand = np.sum(images[0] * np.log(f) + (1 - images[0]) * np.log(1 - f), axis=(1, 2, 3))
 same_image = np.repeat(images[:1], len(places), axis=0)
 # model.reconstruction: the decoder's distribution p(x|z), given logits
@@ -113,9 +113,9 @@ by_package = model.reconstruction.log_prob(same_image, a).numpy()
 print("largest difference:", f"{np.abs(by_hand - by_package).max():.1e} nats")
 
 # %% [markdown]
-# The unit is the *nat*: natural logarithms all the way. Because $p(x|z)$ is a distribution we can
-# draw from it, and it is worth seeing once what that looks like. The pictures in papers are
-# nearly always the upper row, the mean.
+# The unit is the *nat*, because the logarithms are natural. Since $p(x|z)$ is a distribution we can
+# draw from it. It is worth seeing once what such draws look like. Papers nearly always show the
+# upper row, the mean.
 
 # %%
 drawn = model.reconstruction.sample(a, seed=(0, SEED))
@@ -126,13 +126,25 @@ figures.image_rows({"mean f(z)": f, "a draw of p(x|z)": drawn}, title="the mean,
 # $p(x|z) = \mathcal N(f(z), \sigma^2 I)$ with one $\sigma$ for all pixels. Write out its density
 # and take the logarithm, and squared error appears:
 #
-# $$-\log p(x|z) = \sum_i \frac{(x_i - f_i(z))^2}{2\sigma^2} + \log\sigma + \tfrac12 \log 2\pi$$
+# $$-\log p(x|z) = \sum_i \Big( \frac{(x_i - f_i(z))^2}{2\sigma^2} + \log\sigma +
+# \tfrac12 \log 2\pi \Big)$$
 #
+# Mind the bracket: all three terms are inside the sum, so the last two count once for each pixel.
+
+# %%
+sigma, mean = 0.3, f[6].ravel()
+of_scipy = -stats.norm.logpdf(images[0].ravel(), mean, sigma).sum()
+squares = np.sum((images[0].ravel() - mean) ** 2) / (2 * sigma**2)
+constant = np.log(sigma) + 0.5 * np.log(2 * np.pi)
+with_bracket, without_bracket = squares + 64 * constant, squares + constant
+print(f"SciPy {of_scipy:.3f}; with the bracket {with_bracket:.3f}, without {without_bracket:.3f}")
+
+# %% [markdown]
 # The ½ comes from the exponent of the bell curve, $e^{-d^2/2\sigma^2}$. With $\sigma = 1$ the
-# loss is *half* the squared error. If you minimise the squared error without the ½ you have
-# chosen $2\sigma^2 = 1$, so $\sigma^2 = ½$, whether you knew it or not. For a plain autoencoder a
-# factor in front of the only term is no matter. In a moment there will be a second term, and then
-# $\sigma$ is an exchange rate: it says how many nats a wrong pixel costs.
+# loss is *half* the squared error, and a constant. If you minimise the squared error without the ½
+# you have chosen $2\sigma^2 = 1$, so $\sigma^2 = ½$, whether you knew it or not. A plain
+# autoencoder has only one term, so a factor in front of it changes nothing. Soon there will be a
+# second term. Then $\sigma$ is an exchange rate: it says how many nats a wrong pixel costs.
 
 # %%
 error = np.linspace(-0.5, 0.5, 201)
@@ -145,9 +157,8 @@ figures.lines(
 )
 
 # %% [markdown]
-# How much is there to win? Say a decoder that ignores $z$ always answers with the mean picture.
-# The most that any code can save is the whole squared deviation from that mean, at the exchange
-# rate.
+# How much can a code save? A decoder that ignores $z$ always answers with the mean image. The most
+# that any code can save is the whole squared deviation from that mean, times the exchange rate.
 
 # %%
 grey, _ = load(TrainConfig(dataset="digits")).train.arrays()
@@ -160,21 +171,61 @@ for name, nats in at_stake.items():
     print(f"σ = {name:<4} a perfect code saves at most {nats:6.1f} nats per digit")
 
 # %% [markdown]
-# With $\sigma = 1$, *knowing the picture exactly* is worth a couple of nats. Keep this in mind
-# for the day when your VAE paints the same blur for every input: it may have worked out that a
-# code is not worth its price.
+# With $\sigma = 1$, *knowing the image exactly* saves about two nats. Remember this when your VAE
+# gives the same blurred image for every input: the code may simply not be worth its price.
 #
-# ## 3. The probability of a picture
+# ## 3. The probability of an image
 #
-# The story had two steps, and we only see the result of the second. To get the probability of a
-# picture, add up all the ways in which it may have come about:
+# The model has two steps, and we only see the result of the second. To get the probability of an
+# image, add up all the ways in which it may have come about:
 #
 # $$p(x) = \int p(x|z)\, p(z)\, dz$$
 #
-# With one number $z$ this is an area under a curve. We lay a fine grid over $[-10, 10]$, let the
-# decoder compute $\log p(x|z)$ at each point once and for all, and from then on an integral is a
-# sum. Logarithms are kept as long as possible: $e^{-60}$ is nothing that one would like to add up
-# directly, and `logsumexp` does the sum without leaving the logarithm.
+# For data of two numbers the result can be drawn as a map. Here is a decoder written by hand: it
+# bends the line of $z$ to a wave in the plane, and adds a little Gaussian noise. Left are draws of
+# the model, in two steps. Right is $p(x)$ for every point $x$ of the plane, by the integral.
+
+# %%
+wave_sigma = 0.15
+
+
+def wave(z):
+    """The mean of p(x|z) in the plane: [..., 2]."""
+    return np.stack([1.2 * z, np.sin(2.5 * z)], axis=-1)
+
+
+z_grid = np.linspace(-5, 5, 1_001)
+prior_weights = stats.norm.pdf(z_grid) * (z_grid[1] - z_grid[0])
+axis_1, axis_2 = np.linspace(-4, 4, 161), np.linspace(-2, 2, 81)
+across = stats.norm.pdf(axis_1[:, None], wave(z_grid)[:, 0], wave_sigma)  # [161, 1001]
+upwards = stats.norm.pdf(axis_2[:, None], wave(z_grid)[:, 1], wave_sigma)  # [81, 1001]
+p_map = (upwards * prior_weights) @ across.T  # the integral over z, for each point: [81, 161]
+
+story = np.random.default_rng(SEED)
+z_story = story.normal(size=600)
+x_story = wave(z_story) + wave_sigma * story.normal(size=(600, 2))
+figure, (left, right) = figures.panels(1, 2, width=4.8, height=3)
+left.plot(*x_story.T, "o", markersize=2.5, color=figures.PALETTE[0])
+left.plot(*wave(z_grid).T, color=figures.PALETTE[4], linewidth=1, label="f(z)")
+left.set(xlim=(-4, 4), ylim=(-2, 2), xlabel="x₁", ylabel="x₂", title="600 draws of the model")
+left.legend()
+shown = right.pcolormesh(axis_1, axis_2, p_map, cmap="magma", shading="nearest", rasterized=True)
+right.grid(False)
+right.set(xlabel="x₁", ylabel="x₂", title="p(x) of every point")
+figure.colorbar(shown, label="density")
+map_total = p_map.sum() * (axis_1[1] - axis_1[0]) * (axis_2[1] - axis_2[0])
+print(f"the whole map sums to {map_total:.4f}")
+figure
+
+# %% [markdown]
+# The map is bright where many $z$ lead, and it sums to 1, as a probability must. The rest of this
+# chapter does the same for digits. Their $x$ has 64 numbers, so there is no map to draw, but the
+# integral for one image is still an integral over one number, an area under a curve.
+#
+# We lay a fine grid over $[-10, 10]$ and let the decoder compute $\log p(x|z)$ at each point, once.
+# From then on an integral is a sum. Numbers such as $e^{-60}$ are too small to be added up safely,
+# so we stay with logarithms as long as possible: `logsumexp` computes the logarithm of a sum from
+# logarithms.
 
 # %%
 grid = np.linspace(-10, 10, 8_001)
@@ -184,7 +235,7 @@ flat = images.reshape(-1, 64).astype(float)
 
 log_pz = -0.5 * (grid**2 + np.log(2 * np.pi))  # [8001]
 # the sum of section 2 in logits: Σ x·a − log(1 + eᵃ)
-log_px_z = flat @ logits.T - np.logaddexp(0, logits).sum(axis=1)  # [pictures, 8001]
+log_px_z = flat @ logits.T - np.logaddexp(0, logits).sum(axis=1)  # [images, 8001]
 
 
 def integral(values):
@@ -195,31 +246,31 @@ def log_integral(log_values):
     return logsumexp(log_values, axis=-1) + np.log(step)
 
 
-log_px = log_integral(log_px_z + log_pz)  # one number per picture: the truth
-print(f"log p(x) of the {len(log_px)} test pictures: {log_px.mean():.2f} nats on average")
+log_px = log_integral(log_px_z + log_pz)  # one number per image: the truth
+print(f"log p(x) of the {len(log_px)} test images: {log_px.mean():.2f} nats on average")
 
 # %% [markdown]
-# Is the grid fine enough to be called the truth? Half of its points must give the same.
+# Is the grid fine enough to be called the truth? If so, half of its points give the same result.
 
 # %%
 coarse = logsumexp((log_px_z + log_pz)[:, ::2], axis=-1) + np.log(2 * step)
 print(f"largest change with half of the points: {np.abs(coarse - log_px).max():.1e} nats")
 
 # %% [markdown]
-# For the rest of the chapter we follow one test picture. So that it is not too easy we take an
-# ambiguous one, found by looking: more than one place on the number line explains it.
+# For the rest of the chapter we follow one test image. It is an ambiguous one, which we have
+# searched for: more than one place on the number line explains it.
 
 # %%
 log_pz_x = log_px_z + log_pz - log_px[:, None]  # Bayes, of which more in section 5
-chosen = PICTURE
+chosen = IMAGE
 log_px_z, log_pz_x, log_px_1 = log_px_z[chosen], log_pz_x[chosen], log_px[chosen]
 x = images[chosen : chosen + 1]
-print(f"picture {chosen}, a {labels[chosen]}: log p(x) = {log_px_1:.3f} nats")
+print(f"image {chosen}, a {labels[chosen]}: log p(x) = {log_px_1:.3f} nats")
 
 # %%
 figure, (left, middle, right) = figures.panels(1, 3, width=3.6, height=3.2)
 left.imshow(x[0, ..., 0], cmap="gray")
-left.set(title="the picture x", xticks=[], yticks=[])
+left.set(title="the image x", xticks=[], yticks=[])
 left.grid(False)
 middle.plot(grid, np.exp(log_px_z - log_px_z.max()))
 middle.set(
@@ -232,13 +283,13 @@ right.legend()
 figure
 
 # %% [markdown]
-# Most of the number line has nothing to do with this picture: the curve in the middle is two
-# peaks in a desert. The area under the peaks, weighted with the prior, is $p(x)$.
+# Most of the number line has nothing to do with this image: the curve in the middle has a few
+# narrow peaks, and is near 0 elsewhere. The area under it, weighted with the prior, is $p(x)$.
 #
 # ## 4. The obvious way, and why it fails
 #
 # There is an obvious way to do without the grid. $p(x)$ is a mean over the prior, so draw from
-# the prior and average, which is called *naive Monte Carlo*:
+# the prior and average. That is called *naive Monte Carlo*:
 #
 # $$p(x) \approx \frac1n \sum_{i=1}^n p(x|z_i), \qquad z_i \sim p(z)$$
 #
@@ -251,25 +302,25 @@ estimates = logsumexp(at_draws, axis=1) - np.log(1_000)
 print(f"truth {log_px_1:.3f}; the estimates: {estimates.mean():.3f} ± {estimates.std():.3f} nats")
 
 # %% [markdown]
-# Now a code of twenty numbers, which is a modest size. The model was trained on MNIST and ships
-# with the package. To be kind, we ask for the probability of a picture that the model has drawn
-# itself, so there is certainly a $z$ that explains it.
+# Now take a code of twenty numbers, which is not large. The model was trained on MNIST and comes
+# with the package. We ask for the probability of an image that the model has drawn itself, so
+# there is certainly a $z$ that explains it.
 
 # %%
 large = load_exported("../saved_models/pretrained/mnist_vae_20d")
-picture = (large.generate(1, seed=SEED + 3) > 0.5).astype("float32")
+image = (large.generate(1, seed=SEED + 3) > 0.5).astype("float32")
 others = large.generate(7, seed=SEED)
 figures.image_grid(
-    np.concatenate([picture, others]), columns=8, title="our picture (left), and draws of the prior"
+    np.concatenate([image, others]), columns=8, title="our image (left), and draws of the prior"
 )
 
 # %% [markdown]
-# > **Predict.** We draw from the prior as many codes as `PRIOR_DRAWS` says, tens of thousands of
-# > them, and add up $p(x|z_i)$. How many of the draws does it take to make up 99 % of the sum?
+# > **Predict.** We draw `PRIOR_DRAWS` codes from the prior, tens of thousands of them, and add up
+# > $p(x|z_i)$. How many of the draws make up 99 % of the sum?
 
 # %%
 z_i = rng.normal(size=(PRIOR_DRAWS, large.latent_dim)).astype("float32")
-repeated = np.repeat(picture, 5_000, axis=0)
+repeated = np.repeat(image, 5_000, axis=0)
 log_w = np.concatenate(
     [large.log_prob(repeated, part) for part in np.split(z_i, len(z_i) // 5_000)]
 )
@@ -289,11 +340,11 @@ print(f"effective sample size: {ess_naive:.2f}")
 print(f"log p(x|z) of the median draw: {np.median(log_w):.0f} nats")
 
 # %% [markdown]
-# If you said "a handful" you were generous. All those draws are worth about as much as two good
-# ones. Nearly all of them decode to some other picture, and by the last line what decodes to
-# another picture explains this one hardly at all: write $e$ to that power, and count the zeros.
+# It takes fewer than twenty. All those draws together are worth about as much as two good ones.
+# Nearly all of them decode to some other image, and by the last line such a draw gives our image a
+# probability of $e$ to the power of minus several hundred.
 #
-# So the estimate is what the luckiest draw says, and it has not settled:
+# So the estimate depends on the luckiest draw, and it has not settled:
 
 # %%
 counts = np.unique(np.geomspace(10, PRIOR_DRAWS, 60).astype(int))
@@ -303,26 +354,25 @@ figure = figures.lines(
     {"naive estimate": (counts, running)},
     "draws of the prior",
     "estimate of log p(x), nats",
-    "twenty numbers: waiting for a lucky draw",
+    "twenty numbers: one lucky draw decides",
     xscale="log",
 )
 figure
 
 # %% [markdown]
-# It hangs, drifts down while nothing happens, then leaps when a better draw turns up. Is it at
-# least close? We cannot compute the truth here, but we are about to learn a number that the truth
-# is *certain* to exceed.
+# It falls slowly while no better draw comes, then leaps when one does. Is it at least close? We
+# cannot compute the truth here, but the next section has a number that the truth is never below.
 #
 # ## 5. Bayes, and a guess
 #
-# The remedy is plain: do not draw codes that have nothing to do with $x$. The codes that have are
-# described by the *posterior*, which Bayes' rule gives:
+# The remedy: draw only codes that have something to do with $x$. Which codes these are is
+# described by the *posterior*. Bayes' rule gives it:
 #
 # $$p(z|x) = \frac{p(x|z)\, p(z)}{p(x)}$$
 #
-# Its numerator is easy. Its denominator is the integral that we are trying to avoid, so the exact
-# posterior is out of reach as well. But we may *guess* it: let a second network read $x$ and
-# answer with a distribution $q(z|x)$ of a simple kind, a Gaussian:
+# Its numerator is easy. Its denominator is the integral that we want to avoid, so the exact
+# posterior is out of reach as well. But we may *guess* it. A second network reads $x$ and answers
+# with a distribution $q(z|x)$ of a simple kind, a Gaussian:
 #
 # $$q(z|x) = \mathcal N\big(\texttt{z\_mean},\, e^{\texttt{z\_log\_var}}\big)$$
 #
@@ -330,44 +380,50 @@ figure
 # It gives the logarithm of the variance, because a logarithm may be any real number and a variance
 # may not. `z_log_var` is a log-variance everywhere in this course, never a log standard deviation.
 #
-# A guess need not be right to be useful. Any $q$ can be drawn from, if each draw is weighted by
-# how much more often the prior would have come by it:
+# A guess need not be right to be useful. We may draw from any $q$, if each draw is weighted by
+# $p(z)/q(z|x)$: how much more often the prior would have given this $z$ than $q$ does. (This is
+# *importance weighting*; chapter 9 is about it.)
 #
 # $$p(x) = \int q(z|x)\, \frac{p(x|z)\, p(z)}{q(z|x)}\, dz \approx
 # \frac1n \sum_i \frac{p(x|z_i)\,p(z_i)}{q(z_i|x)}, \qquad z_i \sim q(z|x)$$
 
 # %%
-encoded = large.call("encode", x=picture)
+encoded = large.call("encode", x=image)
 z_mean, z_log_var = encoded["z_mean"], encoded["z_log_var"]  # [1, 20] each
 epsilon = rng.normal(size=(5_000, 20)).astype("float32")
 z_i = z_mean + np.exp(0.5 * z_log_var) * epsilon
-of_pixels = large.log_prob(np.repeat(picture, 5_000, axis=0), z_i).astype(float)
+of_pixels = large.log_prob(np.repeat(image, 5_000, axis=0), z_i).astype(float)
 log_ratio = 0.5 * np.sum(epsilon**2 + z_log_var - z_i**2, axis=1)  # log p(z) − log q(z|x)
 weighted = logsumexp(of_pixels + log_ratio) - np.log(5_000)
 ess_weighted = effective_sample_size(of_pixels + log_ratio)
+# D[p(z|x)‖p(z)], by the same draws: the mean of log p(x|z) − log p(x) over the posterior
+posterior_weights = np.exp(of_pixels + log_ratio - logsumexp(of_pixels + log_ratio))
+needed_nats = posterior_weights @ of_pixels - weighted
 # D[q‖p(z)]: defined in section 6, in this form in section 7
 kl = 0.5 * np.sum(np.exp(z_log_var) + z_mean**2 - z_log_var - 1)
 bound = of_pixels.mean() - kl  # derived in section 6
 print(f"{'naive':<22}{naive:8.1f} nats, from {PRIOR_DRAWS:,} draws worth {ess_naive:.1f}")
 print(f"{'weighted draws of q':<22}{weighted:8.1f} nats, from 5,000 draws worth {ess_weighted:.1f}")
-print(f"{'a certain lower bound':<22}{bound:8.1f} nats")
-print(f"D[q ‖ p(z)] = {kl:.1f} nats, and e to that power is {np.exp(kl):.0e}")
+print(f"{'a lower bound (ELBO)':<22}{bound:8.1f} nats")
+print(f"D[p(z|x) ‖ p(z)] ≈ {needed_nats:.1f} nats, e to that power {np.exp(needed_nats):.0e}")
+print(f"D[q(z|x) ‖ p(z)] = {kl:.1f} nats, e to that power {np.exp(kl):.0e}")
 
 # %% [markdown]
-# Five thousand draws from the guess, though by no means all equally good, beat all the draws from
-# the prior, and the naive estimate lies *below a lower bound* of the truth. The last line says
-# how hopeless it was: $D[q\|p(z)]$, which the next section defines, measures how special the
-# codes of this picture are among all codes, and the number of draws that one needs from the prior
-# is about its exponential (Chatterjee and Diaconis 2018). Each nat multiplies the work by $e$.
-# More draws are no cure; better draws are.
+# Five thousand draws from the guess are not all equally good, but they beat all the draws from the
+# prior. The naive estimate lies *below a lower bound* of the truth. The last two lines say why.
+# A divergence $D$, which the next section defines, measures how far one distribution is from
+# another. Averages over $p(z|x)$ with draws of $p(z)$ need about $e^{D[p(z|x)\|p(z)]}$ draws; that
+# is a theorem of Chatterjee and Diaconis (2018). It is about the *true* posterior. We can only
+# estimate that divergence, from the weighted draws. $D[q\|p(z)]$ of the guess is known exactly,
+# and it has the same size here. Each nat multiplies the work by $e$: more draws do not help,
+# better draws do.
 #
 # ## 6. The bound, line by line
 #
-# A guess needs a grade. The *Kullback–Leibler divergence*
+# How good is a guess? The *Kullback–Leibler divergence*
 # $D[q\|p] = \mathbb E_q[\log q - \log p]$ says by how much a distribution $q$ misses another one:
-# 0 if they are equal, positive otherwise. ($\mathbb E_q$ is the mean over draws of $q$.) Let us
-# grade a guess for our ambiguous digit and see what comes out. Back to the model with the exact
-# integral; the guess is the encoder's own.
+# 0 if they are equal, positive otherwise. ($\mathbb E_q$ is the mean over draws of $q$.) We go back
+# to the model with the exact integral and to our ambiguous digit. The guess is that of its encoder.
 
 
 # %%
@@ -387,7 +443,7 @@ print(f"z_mean = {z_mean:.3f}, z_log_var = {z_log_var:.3f}")
 print(f"area under p(z|x): {integral(np.exp(log_pz_x)):.12f}, q: {integral(np.exp(log_qz)):.12f}")
 
 # %% [markdown]
-# **Line 1.** The grade of the guess, by definition:
+# **Line 1.** The divergence of the guess from the true posterior, by definition:
 #
 # $$D[q\|p(z|x)] = \mathbb E_q\big[\log q(z|x) - \log p(z|x)\big]$$
 
@@ -408,7 +464,7 @@ print(f"line 2: {line_2:.12f}, differs from line 1 by {abs(line_2 - gap):.0e}")
 
 # %% [markdown]
 # **Line 3.** $\log p(x)$ does not depend on $z$. Its mean over $z$ is itself, so it may leave the
-# bracket:
+# mean:
 #
 # $$D[q\|p(z|x)] =
 # \mathbb E_q\big[\log q(z|x) - \log p(x|z) - \log p(z)\big] + \log p(x)$$
@@ -418,7 +474,7 @@ line_3 = expected(log_qz, log_qz - log_px_z - log_pz) + log_px_1
 print(f"line 3: {line_3:.12f}, differs from line 1 by {abs(line_3 - gap):.0e}")
 
 # %% [markdown]
-# **Line 4.** What we know goes to one side, what we do not to the other:
+# **Line 4.** What we can compute goes to one side, what we cannot to the other:
 #
 # $$\log p(x) - D[q\|p(z|x)] =
 # \mathbb E_q\big[\log p(x|z)\big] - \mathbb E_q\big[\log q(z|x) - \log p(z)\big]$$
@@ -446,10 +502,10 @@ print(f"ELBO = {elbo:.6f};  log p(x) − gap − ELBO = {log_px_1 - gap - elbo:.
 
 # %% [markdown]
 # Look at what has happened. On the left stand the two things that we cannot compute, the
-# probability of the picture and the true posterior. On the right stand things that we can: draw a
-# $z$ from the encoder, decode it, compare, and add a penalty that keeps the code near the prior.
-# That is an autoencoder with noise and a penalty. Nobody asked for one; it fell out of Bayes'
-# rule.
+# probability of the image and the true posterior. On the right stand things that we can compute:
+# draw a $z$ from the encoder, decode it, compare, and add a penalty that keeps the code near the
+# prior. That is an autoencoder with noise and a penalty. We did not design it; it follows from
+# Bayes' rule.
 #
 # **Line 6.** The gap is never negative, whatever $q$ is. The reason is that $\log u \le u - 1$:
 #
@@ -465,7 +521,7 @@ print(f"gaps of 1,000 random guesses: {gaps.min():.3f} to {gaps.max():,.0f} nats
 
 # %% [markdown]
 # > **Predict.** The encoder's guess has the gap printed above. Suppose that we set the encoder
-# > aside and search for the *best* mean and variance for this one picture, with the exact
+# > aside and search for the *best* mean and variance for this one image, with the exact
 # > posterior in hand. Will the gap become 0?
 
 # %%
@@ -486,18 +542,18 @@ axes.plot(grid, np.exp(log_qz), "--", color=figures.PALETTE[4], label="q(z|x) of
 axes.plot(grid, np.exp(log_best), color=figures.PALETTE[0], label="the best Gaussian")
 top = 1.15 * max(np.exp(log_pz_x).max(), np.exp(log_best).max())
 axes.set(xlim=(-3.5, 3.5), ylim=(0, top), xlabel="z", ylabel="density")
-axes.set_title("the guess, the best guess and the truth")
+axes.set_title("the encoder's guess, the best guess and the truth")
 axes.legend()
 figure
 
 # %% [markdown]
-# If you said "no", you saw the picture in section 3: a posterior with more than one peak is no
-# Gaussian, and no choice of mean and variance makes it one. The best Gaussian settles for one of
-# the peaks, since $D[q\|p]$ punishes a $q$ that has mass where $p$ has none and is lenient about
-# places that $q$ forgets. The gap is the price of a simple family of guesses, and it is not 0.
+# The answer is no. A posterior with more than one peak is no Gaussian, and no choice of mean and
+# variance makes it one. The best Gaussian covers one of the peaks. $D[q\|p]$ is large if $q$ has
+# mass where $p$ has none, but hardly grows if $q$ leaves out a place where $p$ has mass. The gap is
+# the price of a simple family of guesses, and it is not 0.
 #
 # Now move the guess yourself. **What to look for:** the black line never moves. A better guess
-# does not make the picture more probable; it moves the border between ELBO and gap.
+# does not make the image more probable; it moves the border between ELBO and gap.
 
 # %%
 from vae_keras.figures.sliders import Sliders
@@ -528,12 +584,12 @@ Sliders(
 )
 
 # %% [markdown]
-# One picture is an anecdote. Here are the bound and the truth of all test pictures, and the gap
-# that the encoder leaves.
+# One image proves little. Here are the bound and the truth of all test images, and the gap that
+# the encoder leaves.
 
 # %%
 all_log_px_z = flat @ logits.T - np.logaddexp(0, logits).sum(axis=1)
-heads = [head.numpy().astype(float) for head in model.encoder(images)]  # [pictures, 1] each
+heads = [head.numpy().astype(float) for head in model.encoder(images)]  # [images, 1] each
 all_log_q = log_normal(*heads)
 elbos = expected(all_log_q, all_log_px_z + log_pz - all_log_q)
 all_gaps = log_px - elbos
@@ -552,14 +608,14 @@ axes.legend()
 figure
 
 # %% [markdown]
-# For most pictures the guess is nearly right; the gap is the work of a few for which the encoder
-# has picked the wrong place. It has to answer for *all* pictures with one set of weights, which
-# is known as *amortised* inference, and it sometimes guesses worse than the best Gaussian would.
+# For most images the guess is nearly right. The mean gap comes from a few images for which the
+# encoder has chosen the wrong place. It has to answer for *all* images with one set of weights,
+# which is called *amortised* inference, so it sometimes guesses worse than the best Gaussian would.
 #
 # ## 7. The penalty in closed form
 #
-# `kl_loss` was an integral so far. For a Gaussian $q$ and a standard normal prior it need not be.
-# The only means that occur are those of $z^2$ and of $(z - \texttt{z\_mean})^2$, which are
+# So far `kl_loss` was an integral. For a Gaussian $q$ and a standard normal prior there is a
+# formula. The only means that occur are those of $z^2$ and of $(z - \texttt{z\_mean})^2$, which are
 # $\texttt{z\_mean}^2 + e^{\texttt{z\_log\_var}}$ and $e^{\texttt{z\_log\_var}}$:
 #
 # $$\mathbb E_q[\log q - \log p] = \mathbb E_q\Big[-\tfrac12 \texttt{z\_log\_var} -
@@ -594,23 +650,25 @@ axes.set(xlabel="z_mean", ylabel="z_log_var", title="what a code costs")
 figure
 
 # %% [markdown]
-# The bowl has its bottom at `z_mean` = `z_log_var` = 0, where the code says nothing at all about
-# the picture. It would be a mistake to call that point the goal. It is where the penalty alone
-# pulls; a picture that wants to be recognised has to climb out of it, and pay.
+# The lowest point is at `z_mean` = `z_log_var` = 0, where the code says nothing at all about the
+# image. That point is not the goal of training. It is where the penalty alone pulls. A code that
+# tells images apart has to leave it, and this costs nats.
 #
-# ## 8. How to differentiate through a dice roll
+# ## 8. The derivative of a draw
 #
 # Training needs the gradient of $\mathbb E_q[\log p(x|z)]$ with respect to `z_mean` and
 # `z_log_var`, and from there to the encoder's weights. But those two numbers say *how to draw*
 # $z$. What is the derivative of a draw?
 #
-# There are two answers. The first one leaves the draw alone and differentiates the density. Since
-# $\nabla q = q\,\nabla \log q$, a slope of $q$ can be written as a mean over $q$ again (the *score
-# function* estimator, known as REINFORCE):
+# There are two answers. The first one leaves the draw as it is and differentiates the density.
+# Since $\nabla q = q\,\nabla \log q$, a slope of $q$ can be written as a mean over $q$ again. This
+# is the *score function* estimator, known as REINFORCE:
 #
 # $$\nabla\, \mathbb E_q[\log p(x|z)] = \mathbb E_q\big[\log p(x|z)\; \nabla \log q(z|x)\big]$$
 #
-# (In practice one subtracts a *baseline* from $\log p$ first, which helps. We do not, here.)
+# The mean of $\nabla \log q$ over $q$ is 0. So a constant, a *baseline*, may be subtracted from
+# $\log p(x|z)$ without changing the mean, and it can lower the variance a lot. We try both, with
+# the mean of $\log p(x|z)$ over all *other* draws as the baseline.
 #
 # The second one rewrites the draw. A draw from
 # $\mathcal N(\texttt{z\_mean}, e^{\texttt{z\_log\_var}})$ is a standard normal one, stretched and
@@ -619,16 +677,17 @@ figure
 # $$z = \texttt{z\_mean} + e^{\frac12 \texttt{z\_log\_var}} \cdot \varepsilon,
 # \qquad \varepsilon \sim \mathcal N(0, 1)$$
 #
-# and now the mean is one over $\varepsilon$, whose distribution has *no parameters*. That is the
-# whole reason why $\varepsilon$ may be treated as a constant: the derivative passes through the
-# mean because what we average over does not move when the weights do,
+# Now the mean is a mean over $\varepsilon$, whose distribution has *no parameters*. That is why
+# $\varepsilon$ may be treated as a constant: what we average over does not change when the weights
+# do, so the derivative may be taken inside the mean:
 #
 # $$\nabla\, \mathbb E_\varepsilon[\log p(x|z(\varepsilon))] =
 # \mathbb E_\varepsilon[\nabla \log p(x|z(\varepsilon))].$$
 #
-# This is the *reparameterisation trick*. Both answers are right on average. To be sure we need
-# the truth, and on a grid it is at hand: move each number a little and see how the integral
-# changes (finite differences).
+# This is the *reparameterisation trick*.
+#
+# Both answers are right on average. To be sure we need the truth, and on the grid we have it: move
+# each number a little and see how the integral changes (finite differences).
 
 # %%
 nudge = 1e-4
@@ -655,42 +714,79 @@ with tf.GradientTape() as tape:
     log_p = model.reconstruction.log_prob(tf.repeat(x, GRADIENT_DRAWS, axis=0), model.decoder(z))
 trick = dict(zip(exact, (g.numpy()[:, 0] for g in tape.gradient(log_p, [mu, log_var]))))
 
-log_p, e = log_p.numpy(), epsilon[:, 0]
+log_p, e = log_p.numpy().astype(float), epsilon[:, 0]
 # ∇ log q(z|x): (z − z_mean)/σ² = ε/σ for the mean, ½(ε² − 1) for the log-variance
-score = {"z_mean": log_p * e / np.exp(0.5 * z_log_var), "z_log_var": log_p * 0.5 * (e**2 - 1)}
+slopes = {"z_mean": e / np.exp(0.5 * z_log_var), "z_log_var": 0.5 * (e**2 - 1)}
+score = {name: log_p * slope for name, slope in slopes.items()}
+above_others = log_p - (log_p.sum() - log_p) / (GRADIENT_DRAWS - 1)  # minus the others' mean
+with_baseline = {name: above_others * slope for name, slope in slopes.items()}
 
 # %% [markdown]
-# > **Predict.** Both are averages of the same draws, and both tend to the exact gradient. By what
-# > factor do the variances of single draws differ?
+# > **Predict.** All three are averages of the same draws, and all tend to the exact gradient. By
+# > what factors do the variances of single draws differ? How much does the baseline remove?
 
 # %%
-variance_ratio = {name: score[name].var() / trick[name].var() for name in exact}
+estimators = {"trick": trick, "with baseline": with_baseline, "score function": score}
+variance_ratio = {
+    label: {name: draws[name].var() / trick[name].var() for name in exact}
+    for label, draws in estimators.items()
+}
 for name in exact:
-    for label, draws in (("trick", trick[name]), ("score function", score[name])):
-        error = draws.std() / np.sqrt(len(draws))
-        mean, one = f"{draws.mean():8.3f} ± {error:.3f}", f"one draw: ± {draws.std():.1f}"
-        print(f"{name:<10} {label:<15} {mean}   {one}")
-    print(f"{name:<10} {'exact':<15} {exact[name]:8.3f}")
-    print(f"{name:<10} variance of the score function: {variance_ratio[name]:,.0f} times\n")
+    print(f"{name}: exact {exact[name]:.3f}")
+    for label, draws in estimators.items():
+        error = draws[name].std() / np.sqrt(GRADIENT_DRAWS)
+        times = f"variance of one draw {variance_ratio[label][name]:5,.0f} times the trick's"
+        print(f"  {label:<15}{draws[name].mean():8.3f} ± {error:.3f}   {times}")
 
 # %%
 figure, axes = figures.panels(width=6, height=3.6)
 limit = 2 * score["z_mean"].std()
 bins = np.linspace(-limit, limit, 81)
-axes.hist(score["z_mean"], bins, label="score function", color=figures.PALETTE[1])
-axes.hist(trick["z_mean"], bins, label="reparameterisation", color=figures.PALETTE[0], alpha=0.8)
+for (label, draws), colour in zip(reversed(estimators.items()), (1, 2, 0)):
+    axes.hist(draws["z_mean"], bins, label=label, color=figures.PALETTE[colour], alpha=0.8)
 axes.axvline(exact["z_mean"], color=figures.PALETTE[4], label="exact")
-axes.set(xlabel="gradient for z_mean from one draw", ylabel="draws", title="one dice roll each")
+axes.set(xlabel="gradient for z_mean from one draw", ylabel="draws", yscale="log")
+axes.set_title("three estimators, one draw each")
 axes.legend()
 figure
 
 # %% [markdown]
-# If you said "about the same", look at the widths. After 4,000 draws the score function has not
-# even found the sign of the slope for `z_mean` for certain: its error is nearly as large as the
-# slope. It only learns *how good* a draw was and must find the slope by comparing; the trick asks
-# the decoder for the slope itself.
-# Variance is paid for in draws: as many times more of them for the same accuracy. With the trick,
-# one draw per picture and step is enough, which is why a VAE trains like any other network.
+# The plain score function has hundreds of times the variance of the trick. After 4,000 draws its
+# error is nearly as large as the slope for `z_mean`, so not even the sign is certain. But nearly
+# all of that comes from the missing baseline: $\log p(x|z)$ is around −23 nats at every draw, and
+# this common part only adds noise. With the mean subtracted, the variance is two times that of the
+# trick for `z_mean`, and eight times for `z_log_var`. That is what the trick itself gives in one
+# dimension. The score function only learns *how good* a draw was, and must find the slope by
+# comparing draws. The trick asks the decoder for the slope itself.
+#
+# And with more dimensions? A draw is good or bad because of all of them together, so for the slope
+# of one dimension the others are noise. Here is the same comparison for the code of twenty numbers
+# and our image of section 4, with the variances of all slopes of `z_mean` added up:
+
+# %%
+some = 1_000
+epsilon_20 = rng.normal(size=(some, 20)).astype("float32")
+mu_20, log_var_20 = (tf.repeat(encoded[name], some, axis=0) for name in ("z_mean", "z_log_var"))
+with tf.GradientTape() as tape:
+    tape.watch(mu_20)
+    z = mu_20 + tf.exp(0.5 * log_var_20) * epsilon_20
+    log_p_20 = large.model.log_prob(tf.repeat(image, some, axis=0), z)["log_prob"]
+trick_20 = tape.gradient(log_p_20, mu_20).numpy()
+
+log_p_20 = log_p_20.numpy().astype(float)[:, None]
+slope_20 = epsilon_20 / np.exp(0.5 * log_var_20)
+ratio_20 = {}
+for label, reward in (
+    ("with baseline", (log_p_20 - log_p_20.mean()) * some / (some - 1)),  # as above
+    ("score function", log_p_20),
+):
+    ratio_20[label] = (reward * slope_20).var(axis=0).sum() / trick_20.var(axis=0).sum()
+    print(f"twenty dimensions, {label:<15}{ratio_20[label]:6,.0f} times the trick's variance")
+
+# %% [markdown]
+# With the baseline a factor of about ten is left in twenty dimensions. A variance ten times larger
+# needs ten times as many draws for the same accuracy. With the trick one draw for each image and
+# step is enough, so a VAE trains like any other network.
 #
 # What does *not* work is to draw $z$ and then treat **it** as a constant, as one does with data:
 
@@ -706,10 +802,10 @@ print("gradient for z_mean and z_log_var if z is a constant:", no_gradient)
 # The encoder would learn nothing from the reconstruction. $\varepsilon$ is the constant, $z$ is
 # not.
 #
-# ## 9. Slips that are easy to make
+# ## 9. Mistakes that are easy to make
 #
-# Most of these have been in print. Each is a line that looks right, and a number that says no. In
-# all of them $q$ is the encoder's guess from section 6 unless another one is named.
+# Most of these have been in print. Each is a line that looks right, with a number that shows that
+# it is not. In all of them $q$ is the encoder's guess from section 6 unless another one is named.
 #
 # **The standard deviation is $e^{\frac12 \texttt{z\_log\_var}}$.** One meets
 # $z = \texttt{z\_mean} + e^{\sigma^2/2} \cdot \varepsilon$. With `z_log_var` = −2 the variance of
@@ -721,9 +817,28 @@ right_one, wrong = np.var(np.exp(0.5 * -2.0) * eps), np.var(np.exp(wanted / 2) *
 print(f"wanted {wanted:.3f};  exp(½·z_log_var)·ε: {right_one:.3f};  exp(σ²/2)·ε: {wrong:.3f}")
 
 # %% [markdown]
+# **The lost minus sign.** For a Gaussian decoder with $\sigma = 1$ and $d$ pixels one meets
+# $\|x - \mu\|^2 - d \log\sqrt{2\pi}$ as the log-likelihood. It must be
+# $-\tfrac12\|x - \mu\|^2 - d \log\sqrt{2\pi}$: both the minus and the ½ are lost. We compare a
+# mean that is the image itself with a mean that is its negative.
+
+# %%
+flat_x = x.ravel().astype(float)
+likelihoods = {}
+for name, mu in (("the image itself", flat_x), ("its negative", 1 - flat_x)):
+    squared, constant = np.sum((flat_x - mu) ** 2), 64 * 0.5 * np.log(2 * np.pi)
+    likelihoods[name] = stats.norm.logpdf(flat_x, mu).sum(), squared - constant
+    right_one, found = likelihoods[name]
+    lost = f"−½‖x−μ‖² − …: {-0.5 * squared - constant:.2f};  ‖x−μ‖² − …: {found:.2f}"
+    print(f"{name:<17} SciPy {right_one:.2f};  {lost}")
+
+# %% [markdown]
+# Without the minus sign, the worst of all reconstructions is the most probable one. With the minus
+# but without the ½, a reconstruction error counts twice as much against the KL term as it should.
+#
 # **The lost bracket.** In line 2, $\log p(z|x)$ is subtracted as a whole. Written without its
-# bracket, as $\mathbb E_q[\log q - \log p(x|z) + \log p(z) - \log p(x)]$, two signs are wrong. A
-# divergence that comes out otherwise than line 1 is none.
+# bracket, as $\mathbb E_q[\log q - \log p(x|z) + \log p(z) - \log p(x)]$, two signs are wrong, and
+# the result is not the divergence of line 1.
 
 # %%
 bracket_lost = expected(log_qz, log_qz - log_px_z + log_pz - log_px_1)
@@ -732,8 +847,8 @@ print(f"D[q‖p(z|x)] = {gap:.3f} nats;  without the bracket: {bracket_lost:.3f}
 # %% [markdown]
 # **A mean of logarithms is not the logarithm of a mean.** One meets
 # "$p(x|z) \approx \mathbb E[\log p(x|z)]$": a probability on the left, a negative number on the
-# right. Even with the logarithm on both sides the two differ, here with means over the prior, and
-# by how much is no detail:
+# right. Even with the logarithm on both sides the two differ, here by several nats, with means over
+# the prior:
 
 # %%
 log_of_mean, mean_of_log = log_integral(log_px_z + log_pz), expected(log_pz, log_px_z)
@@ -757,11 +872,11 @@ kl_forms = {
 print(f"by integration {truth:.4f} nats;", {k: f"{v:.4f}" for k, v in kl_forms.items()})
 
 # %% [markdown]
-# Both of the common lines come out *negative* there, which a divergence cannot be. That is the
-# cheapest of all checks.
+# Both of the common lines give a *negative* number there, and a divergence is never negative. This
+# check costs nothing.
 #
-# **$\theta$ computes $x$ from $z$, not $z$.** The weights of the decoder have no say in what is
-# drawn from the prior; the same $z$ under other weights is another picture.
+# **$\theta$ computes $x$ from $z$, not $z$.** What is drawn from the prior does not depend on the
+# weights of the decoder. With other weights the same $z$ gives another image.
 
 # %%
 other = trained(config.replace(epochs=1, seed=SEED + 1), dataset)
@@ -770,63 +885,120 @@ changed = np.abs(model.decode(same_z) - other.decode(same_z)).max()
 print(f"same z, other θ: a pixel's probability changes by up to {changed:.2f}")
 
 # %% [markdown]
-# **The gap is not 0, and matching $q$ does not by itself maximise $p(x)$.** A better guess closes
-# the gap from below: the ELBO rises and $\log p(x)$ stays where it is, because $q$ is not in it.
-# Only a better decoder makes pictures more probable. Below, the hardly trained decoder gets the
-# best $q$ that its own posterior allows, and the trained one keeps its encoder's.
+# **The gap is not 0, and matching $q$ does not by itself maximise $p(x)$.** With a better guess the
+# ELBO rises, and $\log p(x)$ stays where it is, because $q$ is not in it. Only a better decoder
+# makes images more probable. Below, a decoder trained for a single epoch gets a perfect $q$, its
+# own posterior, and the trained one keeps its encoder's.
 
 # %%
 other_logits = other.decoder(grid[:, None].astype("float32")).numpy().reshape(-1, 64)
 other_joint = flat @ other_logits.T.astype(float) - np.logaddexp(0, other_logits).sum(1) + log_pz
 elbo_best = expected(log_best, log_px_z + log_pz - log_best)
-print(f"this picture, better q: ELBO {elbo:.2f} → {elbo_best:.2f}", end="; ")
+print(f"this image, better q: ELBO {elbo:.2f} → {elbo_best:.2f}", end="; ")
 print(f"log p(x) {elbo + gap:.2f} → {elbo_best + best.fun:.2f}")
 print(f"all, poor decoder, perfect q (no gap): {log_integral(other_joint).mean():.2f} nats")
 print(f"all, good decoder, the encoder's q:    {elbos.mean():.2f} nats")
 
 # %% [markdown]
 # Training moves both at once: it raises the ELBO over the weights of encoder and decoder. The
-# evidence grows, or the gap shrinks, or both. Nothing says in which proportion.
+# evidence grows, or the gap shrinks, or both, in no fixed proportion.
 #
 # ## Exercises
 #
-# 1. **Does it add up?** If $p(x)$ is a probability it must sum to 1 over all pictures. There are
-#    $2^{64}$ of those, which is too many; but since pixels are independent given $z$, leaving
-#    factors out of the product gives the probability of the *other* pixels. Take the nine pixels
-#    of rows 3 to 5 and columns 3 to 5, and sum over all their 512 patterns.
+# Fill in a cell and run it: it says whether the answer is right. The solutions are folded below.
+#
+# 1. **Does it add up?** If $p(x)$ is a probability it must sum to 1 over all images. There are
+#    $2^{64}$ of those, which is too many. But pixels are independent given $z$, so leaving factors
+#    out of the product gives the probability of the *other* pixels. Take the nine pixels of rows 3
+#    to 5 and columns 3 to 5, and compute the probability of each of their 512 patterns.
+
+# %%
+patterns = np.array([[(n >> k) & 1 for k in range(9)] for n in range(512)], float)
+nine = logits.reshape(-1, 8, 8)[:, 3:6, 3:6].reshape(-1, 9)  # [8001, 9]: their logits on the grid
+
+
+def answer_1(patterns, nine):
+    """Fill in: the probability of each pattern, [512]."""
+    ...
+
+
+def right_1(p):
+    """They sum to 1, and so do those with the first pixel at 1 to that pixel's own probability."""
+    first = integral(np.exp(log_pz) / (1 + np.exp(-nine[:, 0])))
+    return np.allclose([np.sum(p), np.sum(p[patterns[:, 0] == 1])], [1, first], atol=1e-6)
+
+
+check(1, answer_1(patterns, nine), right_1)
+
+
+# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
+# Solution of exercise 1
+def answer_1(patterns, nine):
+    return np.exp(log_integral(patterns @ nine.T - np.logaddexp(0, nine).sum(axis=1) + log_pz))
+
+
+print(f"sum over 512 patterns: {answer_1(patterns, nine).sum():.10f}")
+assert check(1, answer_1(patterns, nine), right_1)
+
+# %% [markdown]
 # 2. **A gap of 0.** Make the decoder linear and Gaussian: $p(x|z) = \mathcal N(w z, \sigma^2)$
 #    for one pixel, with $w = 2$, $\sigma = ½$ and $x = 1$. Then
 #    $p(x) = \mathcal N(0, w^2 + \sigma^2)$ and the posterior is Gaussian with variance
 #    $1/(1 + w^2/\sigma^2)$ and mean $x\,w/(w^2 + \sigma^2)$. Show on the grid that with this $q$
 #    the ELBO *is* $\log p(x)$.
-# 3. **The other way round.** Choose $q$ for our picture by minimising $D[p(z|x)\|q]$, which for a
-#    Gaussian means to take over the posterior's mean and variance. Compare its ELBO with that of
-#    the best Gaussian, and draw both. What does each of the two care about?
 
-# %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
-# Solution of exercise 1
-nine = logits.reshape(-1, 8, 8)[:, 3:6, 3:6].reshape(-1, 9)
-patterns = np.array([[(n >> k) & 1 for k in range(9)] for n in range(512)], float)
-log_p_patterns = log_integral(patterns @ nine.T - np.logaddexp(0, nine).sum(axis=1) + log_pz)
-total = np.exp(log_p_patterns).sum()
-print(f"sum over 512 patterns: {total:.10f}")
-assert abs(total - 1) < 1e-8
+
+# %%
+def answer_2(w, sigma, value):
+    """Fill in: the ELBO with this q, by `expected` on the grid."""
+    ...
+
+
+log_evidence = stats.norm.logpdf(1.0, 0, np.sqrt(2.0**2 + 0.5**2))
+check(2, answer_2(w=2.0, sigma=0.5, value=1.0), log_evidence, tolerance=1e-9)
+
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 2
-w, sigma, value = 2.0, 0.5, 1.0
-log_linear = stats.norm.logpdf(value, w * grid, sigma)
-log_q = log_normal(value * w / (w**2 + sigma**2), -np.log(1 + w**2 / sigma**2))
-linear_elbo = expected(log_q, log_linear + log_pz - log_q)
-linear_truth = stats.norm.logpdf(value, 0, np.sqrt(w**2 + sigma**2))
-print(f"ELBO {linear_elbo:.12f}, log p(x) {linear_truth:.12f}")
-assert abs(linear_elbo - linear_truth) < 1e-9
+def answer_2(w, sigma, value):
+    log_linear = stats.norm.logpdf(value, w * grid, sigma)
+    log_q = log_normal(value * w / (w**2 + sigma**2), -np.log(1 + w**2 / sigma**2))
+    return expected(log_q, log_linear + log_pz - log_q)
+
+
+assert check(2, answer_2(w=2.0, sigma=0.5, value=1.0), log_evidence, tolerance=1e-9)
+
+# %% [markdown]
+# 3. **The other way round.** Choose a Gaussian $q$ for our image by minimising $D[p(z|x)\|q]$, the
+#    divergence in the other direction. Give its mean and the logarithm of its variance. Compare its
+#    ELBO with that of the best Gaussian, and draw both. What does each of the two care about?
+
+
+# %%
+def answer_3(log_posterior):
+    """Fill in: (mean, log variance) of the Gaussian that minimises D[p(z|x)‖q]."""
+    ...
+
+
+def right_3(answer):
+    """Every small step away from it makes D[p(z|x)‖q] larger."""
+    steps = 0.01 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1], [0, 0]])
+    tried = [expected(log_pz_x, log_pz_x - log_normal(*one)) for one in np.add(answer, steps)]
+    return np.argmin(tried) == 4
+
+
+check(3, answer_3(log_pz_x), right_3)
+
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
 # Solution of exercise 3
-where = expected(log_pz_x, grid)
-variance = expected(log_pz_x, (grid - where) ** 2)
-log_matched = log_normal(where, np.log(variance))
+def answer_3(log_posterior):
+    where = expected(log_posterior, grid)  # a Gaussian takes over mean and variance
+    return where, np.log(expected(log_posterior, (grid - where) ** 2))
+
+
+assert check(3, answer_3(log_pz_x), right_3)
+log_matched = log_normal(*answer_3(log_pz_x))
 matched_gap = expected(log_matched, log_matched - log_pz_x)
 print(f"gap: best Gaussian {best.fun:.2f} nats, same mean and variance {matched_gap:.2f} nats")
 assert matched_gap > best.fun
@@ -847,7 +1019,7 @@ figures.lines(
 # ## Further reading
 #
 # * Kingma and Welling 2014, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114):
-#   the bound, the trick and the closed form in appendix B. Shorter than its fame.
+#   the bound, the trick, and the closed form in appendix B.
 # * Rezende, Mohamed and Wierstra 2014, [Stochastic Backpropagation and Approximate Inference in
 #   Deep Generative Models](https://arxiv.org/abs/1401.4082): the same idea, found independently
 #   and argued from the gradient.
@@ -855,13 +1027,15 @@ figures.lines(
 #   sampling](https://arxiv.org/abs/1511.01437): why the number of draws is the exponential of a
 #   divergence.
 # * Cremer, Li and Duvenaud 2018, [Inference Suboptimality in Variational
-#   Autoencoders](https://arxiv.org/abs/1801.03558): how much of the gap is the Gaussian's fault,
-#   and how much the encoder's.
+#   Autoencoders](https://arxiv.org/abs/1801.03558): how much of the gap is due to the Gaussian
+#   family, and how much to the encoder.
 #
 # ## Checks
 
 # %%
 assert np.abs(by_hand - by_package).max() < 1e-3
+assert np.isclose(with_bracket, of_scipy) and abs(without_bracket - of_scipy) > 10
+assert abs(map_total - 1) < 1e-3, "a density sums to 1"
 assert np.abs(coarse - log_px).max() < 1e-6, "the grid is too coarse to be the truth"
 assert max(abs(line_2 - gap), abs(line_3 - gap), abs(left_side - right_side)) < 1e-9
 assert abs(log_px_1 - gap - elbo) < 1e-9, "the identity holds to float precision"
@@ -869,12 +1043,19 @@ assert gaps.min() > 0 and all_gaps.min() > -1e-6, "a lower bound is never above"
 assert 0.01 < best.fun < gap + 1e-6, "the best Gaussian is better, and its gap is not 0"
 assert needed <= 20 and ess_naive < 5, "naive Monte Carlo hangs on a few draws"
 assert naive < bound < weighted, "and lies below a lower bound"
+assert abs(needed_nats - kl) < 0.3 * kl and np.exp(needed_nats) > 100 * PRIOR_DRAWS
 assert np.abs(closed - numerical).max() < 1e-5
 for name, value in exact.items():
-    assert abs(trick[name].mean() - value) < 5 * trick[name].std() / np.sqrt(GRADIENT_DRAWS)
-    assert abs(score[name].mean() - value) < 5 * score[name].std() / np.sqrt(GRADIENT_DRAWS)
-assert variance_ratio["z_mean"] > 5, "the trick has much less variance"
+    for draws in (trick[name], with_baseline[name], score[name]):
+        assert abs(draws.mean() - value) < 5 * draws.std() / np.sqrt(GRADIENT_DRAWS)
+for name in exact:  # nearly all of the factor is the missing baseline
+    plain, based = (variance_ratio[label][name] for label in ("score function", "with baseline"))
+    assert plain > 30 * based and based < 30, (name, plain, based)
+assert ratio_20["score function"] > 30 * ratio_20["with baseline"]
+assert 4 < ratio_20["with baseline"] < 25, "about ten is left"
 assert no_gradient == [None, None]
+exact_one, lost_one = zip(*likelihoods.values())
+assert exact_one[0] > exact_one[1] and lost_one[0] < lost_one[1], "the worst one is preferred"
 assert abs(bracket_lost - gap) > 1 and abs(wrong - wanted) > 0.5
 assert max(list(kl_forms.values())[:2]) < 0 < truth, "a divergence is never negative"
 assert np.isclose(kl_forms["½ Σ e^2s + μ² − 2s − 1"], truth)
