@@ -86,16 +86,15 @@ def test_the_landing_page_opens_first_and_leads_to_everything(site, pages):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
-def test_a_chapter_has_its_pictures_and_formulas_and_its_solutions_are_folded(chapter, site, pages):
+def test_a_chapter_has_its_pictures_tables_and_formulas_and_folded_solutions(chapter, site, pages):
     page = pages[site / f"{chapter.stem}.html"]
     cells = jupytext.read(chapter).cells
-    images = [
-        output
-        for cell in cells
-        for output in cell.get("outputs", ())
-        if "image/png" in output.get("data", {})
-    ]
+    shown = [out.get("data", {}) for cell in cells for out in cell.get("outputs", ())]
+    images = [data for data in shown if "image/png" in data]
     assert page.tags.count("img") >= len(images) > 0
+    tables = [data for data in shown if "|---|" in data.get("text/markdown", "")]
+    written = sum("|---|" in cell.source for cell in cells if cell.cell_type == "markdown")
+    assert page.tags.count("table") >= len(tables) + written
     solutions = [cell for cell in cells if "solution" in cell.metadata.get("tags", ())]
     assert page.tags.count("details") == len(solutions)
     assert ("math" in page.tags) == any("$" in c.source for c in cells if c.cell_type == "markdown")

@@ -23,6 +23,7 @@ root_doc = "README"
 exclude_patterns = ["**.ipynb_checkpoints", "quickstart", "elsewhere-*"]
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "gfm"  # tables among the outputs
 nb_code_prompt_show = "Show the solution"
 nb_code_prompt_hide = "Hide the solution"
 myst_enable_extensions = ["dollarmath", "html_image"]
