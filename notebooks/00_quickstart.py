@@ -25,7 +25,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** no other chapter ·
-# **To read** about 5 minutes ·
+# **To read** about 10 minutes ·
 # **To run** about 1 minute on two cores
 #
 # Next: [1. The linear autoencoder](01_linear_autoencoder.ipynb) ·

@@ -31,7 +31,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [1. The linear autoencoder](01_linear_autoencoder.ipynb) ·
-# **To read** about 35 minutes ·
+# **To read** about 50 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [1. The linear autoencoder](01_linear_autoencoder.ipynb) ·

@@ -31,7 +31,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
-# **To read** about 30 minutes ·
+# **To read** about 40 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·

@@ -31,7 +31,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
-# **To read** about 55 minutes ·
+# **To read** about 65 minutes ·
 # **To run** about 1 minute on two cores
 #
 # Previous: [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·

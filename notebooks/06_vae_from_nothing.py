@@ -33,7 +33,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [5. The variational idea](05_the_variational_idea.ipynb) ·
-# **To read** about 30 minutes ·
+# **To read** about 40 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [5. The variational idea](05_the_variational_idea.ipynb) ·

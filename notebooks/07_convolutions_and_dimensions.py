@@ -28,7 +28,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
-# **To read** about 35 minutes ·
+# **To read** about 40 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·

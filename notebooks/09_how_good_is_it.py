@@ -27,7 +27,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
-# **To read** about 35 minutes ·
+# **To read** about 45 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·

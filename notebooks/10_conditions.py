@@ -26,7 +26,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
-# **To read** about 25 minutes ·
+# **To read** about 30 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [9. How good is it?](09_how_good_is_it.ipynb) ·

@@ -30,7 +30,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [7. Convolutions, and how many dimensions](07_convolutions_and_dimensions.ipynb) ·
-# **To read** about 50 minutes ·
+# **To read** about 55 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [10. Conditions](10_conditions.ipynb) ·

@@ -31,7 +31,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
-# **To read** about 25 minutes ·
+# **To read** about 45 minutes ·
 # **To run** about 3 minutes on two cores
 #
 # Previous: [11. Faces](11_faces.ipynb) ·

@@ -29,7 +29,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
-# **To read** about 40 minutes ·
+# **To read** about 45 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [12. Sequences](12_sequences.ipynb) ·

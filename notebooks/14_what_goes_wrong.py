@@ -46,7 +46,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
-# **To read** about 50 minutes ·
+# **To read** about 55 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [13. Out of the notebook](13_out_of_the_notebook.ipynb) ·
