@@ -23,5 +23,5 @@ from vae_keras.course import check
     ],
 )
 def test_verdict(answer, right, verdict, capsys):
-    assert check(2, answer, right) == (verdict == "right")
+    assert bool(check(2, answer, right)) == (verdict == "right")
     assert capsys.readouterr().out == f"Exercise 2: {verdict}.\n"

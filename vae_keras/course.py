@@ -3,8 +3,21 @@
 import numpy as np
 
 
-def check(exercise: int, answer, right, tolerance=1e-3) -> bool:
-    """Say whether the answer to an exercise is right, and return it.
+class Verdict:
+    """Whether an answer is right, as a truth value that a notebook does not show once more."""
+
+    def __init__(self, is_right: bool):
+        self.is_right = is_right
+
+    def __bool__(self):
+        return self.is_right
+
+    def _ipython_display_(self):
+        """Show nothing."""
+
+
+def check(exercise: int, answer, right, tolerance=1e-3) -> Verdict:
+    """Print whether the answer to an exercise is right, and return it as a truth value.
 
     `right` is the value that the answer must equal within `tolerance` times the largest number in
     it, or a function that takes the answer and says true or false. An answer that is None or `...`,
@@ -12,7 +25,7 @@ def check(exercise: int, answer, right, tolerance=1e-3) -> bool:
     """
     verdict = _verdict(answer, right, tolerance)
     print(f"Exercise {exercise}: {verdict}.")
-    return verdict == "right"
+    return Verdict(verdict == "right")
 
 
 def _verdict(answer, right, tolerance) -> str:
