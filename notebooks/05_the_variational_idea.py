@@ -784,9 +784,9 @@ for label, reward in (
     print(f"twenty dimensions, {label:<15}{ratio_20[label]:6,.0f} times the trick's variance")
 
 # %% [markdown]
-# With the baseline a factor of about ten is left in twenty dimensions. A variance ten times larger
-# needs ten times as many draws for the same accuracy. With the trick one draw for each image and
-# step is enough, so a VAE trains like any other network.
+# With the baseline a factor of seven to ten is left in twenty dimensions. A variance ten times
+# larger needs ten times as many draws for the same accuracy. With the trick one draw for each
+# image and step is enough, so a VAE trains like any other network.
 #
 # What does *not* work is to draw $z$ and then treat **it** as a constant, as one does with data:
 
