@@ -10,6 +10,7 @@ the sections that README.md names: --navigation does that alone, for all chapter
 """
 
 import base64
+import os
 import re
 import sys
 import time
@@ -45,7 +46,7 @@ def scripts(names=()) -> list[Path]:
 def executed(script: Path, fast=False):
     """Run a script from top to bottom; return its notebook with outputs.
 
-    With `fast`, parameters have the values for the tests.
+    With `fast`, parameters have the values for the tests, and figures are drafts.
     """
     notebook = jupytext.read(script)
     if fast:
@@ -54,7 +55,7 @@ def executed(script: Path, fast=False):
     client = nbclient.NotebookClient(
         notebook, timeout=600, resources={"metadata": {"path": FOLDER}}, record_timing=False
     )
-    client.execute()
+    client.execute(env=os.environ | ({"VAE_KERAS_DRAFT": "1"} if fast else {}))
     notebook.metadata.pop("language_info", None)  # it names the Python version of this machine
     notebook.metadata.pop("widgets", None)  # the state of a kernel that has ended
     number(notebook)

@@ -1,12 +1,14 @@
 """The chapters run, what is stored of them is theirs, and no subject is left out."""
 
 import importlib.util
+import io
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jupytext
 import pytest
+from PIL import Image
 
 from tests import IS_WORKER
 
@@ -154,9 +156,13 @@ def test_fast_values_take_the_place_of_slow_ones_in_parameters_alone(tmp_path):
     script.write_text(
         '# %% tags=["parameters"]\nEPOCHS = 60  # fast: 5\nSEED = 0\n'
         "# %%\nN = 3  # fast: 4\nprint(EPOCHS, SEED, N)\n"
+        "# %%\nfrom vae_keras.figures import bars\nbars({'a': 1}, 'y')\n"
     )
-    (slow,), (fast,) = (outputs(build.executed(script, fast)) for fast in (False, True))
-    assert (slow.text, fast.text) == ("60 0 3\n", "5 0 3\n")
+    notebooks = [build.executed(script, fast) for fast in (False, True)]
+    assert [outputs(one)[0].text for one in notebooks] == ["60 0 3\n", "5 0 3\n"]
+    widths = [Image.open(io.BytesIO(*build.pictures(one.cells))).width for one in notebooks]
+    assert widths == [800, 200]  # figures are drafts, of the same size on the page
+    assert [outputs(one)[1].metadata["image/png"] for one in notebooks] == [{"width": 400}] * 2
 
 
 def test_no_chapter_needs_another():

@@ -1,11 +1,16 @@
 """The style of the figures."""
 
+import io
 from itertools import combinations
 
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
+from PIL import Image
 
-from vae_keras.figures import PALETTE
+from vae_keras import figures
+from vae_keras.data.drawn.faces import draw, sample
+from vae_keras.figures import PALETTE, base
 
 # Machado, Oliveira and Fernandes (2009): what an eye without one kind of cones sees, linear RGB.
 EYES = {
@@ -60,3 +65,61 @@ def test_colours_stand_out_from_white():
 def test_colours_are_told_apart_by_every_eye(eye):
     assert min(distances(PALETTE, eye)) >= 11  # 2.3 is just noticeable
     assert min(distances(PALETTE[:5], eye)) >= 22
+
+
+def pixels(png) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), int)
+
+
+def faces_figure():
+    return figures.image_rows({"faces": draw(sample(8, seed=0), 64) / 255})
+
+
+def line_figure():
+    return figures.lines(
+        {name: ([0, 1, 2], [k, 4, k * k]) for k, name in enumerate("abc")}, "x", "y"
+    )
+
+
+@pytest.mark.parametrize("figure", [faces_figure(), line_figure()], ids=["faces", "lines"])
+def test_a_notebook_shows_a_figure_with_twice_the_pixels_of_its_size(figure, tmp_path):
+    data, metadata = DisplayFormatter().format(figure)
+    width, height = 100 * figure.get_size_inches()
+    assert metadata["image/png"] == {"width": round(width)}
+    shown = pixels(data["image/png"])
+    assert shown.shape[:2] == pytest.approx((2 * height, 2 * width), abs=1)
+    figures.save(figure, tmp_path / "saved.png")
+    assert Image.open(tmp_path / "saved.png").size == pytest.approx((width, height), abs=1)
+
+
+@pytest.mark.parametrize("figure", [faces_figure(), line_figure()], ids=["faces", "lines"])
+def test_a_notebook_keeps_figures_in_few_colours_that_look_the_same(figure):
+    large, small = figure.png(), figure.small_png()
+    assert len(small) < 0.45 * len(large)
+    assert len(np.unique(pixels(small).reshape(-1, 3), axis=0)) <= 256
+    off = np.abs(pixels(small) - pixels(large)).max(axis=-1)
+    assert off.max() <= 32 and off.mean() < 5  # of 255
+    white = (pixels(large) == 255).all(axis=-1)
+    np.testing.assert_array_equal(pixels(small)[white], 255)
+
+
+def test_pixels_of_small_images_stay_square():
+    images = np.random.default_rng(0).integers(0, 2, (16, 20, 20, 1)).astype(float)
+    figure = figures.image_grid(images, title=" ")
+    assert set(np.unique(pixels(figure.png()))) == {0, 255}
+    assert figure.axes[0].images[0].get_interpolation() == "auto"
+
+
+def test_images_that_are_larger_than_the_screen_are_smoothed():
+    stripes = np.zeros((1, 20, 4_000, 1))
+    stripes[:, :, ::2] = 1
+    shown = pixels(figures.image_grid(stripes).png())
+    assert ((shown > 100) & (shown < 150)).mean() > 0.01  # grey, in the place of a wrong pattern
+
+
+def test_drafts_have_the_same_size_on_the_page(monkeypatch):
+    monkeypatch.setattr(base, "DRAFT", True)
+    figure = line_figure()
+    content, metadata = figure._repr_png_()
+    assert metadata == {"width": 600}
+    assert Image.open(io.BytesIO(content)).size == (300, 190)

@@ -13,7 +13,7 @@ def test_figures_show_names_as_they_are():
     names = list(NAMES.values())
     figure = figures.latent_scatters({"$r$": {"t_{": codes, "u": codes}}, labels, names)
     with warnings.catch_warnings(action="error", category=UserWarning):
-        figure._repr_png_()
+        figure.png()
     (legend,) = figure.legends
     shown = [text.get_text() for text in legend.get_texts()]
     assert [text.strip("\u200a") for text in shown] == names
@@ -22,7 +22,7 @@ def test_figures_show_names_as_they_are():
 
 def test_powers_of_a_logarithmic_axis_stay_formulas():
     figure = figures.lines({"_a": ([1, 10], [1, 2])}, "x", "y", title="$z_{$", xscale="log")
-    figure._repr_png_()
+    figure.png()
     (axes,) = figure.axes
     assert not axes.title.get_parse_math()
     assert all(label.get_parse_math() for label in axes.get_xticklabels())

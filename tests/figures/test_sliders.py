@@ -19,17 +19,18 @@ def pixels(png):
 
 def test_the_middle_values_come_first_and_a_move_redraws():
     both = Sliders(lines, slope=(1, 2, 3), height=(0.5, 4))
-    first = lines(2, 4)._repr_png_()
-    np.testing.assert_array_equal(pixels(both.image.value), pixels(first))
+    np.testing.assert_array_equal(pixels(both.image.value), pixels(lines(2, 4).png()))
+    assert both.image.width == "600"
     both.sliders["slope"].value = 3
-    np.testing.assert_array_equal(pixels(both.image.value), pixels(lines(3, 4)._repr_png_()))
+    np.testing.assert_array_equal(pixels(both.image.value), pixels(lines(3, 4).png()))
     assert both.sliders["height"].value == 4
 
 
 def test_without_a_kernel_the_figure_stays():
-    shown = Sliders(lines, slope=(1, 2, 3), height=(1,))._repr_mimebundle_()
+    shown, metadata = Sliders(lines, slope=(1, 2, 3), height=(1,))._repr_mimebundle_()
     still = base64.b64decode(shown["image/png"])
-    np.testing.assert_array_equal(pixels(still), pixels(lines(2, 1)._repr_png_()))
+    np.testing.assert_array_equal(pixels(still), pixels(lines(2, 1).small_png()))
+    assert metadata == {"image/png": {"width": 600}}
     assert any("widget" in kind for kind in shown)
 
 

@@ -20,7 +20,7 @@ def test_columns_have_a_panel_each_as_far_as_there_is_room(count):
         figures.column_scatters(ROWS[:, :count], ROWS[:, :count], names, labels, ["_x", "y", "z"]),
         figures.column_histograms({"one": ROWS[:, :count], "other": ROWS[:, :count]}, names),
     ):
-        figure._repr_png_()
+        figure.png()
         shown = titles(figure)
         assert len(shown) == min(count, 12)
         assert shown[0] == names[0] and shown[-1] == names[-1]
@@ -46,7 +46,7 @@ def test_errors_of_columns_are_bars_in_order_or_a_curve():
 @pytest.mark.parametrize("count", [1, 5, 8])
 def test_curves_have_a_panel_for_each_row(count):
     figure = figures.curves({"a": ROWS[:count], "b": ROWS[:count] + 1}, "title")
-    figure._repr_png_()
+    figure.png()
     drawn = [axes for axes in figure.axes if axes.get_lines()]
     assert len(drawn) == count
     one, other = drawn[-1].get_lines()

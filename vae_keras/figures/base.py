@@ -2,12 +2,16 @@
 
 import io
 import itertools
+import os
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
+from vae_keras.figures.compression import compressed
 from vae_keras.files import whole_file
 
 # Each has a contrast of at least 3 on white, and any two are told apart with every kind of colour
@@ -24,7 +28,10 @@ PALETTE = (
     "#AC5EB3",  # purple
     "#605D59",  # grey
 )
-DPI = 100
+DPI = 100  # of files, and of the size that a figure has on a page
+SCREEN_DPI = 200  # of the pixels in a notebook, since screens show two in the place of one
+DRAFT_DPI = 50
+DRAFT = bool(os.environ.get("VAE_KERAS_DRAFT"))  # notebooks are run for their numbers, as in tests
 
 
 class Picture(Figure):
@@ -42,10 +49,47 @@ class Picture(Figure):
             warnings.filterwarnings("ignore", "Glyph .* missing from font")  # it becomes a box
             super().draw(renderer)
 
-    def _repr_png_(self):
+    @property
+    def shown_width(self) -> int:
+        """Its width on a page, in the pixels of a page."""
+        return round(self.get_figwidth() * DPI)
+
+    def png(self) -> bytes:
+        """A PNG for screens, with more pixels than `shown_width`."""
+        if DRAFT:
+            self.set_layout_engine("none")  # the layout takes a third of the time
         content = io.BytesIO()
-        self.savefig(content, format="png")
+        with _square_pixels(self.findobj(AxesImage)):
+            self.savefig(content, format="png", dpi=DRAFT_DPI if DRAFT else SCREEN_DPI)
         return content.getvalue()
+
+    def small_png(self) -> bytes:
+        """The same in 256 colours, as a notebook keeps it."""
+        colourful = any(np.ndim(image.get_array()) == 3 for image in self.findobj(AxesImage))
+        return self.png() if DRAFT else compressed(self.png(), colourful)
+
+    def _repr_png_(self):
+        return self.small_png(), {"width": self.shown_width}
+
+
+@contextmanager
+def _square_pixels(images):
+    """Draw those `images` whose pixels are at least 2 × 2 on the screen without smoothing.
+
+    Such files have half the size.
+    """
+    large = [
+        (image, image.get_interpolation())
+        for image in images
+        if image.axes.bbox.width * SCREEN_DPI / DPI >= 2 * image.get_array().shape[1]
+    ]
+    try:
+        for image, _ in large:
+            image.set_interpolation("nearest")
+        yield
+    finally:
+        for image, before in large:
+            image.set_interpolation(before)
 
 
 def panels(rows=1, columns=1, width=4.5, height=3.4):

@@ -8,7 +8,7 @@ from vae_keras.errors import UserError
 
 
 class Sliders:
-    """A slider for each argument of the function `draw`, and below them the figure that it returns.
+    """A slider for each argument of the function `draw`, and below them the Picture it returns.
 
         Sliders(lambda beta: image_grid(images[beta]), beta=(0.5, 1, 2))
 
@@ -22,7 +22,7 @@ class Sliders:
             raise UserError("sliders need the name of at least one argument and values for it")
         self.draw = draw
         self.sliders = {name: _slider(name, list(v)) for name, v in choices.items()}
-        self.image = ipywidgets.Image(format="png")
+        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%"})
         self.box = ipywidgets.VBox([*self.sliders.values(), self.image])
         for slider in self.sliders.values():
             slider.observe(lambda change: self.redraw(), "value")
@@ -31,11 +31,14 @@ class Sliders:
     def redraw(self):
         """Draw the figure for the values that the sliders have now."""
         values = {name: slider.value for name, slider in self.sliders.items()}
-        self.image.value = self.draw(**values)._repr_png_()
+        self.figure = self.draw(**values)
+        self.image.width = str(self.figure.shown_width)
+        self.image.value = self.figure.png()
 
     def _repr_mimebundle_(self, **_):
-        still = base64.b64encode(self.image.value).decode()
-        return {**self.box._repr_mimebundle_(), "image/png": still}
+        still = base64.b64encode(self.figure.small_png()).decode()
+        metadata = {"image/png": {"width": self.figure.shown_width}}
+        return {**self.box._repr_mimebundle_(), "image/png": still}, metadata
 
 
 def _slider(name: str, values: list) -> ipywidgets.SelectionSlider:
