@@ -54,13 +54,23 @@ OVERFIT_EPOCHS = 200  # fast: 100
 #
 # Here are 600 points on a half circle, with a little noise. One number is enough to say where on
 # the arc a point lies. But the best **line** can only say how far to the left the point is.
-#
+
+# %%
+import numpy as np
+
+from vae_keras import figures
+
+generator = np.random.default_rng(SEED)
+place = generator.uniform(0, np.pi, 600)
+points = np.stack([np.cos(place), np.sin(place)], axis=1) + generator.normal(0, 0.06, (600, 2))
+points = points.astype("float32")
+
+# %% [markdown]
 # A *deep autoencoder* has hidden layers, each with an activation, on both sides of the code. Here
 # is all of it: two functions. The first makes one half of the network, the second joins two halves.
 
 # %%
 import keras
-import numpy as np
 from keras import layers, ops
 
 
@@ -94,13 +104,6 @@ def fitted(model, x, epochs, rate, batch_size, loss=squared):
 
 # %%
 from sklearn.decomposition import PCA
-
-from vae_keras import figures
-
-generator = np.random.default_rng(SEED)
-place = generator.uniform(0, np.pi, 600)
-points = np.stack([np.cos(place), np.sin(place)], axis=1) + generator.normal(0, 0.06, (600, 2))
-points = points.astype("float32")
 
 keras.utils.set_random_seed(SEED)
 bent = autoencoder((2, 32, 32, 1), "tanh", "tanh")
