@@ -159,9 +159,9 @@ figure
 
 # %% [markdown]
 # (The axis does not start at 0.) On 28×28 pixels the convolutional network wins by more than ten
-# nats, with equally many weights. The permutation takes all of that away, and leaves it where the
-# dense network is. The dense network does not care: a permutation renames its inputs, and the small
-# difference is chance.
+# nats, with equally many weights. The permutation takes nearly all of that away: the network falls
+# back to where the dense one is. The dense network does not care: a permutation renames its inputs,
+# and the small difference is chance.
 #
 # On 8×8 pixels the same bet does not pay: there the dense network is as good.
 # After one halving there are 4×4 places left, so there is little to be gained by looking at
