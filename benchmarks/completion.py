@@ -49,6 +49,7 @@ def main(dataset, data_dir, epochs, samples, picture):
         schedule="cosine",
     )
     dataset = data.load(config)
+    config = config.resolved(dataset)
     print("| visible quadrants | network | CVAE | seconds |")
     print("|---|---|---|---|")
     for visible in (1, 2, 3):

@@ -159,11 +159,11 @@ figure
 
 # %% [markdown]
 # (The axis does not start at 0.) On 28×28 pixels the convolutional network wins by more than ten
-# nats, with equally many weights. The permutation takes all of that away, and leaves it where the
-# dense network is. The dense network does not care: a permutation renames its inputs, and the small
-# difference is chance.
+# nats, with equally many weights. The permutation takes nearly all of that away: the network falls
+# back to where the dense one is. The dense network does not care: a permutation renames its inputs,
+# and the small difference is chance.
 #
-# On 8×8 pixels the same bet does not pay: there the dense network is as good or a little better.
+# On 8×8 pixels the same bet does not pay: there the dense network is as good.
 # After one halving there are 4×4 places left, so there is little to be gained by looking at
 # neighbours first.
 #
@@ -730,7 +730,7 @@ for side, dataset in digits.items():
     }
     if side == "28×28":  # here the bet is won, and lost again by permuting
         assert losses[side, "conv", "as written"] < losses[side, "dense", "as written"] - 5
-        assert costs["conv"] > 5 > 3 * abs(costs["dense"])
+        assert costs["conv"] > 5 > 2 * abs(costs["dense"])
     else:  # and here it does not pay
         assert losses[side, "conv", "as written"] > losses[side, "dense", "as written"] - 0.5
         assert abs(costs["dense"]) < 0.5  # a permutation renames its inputs, and that is all

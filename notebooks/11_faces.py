@@ -147,10 +147,9 @@ for name, row in neighbours.items():
     print(f"tilts differ by {tilt_gap[name]:.1f}°")
 
 # %% [markdown]
-# A near code means a similar face. With both kinds of neighbours about three quarters of the
-# attributes agree, where half of them agree by chance, so 64 numbers are as good as 12,288 pixels
-# here. The tilt is even nearer in the code: pixels compare colours place by place, and the code has
-# learned what moves.
+# A near code means a similar face. With both kinds of neighbours more than three quarters of the
+# attributes agree, where half of them agree by chance, and the heads have nearly the same tilt. So
+# for this purpose 64 numbers are as good as 12,288 pixels.
 #
 # One number in a model card of colour images surprises everybody once:
 
@@ -882,7 +881,7 @@ assert check(3, answer_3(z, factors), is_right_3)
 assert abs(np.linalg.norm(prior, axis=1).mean() - 8) < 0.1, "the sphere of the prior"
 assert np.linalg.norm(z, axis=1).mean() < 5, "faces are well inside that sphere"
 assert alike["by code"] > alike["any"] + 0.1, "a near code has the same attributes"
-assert tilt_gap["by code"] < tilt_gap["by pixels"] < tilt_gap["any"]
+assert tilt_gap["by code"] < 0.6 * tilt_gap["any"] and alike["by code"] > alike["by pixels"] - 0.05
 assert 0.004 < smaller_sigma(72) < 0.007, "72 nats are 0.6 % of σ"
 assert smaller_sigma(mismatch) < 0.02, "the mismatch is worth little to the decoder"
 tilt, lightness = MEASURES.index("tilt"), MEASURES.index("background_lightness")
