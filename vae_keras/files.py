@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -17,6 +18,8 @@ import platformdirs
 
 from vae_keras.errors import UserError
 
+PARTIAL = ".partial-"  # in the name of what is not written whole yet
+
 
 @contextlib.contextmanager
 def whole_file(path):
@@ -25,7 +28,7 @@ def whole_file(path):
     If the block fails, `path` stays as it was.
     """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=path.name, dir=path.parent)
+    handle, temporary = tempfile.mkstemp(suffix=path.suffix, **_beside(path))
     os.close(handle)
     try:
         yield Path(temporary)
@@ -45,16 +48,17 @@ def whole_folder(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(**_beside(path)))
     try:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
                 _to_disk(file)
         temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            remove_folder(path)
+        grave = _grave(path) if path.exists() else None
         os.replace(temporary, path)
+        if grave:
+            shutil.rmtree(grave)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -71,7 +75,7 @@ def filled_folder(path):
         with whole_folder(path) as temporary:
             yield temporary
         return
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as temporary:
+    with tempfile.TemporaryDirectory(**_beside(path)) as temporary:
         yield Path(temporary)
         for file in Path(temporary).rglob("*"):
             if file.is_file():
@@ -85,12 +89,36 @@ def remove_folder(path):
 
     Raises NotADirectoryError if there is no such folder.
     """
-    path = Path(path)
-    if not path.is_dir():
-        raise NotADirectoryError(20, "not a folder", str(path))
-    grave = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    shutil.rmtree(_grave(Path(path)))
+
+
+def _grave(path: Path) -> Path:
+    """Rename the folder `path`, so that it can be removed; return where it is."""
+    if path.is_symlink() or not path.is_dir():
+        raise NotADirectoryError(20, "not a folder, or a link to one", str(path))
+    grave = Path(tempfile.mkdtemp(**_beside(path)))
     os.replace(path, grave)  # this may replace an empty folder
-    shutil.rmtree(grave)
+    return grave
+
+
+def _beside(path: Path) -> dict:
+    """Where and how `tempfile` makes what will be, or has been, at `path`."""
+    return {"prefix": f".{path.name}{PARTIAL}", "dir": path.parent}
+
+
+def sweep(folder: Path, name: str | None = None):
+    """Remove what a process that was killed has left half written in `folder`.
+
+    With `name`, it is only what would have become that file or folder. Whoever calls this must
+    know that no other process is writing there.
+    """
+    pattern = re.compile(rf"\.{re.escape(name) if name else '.+'}{PARTIAL}\w{{8}}(\.\w+)?")
+    for leftover in folder.glob(f".*{PARTIAL}*"):
+        if pattern.fullmatch(leftover.name):
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
 
 
 def cache_folder() -> Path:
@@ -215,7 +243,8 @@ def write_text(path, text: str):
 def write_table(path, rows: list[dict]):
     """Write rows of {column: value} to a .csv file, whole or not at all."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    columns = dict.fromkeys(column for row in rows for column in row)
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())

@@ -13,7 +13,8 @@ import pytest
 from vae_keras import VAE, TrainConfig, train, trained
 from vae_keras.data.images.archives import digits
 from vae_keras.training import callbacks
-from vae_keras.training.callbacks import BestEpoch, CollapseWarning, Seldom, TimeLeft
+from vae_keras.training.best_epoch import BestEpoch
+from vae_keras.training.callbacks import CollapseWarning, Seldom, TimeLeft
 
 SHAPE = (8, 8, 1)
 

@@ -1,5 +1,6 @@
 """Runs that start at the same moment do not share a folder."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -15,12 +16,15 @@ TRAIN = Path(__file__).parents[2] / "train.py"
 
 def test_folders_of_many_that_start_at_once_are_their_own(tmp_path):
     config = TrainConfig(output_dir=tmp_path)
-    before, found = [new_run(config) for _ in range(8)], []
+    before, found, together = [new_run(config) for _ in range(8)], [], threading.Barrier(8)
     assert len({run.path for run in before}) == 1
-    threads = [
-        threading.Thread(target=lambda run=run: found.append(claimed(run, config, is_named=False)))
-        for run in before
-    ]
+
+    def claim(run):
+        with claimed(run, config, is_named=False) as own:
+            found.append(own)
+            together.wait()  # all hold theirs at the same time
+
+    threads = [threading.Thread(target=claim, args=[run]) for run in before]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -34,17 +38,138 @@ def test_folders_of_many_that_start_at_once_are_their_own(tmp_path):
 def test_a_name_that_was_given_is_not_changed(tmp_path):
     config = TrainConfig(name="mine", output_dir=tmp_path)
     first, second = new_run(config), new_run(config)
-    claimed(first, config, is_named=True)
-    with pytest.raises(UserError, match="named 'mine' exists"):
-        claimed(second, config, is_named=True)
+    with claimed(first, config, is_named=True):
+        pass
+    with pytest.raises(UserError, match="named 'mine' exists"), claimed(second, config, True):
+        pass
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     config = TrainConfig(output_dir=tmp_path)
     run = new_run(config)
     (tmp_path / "runs").write_text("mine")
-    with pytest.raises(UserError, match="cannot write"):
-        claimed(run, config, is_named=False)
+    with pytest.raises(UserError, match="cannot write"), claimed(run, config, is_named=False):
+        pass
+
+
+@pytest.mark.parametrize("options", [{"resume": True}, {"overwrite": True}])
+def test_a_run_that_another_process_holds_is_left_alone(tmp_path, options):
+    config = TrainConfig(name="mine", output_dir=tmp_path)
+    with claimed(new_run(config), config, is_named=True) as run:
+        before = sorted(tmp_path.rglob("*"))
+        expected = rf"'{run.path}' is being written by process {os.getpid()} on "
+        again = claimed(run, config.replace(**options), is_named=True)
+        with pytest.raises(UserError, match=expected), again:
+            pass
+        assert sorted(tmp_path.rglob("*")) == before
+    with claimed(run, config.replace(**options), is_named=True):
+        pass  # nobody has it now
+
+
+def test_a_process_that_was_killed_holds_nothing(tmp_path):
+    program = f"""
+import time
+from vae_keras import TrainConfig
+from vae_keras.training.run_folder import claimed, new_run
+
+config = TrainConfig(name="mine", output_dir={str(tmp_path)!r})
+with claimed(new_run(config), config, True):
+    print("held", flush=True)
+    time.sleep(1000)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    config = TrainConfig(name="mine", output_dir=tmp_path, overwrite=True)
+    held = claimed(new_run(config), config, True)
+    with pytest.raises(UserError, match=f"process {process.pid} on"), held:
+        pass
+    process.kill()
+    process.communicate()
+    with claimed(new_run(config), config, True) as run:
+        assert run.read_config().name == "mine"
+
+
+def finished(tmp_path, name="mine"):
+    """Folders that look like those of a run, and its configuration, which may replace it."""
+    config = TrainConfig(name=name, output_dir=tmp_path)
+    with claimed(new_run(config), config, is_named=True) as run:
+        (run.plots / "latent_0001.png").write_text("")
+        run.exported.mkdir()
+        (run.exported / "saved_model.pb").write_text("")
+    return run, config.replace(overwrite=True)
+
+
+def overwrite(run, config):
+    with claimed(run, config, is_named=True):
+        pass
+
+
+def test_overwrite_replaces_what_runs_have_written(tmp_path):
+    run, config = finished(tmp_path)
+    (run.path / "history.csv").write_text("")
+    (run.path / ".metrics.partial-abcd_123.json").write_text("")
+    overwrite(run, config)
+    assert sorted(file.name for file in run.path.iterdir()) == [
+        "checkpoints",
+        "config.json",
+        "plots",
+    ]
+    assert list(run.plots.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["runs/mine/notes.txt", "saved_models/mine/data/a.csv"])
+def test_overwrite_keeps_what_no_run_has_written(tmp_path, place):
+    run, config = finished(tmp_path)
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=r"holds '(notes.txt|data)', which is not of a run: move"):
+        overwrite(run, config)
+    assert sorted(set(tmp_path.rglob("*")) - set(before)) == []
+    assert (tmp_path / place).read_text() == "mine"
+
+
+@pytest.mark.parametrize("folder", ["runs/other", "saved_models/other"])
+def test_overwrite_refuses_folders_that_are_no_run(tmp_path, folder):
+    _, config = finished(tmp_path)
+    config = config.replace(name="other")
+    (tmp_path / folder / "plots").mkdir(parents=True)
+    with pytest.raises(UserError, match="holds 'plots', which is not of a run"):
+        overwrite(new_run(config), config)
+    assert (tmp_path / folder / "plots").is_dir()
+
+
+@pytest.mark.parametrize("folder", ["runs", "saved_models"])
+def test_overwrite_refuses_links(tmp_path, folder):
+    run, config = finished(tmp_path)
+    link = tmp_path / folder / "link"
+    link.symlink_to(tmp_path / folder / "mine")
+    config = config.replace(name="link")
+    with pytest.raises(UserError, match=r"replaces folders, and .* is none"):
+        overwrite(new_run(config), config)
+    assert link.is_symlink() and run.config.is_file()
+
+
+def test_what_was_left_half_written_is_swept_and_nothing_else(tmp_path):
+    run, config = finished(tmp_path)
+    partial = [
+        "runs/mine/plots/.latent_0002.png.partial-abcd_123.png",
+        "runs/mine/checkpoints/.epoch_0002.partial-12345678",
+        "saved_models/.mine.partial-abcd1234",
+    ]
+    kept = [
+        "runs/mine/.hidden",
+        "runs/mine/plots/.partial-mine",
+        "saved_models/.mine-2.partial-abcd1234",
+        "saved_models/.mine.partial-not_one_of_ours",
+    ]
+    for place in (*partial, *kept):
+        (tmp_path / place).mkdir() if "." not in place[-5:] else (tmp_path / place).write_text("")
+    config = config.replace(overwrite=False, resume=True)
+    with claimed(run, config, is_named=True):
+        run.create(config)
+    assert [place for place in partial if (tmp_path / place).exists()] == []
+    assert [place for place in kept if not (tmp_path / place).exists()] == []
 
 
 @pytest.mark.slow
@@ -55,7 +180,8 @@ def test_two_commands_at_once_end_in_two_runs(tmp_path):
     ]
     assert [process.wait() for process in processes] == [0, 0]
     for folder in ("runs", "saved_models"):
-        assert sorted(p.name for p in (tmp_path / folder).iterdir()) == [
+        found = [p.name for p in (tmp_path / folder).iterdir() if not p.name.startswith(".")]
+        assert sorted(found) == [
             "digits_vae",
             "digits_vae-2",
         ]

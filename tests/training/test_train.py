@@ -19,6 +19,7 @@ from tests.pictures import assert_shows, pixels
 from tests.runs import history, weights
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, load_exported, train
 from vae_keras.data.dataset import Examples
+from vae_keras.training.checkpoints import checkpoints
 from vae_keras.training.fitting import build, fit
 from vae_keras.training.run_folder import RunFolder, read_config
 
@@ -163,7 +164,7 @@ def test_resume_of_a_finished_run_says_so_and_goes_on_with_more_epochs(finished,
 def test_run_that_was_stopped_while_finishing_is_finished(finished, digits_run, tmp_path):
     folder = RunFolder.below(tmp_path, "digits_vae")
     folder.metrics.unlink()
-    (folder.checkpoints / ".epoch_0006-half").mkdir()
+    (folder.checkpoints / ".epoch_0006.partial-a1b2c3d4").mkdir()
     again = train(finished.replace(resume=True), verbose=0)
     assert again.metrics["test_loss"] == digits_run.metrics["test_loss"]
     assert not list(folder.checkpoints.glob(".*"))
@@ -205,8 +206,8 @@ def test_nothing_is_overwritten_unless_wanted(digits_run, tmp_path):
 @pytest.mark.slow
 def test_nan_stops_the_run_and_leaves_the_last_good_checkpoint(tmp_path):
     class Failing(Examples):
-        def shuffled_batches(self, batch_size, seed, first_epoch, epochs):
-            batches = super().shuffled_batches(batch_size, seed, first_epoch, epochs)
+        def shuffled_batches(self, batch_size, seed, first_epoch, epochs, skip=0):
+            batches = super().shuffled_batches(batch_size, seed, first_epoch, epochs, skip)
 
             return batches.enumerate().map(
                 lambda step, batch: (
@@ -233,7 +234,7 @@ def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(tmp_
     batches = whole.dataset.validation.batches()
     validated = whole.model.evaluate(batches, verbose=0, return_dict=True)["loss"]
     assert whole.history["val_loss"][-1] == pytest.approx(validated, rel=1e-6)
-    last = keras.models.load_model(whole.folder.last_checkpoint() / "model.keras")
+    last = keras.models.load_model(checkpoints(whole.folder.checkpoints)[-1] / "model.keras")
     averages = last.optimizer._model_variables_moving_average
     saved = keras.models.load_model(whole.folder.model).trainable_variables
     for average, weight, raw in zip(averages, saved, last.trainable_variables, strict=True):

@@ -9,9 +9,11 @@ import click
 
 from vae_keras.cli import evaluate, explore, export, generate, images, latent, studies, train, uses
 from vae_keras.errors import UserError
+from vae_keras.training.stopping import Stopped
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+EXIT_SIGNAL = 128  # and the number of the signal
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,7 +44,9 @@ def main(arguments=None):
         _fail(str(error))
     except OSError as error:  # such as a full disk, or a folder without write permission
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stop:  # click makes the first the second
+        if isinstance(stop.__cause__, Stopped):
+            sys.exit(EXIT_SIGNAL + stop.__cause__.signal)
         print("\nstopped (a training run goes on with --resume)", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from vae_keras.data import Dataset
 
 # These options may differ when a run resumes.
-NOT_OF_THE_RUN = ("data_dir", "output_dir", "tensorboard", "resume", "overwrite")
+NOT_OF_THE_RUN = (
+    "data_dir", "output_dir", "tensorboard", "checkpoint_minutes", "resume", "overwrite",
+)  # fmt: skip
+LONGEST_NAME = 200  # bytes: there must be room for what is added, such as "-2" or ".partial-"
 GIVEN = "given:"  # prefix for the name of a data set that `train` was given as an object
 
 OptionsT = TypeVar("OptionsT", bound=RungOptions, covariant=True)
@@ -117,6 +120,9 @@ class TrainConfig(Generic[OptionsT]):
     tensorboard: bool = option(
         False, "also write runs/NAME/tensorboard/ (needs the extra tensorboard)"
     )
+    checkpoint_minutes: float = option(
+        10.0, "minutes between two checkpoints within a long epoch", above=0
+    )
     resume: bool = option(False, "go on from the last checkpoint of the run")
     overwrite: bool = option(False, "replace a run of the same name")
     options: OptionsT
@@ -167,7 +173,8 @@ class TrainConfig(Generic[OptionsT]):
         if self.name is not None and not is_plain_name(self.name):
             raise UserError(
                 f"run name {self.name!r} must be a plain name, without a path separator or a dot "
-                f"in front: choose the folder with {flag('output_dir')}"
+                f"in front, of at most {LONGEST_NAME} bytes: choose the folder with "
+                f"{flag('output_dir')}"
             )
         if self.resume and self.overwrite:
             raise UserError("--resume and --overwrite contradict each other: give one of them")
@@ -266,5 +273,6 @@ def _without_tilde(place):
 
 
 def is_plain_name(name: str) -> bool:
-    """True if a folder can be called `name`: no separators, no leading dot, and not empty."""
-    return name != "" and not name.startswith(".") and not set(name) & set("/\\\0")
+    """True if a folder can be called `name`: no separators, no leading dot, not empty or long."""
+    plain = name != "" and not name.startswith(".") and not set(name) & set("/\\\0")
+    return plain and len(os.fsencode(name)) <= LONGEST_NAME

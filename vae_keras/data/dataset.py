@@ -116,10 +116,11 @@ class Examples:
         return self._gather(tf.data.Dataset.range(len(self)).batch(batch_size))
 
     def shuffled_batches(
-        self, batch_size: int, seed: int, first_epoch: int, epochs: int
+        self, batch_size: int, seed: int, first_epoch: int, epochs: int, skip: int = 0
     ) -> "tf.data.Dataset":
         """The batches of the epochs from `first_epoch` to before `epochs`, one after another.
 
+        The first `skip` of them are left out.
         The order within an epoch is a function of (seed, epoch) alone. A dynamic binarisation or an
         augmentation is a function of (seed, step).
         """
@@ -133,9 +134,8 @@ class Examples:
             return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
 
         first_step = first_epoch * math.ceil(len(self) / batch_size)
-        return self._gather(
-            tf.data.Dataset.range(first_epoch, epochs).flat_map(order), seed, first_step
-        )
+        batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(order).skip(skip)
+        return self._gather(batches, seed, first_step + skip)
 
     def _gather(self, order, seed=None, first_step=0) -> "tf.data.Dataset":
         """The examples at the positions that the pipeline `order` gives, batch by batch.

@@ -11,7 +11,7 @@ def loss_curves(history: dict, unit="nats per example"):
 
     `history` has a list for each column of history.csv; `unit` is that of the losses.
     """
-    names = [name for name in history if name != "epoch" and not name.startswith("val_")]
+    names = [name for name in history if f"val_{name}" in history]
     figure = Picture(3.6 * len(names), 3.4)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "--")):

@@ -1,7 +1,6 @@
 """Callbacks of a run: pictures, history, checkpoints and warnings at the end of every epoch."""
 
 import contextlib
-import json
 import math
 import time
 from pathlib import Path
@@ -13,12 +12,10 @@ from vae_keras import figures
 from vae_keras.errors import UserError
 from vae_keras.evaluation.code_use import mean_kl_per_dimension
 from vae_keras.figures.codes import codes_figure
-from vae_keras.files import remove_folder, whole_folder, write_table, write_text
+from vae_keras.files import write_table
 from vae_keras.latent.codes import encode
 
 UNUSED_NATS = 0.01  # nats of KL below which a dimension counts as unused
-BEST = "best.npz"  # the weights of the best epoch, in a checkpoint
-KEPT_CHECKPOINTS = 2  # the last one, and the one before it in case the disk lost the last
 SHARE = 0.02  # of the time of a run that checkpoints may take, and looks for a collapse as well
 
 
@@ -59,7 +56,8 @@ class LatentPlot(keras.callbacks.Callback):
 class HistoryFile(keras.callbacks.Callback):
     """Writes history.csv, whole, after every epoch: a column for each logged figure.
 
-    `rows` are those of the epochs before a resumed run.
+    The learning rate is that at the end of the epoch. `rows` are those of the epochs before a
+    resumed run.
     """
 
     def __init__(self, path: Path, rows=()):
@@ -73,91 +71,13 @@ class HistoryFile(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         terms = self.model.trackers
         keys = [*terms, *(f"val_{name}" for name in terms)]
-        self.rows.append({"epoch": epoch + 1, **{key: logs[key] for key in keys if key in logs}})
+        rate = float(self.model.optimizer.learning_rate)
+        logged = {key: logs[key] for key in keys if key in logs}
+        self.rows.append({"epoch": epoch + 1, **logged, "learning_rate": rate})
         self._write()
 
     def _write(self):
         write_table(self.path, self.rows)
-
-
-class BestEpoch(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest validation loss: `epoch`, `loss`, `weights`.
-
-    If the optimizer averages the weights, these are the averages, with which the epoch is
-    validated. With `patience` it stops the training after so many epochs without a lower loss.
-    """
-
-    def __init__(self, patience: int | None = None):
-        super().__init__()
-        self.patience = patience
-        self.epoch, self.loss, self.weights = 0, math.inf, None
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not logs["val_loss"] >= self.loss:  # true after NaN as well
-            self.epoch, self.loss = epoch + 1, logs["val_loss"]
-            self.weights = self.model.get_weights()
-            if self.model.optimizer.use_ema:
-                averages = self.model.optimizer._model_variables_moving_average
-                places = {id(weight): place for place, weight in enumerate(self.model.weights)}
-                for weight, average in zip(self.model.trainable_weights, averages, strict=True):
-                    self.weights[places[id(weight)]] = average.numpy()
-        if self.is_over(epoch + 1):
-            self.model.stop_training = True
-
-    def is_over(self, epoch: int) -> bool:
-        """True if the patience has ended after `epoch`."""
-        return self.patience is not None and epoch - self.epoch >= self.patience
-
-    def write(self, folder: Path):
-        """Write epoch, loss and weights to `folder`."""
-        named = {f"{place:04d}": weight for place, weight in enumerate(self.weights)}
-        np.savez(folder / BEST, epoch=self.epoch, loss=self.loss, **named)
-
-    def read(self, folder: Path):
-        """Read what `write` has written; without such a file, nothing is known yet."""
-        if (folder / BEST).is_file():
-            with np.load(folder / BEST) as file:
-                found = {name: file[name] for name in file.files}
-            self.epoch, self.loss = int(found.pop("epoch")), float(found.pop("loss"))
-            self.weights = [found[name] for name in sorted(found)]
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Saves model, optimizer, history, position and best epoch to `folder`/epoch_0001, …
-
-    It does so after every epoch where that takes little time, otherwise more seldom, and at the
-    end. The last KEPT_CHECKPOINTS stay. `seconds_before` is the training time before a resumed run.
-    """
-
-    def __init__(self, folder: Path, history: HistoryFile, best: BestEpoch, seconds_before=0.0):
-        super().__init__()
-        self.folder, self.history, self.best = Path(folder), history, best
-        self.seconds_before, self.saving = seconds_before, Seldom()
-
-    def on_train_begin(self, logs=None):
-        self.start = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.epoch = epoch + 1
-        is_last = self.epoch == self.params["epochs"] or self.model.stop_training
-        if is_last or self.saving.is_due():
-            with self.saving.measured():
-                self._save()
-
-    def _save(self):
-        seconds = self.seconds_before + time.perf_counter() - self.start
-        state = {"epoch": self.epoch, "train_seconds": seconds, "history": self.history.rows}
-        with whole_folder(self.folder / f"epoch_{self.epoch:04d}") as temporary:
-            self.model.save(temporary / "model.keras")
-            self.best.write(temporary)
-            write_text(temporary / "state.json", json.dumps(state))
-        for old in checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
-            remove_folder(old)
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """The complete checkpoints in `folder`, oldest first."""
-    return sorted(Path(folder).glob("epoch_*"))
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -233,15 +153,16 @@ class CollapseWarning(keras.callbacks.Callback):
 class TimeLeft(keras.callbacks.Callback):
     """Prints how long the training takes at most: after its first epoch, and then now and then.
 
-    It is the time of the epochs so far for each of those to come, and RESERVE more.
+    It is the time of the epochs so far for each of those to come, and RESERVE more. `done` are
+    those before a resumed run, with the part of the one in which it begins.
     """
 
     RESERVE = 0.2  # epochs of equal work take longer on a machine that others use as well
     PAUSE = 60  # seconds between two lines
 
-    def __init__(self, first_epoch: int):
+    def __init__(self, done: float):
         super().__init__()
-        self.first_epoch = first_epoch
+        self.done = done
 
     def on_train_begin(self, logs=None):
         self.start = self.said = None
@@ -255,7 +176,7 @@ class TimeLeft(keras.callbacks.Callback):
         left, now = self.params["epochs"] - epoch - 1, time.perf_counter()
         if not left or (self.said is not None and now - self.said < self.PAUSE):
             return
-        seconds = (now - self.start) / (epoch + 1 - self.first_epoch) * left * (1 + self.RESERVE)
+        seconds = (now - self.start) / (epoch + 1 - self.done) * left * (1 + self.RESERVE)
         print(f"\nat most {duration(seconds)} to go for {left} more epochs", flush=True)
         self.said = now
 

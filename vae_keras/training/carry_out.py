@@ -7,7 +7,6 @@ import platform
 import shlex
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -20,10 +19,13 @@ from vae_keras.evaluation.rebuilt import column_errors, squared_errors
 from vae_keras.export.saved_model import export
 from vae_keras.files import write_text
 from vae_keras.training import callbacks
+from vae_keras.training.best_epoch import BestEpoch
+from vae_keras.training.checkpoints import Checkpoint, Position, restored
 from vae_keras.training.fitting import build, finish, fit, steps_per_epoch
 from vae_keras.training.results import draw_results
 from vae_keras.training.run import Run, tensorboard
 from vae_keras.training.run_folder import RunFolder, claimed
+from vae_keras.training.stopping import Stopped, Stops
 from vae_keras.training.verdict import verdict
 
 
@@ -43,23 +45,34 @@ def carry_out(
     cannot be written, or if the loss is no longer a number.
     """
     model = build(config, dataset)
-    state = _restore(model, config, folder.last_checkpoint() if config.resume else None)
-
     say = print if verbose else (lambda *_: None)
+    with claimed(folder, config, is_named) as folder, Stops() as stops:
+        config = config.replace(name=folder.name)
+        try:
+            return _carry_out(model, config, dataset, folder, verbose, added_callbacks, stops)
+        except Stopped as stopped:
+            say(f"\n{stopped}: go on with {command_to_go_on(config)}", flush=True)
+            raise
+
+
+def _carry_out(model, config, dataset, folder: RunFolder, verbose, added, stops) -> Run:
+    """Train, evaluate, draw and export the `model` in a `folder` that is held."""
+    say = print if verbose else (lambda *_: None)
+    state = _restore(model, config, folder, say)
     finished = folder.metrics.is_file() and folder.exported.is_dir()
     is_shown = not config.tensorboard or tensorboard(folder).is_complete()
     if state.is_trained and finished and is_shown:
         say(f"{folder.path} is complete ({state.epoch} epochs); for more, raise --epochs")
         history = _columns(state.history)
         return Run(folder, config, dataset, folder.load_model(), history, folder.read_metrics())
-    folder = claimed(folder, config, is_named)
-    config = config.replace(name=folder.name)
+    if config.resume:
+        folder.create(config)
     board = tensorboard(folder) if config.tensorboard else None
-    say(plan(config, dataset, model, state.epoch))
+    say(plan(config, dataset, model, state.done))
     if board:
         board.begin(dataset, state.history)
     if not state.is_trained:
-        state = _fit(model, config, dataset, folder, state, verbose, board, added_callbacks)
+        state = _fit(model, config, dataset, folder, state, verbose, board, added, stops)
     if config.keep == "best":
         model.set_weights(state.best.weights)  # with `ema` these are averages already
     elif config.ema:
@@ -85,13 +98,19 @@ def carry_out(
 
 @dataclass(frozen=True)
 class State:
-    """How far a run has come: complete epochs, seconds, rows of the history, and the best epoch."""
+    """How far a run has come: its position, seconds, rows of the history, and the best epoch."""
 
-    epoch: int
+    done: Position
     train_seconds: float
     history: list[dict]
-    best: callbacks.BestEpoch
+    best: BestEpoch
     epochs: int  # that are wanted
+    means: dict[str, list[float]]  # of the logged figures of an epoch that has begun
+
+    @property
+    def epoch(self) -> int:
+        """The number of complete epochs."""
+        return self.done.epoch
 
     @property
     def is_trained(self) -> bool:
@@ -99,35 +118,38 @@ class State:
         return self.epoch >= self.epochs or self.best.is_over(self.epoch)
 
 
-def _restore(model, config: TrainConfig, checkpoint: Path | None) -> State:
-    """Load a checkpoint's weights and optimizer into `model`, and return its state."""
-    best = callbacks.BestEpoch(config.patience)
-    if checkpoint is None:
-        return State(0, 0.0, [], best, config.epochs)
-    model.load_weights(checkpoint / "model.keras")
-    best.read(checkpoint)
-    return _state(config, checkpoint, best)
+def _restore(model, config: TrainConfig, folder: RunFolder, say) -> State:
+    """Load the newest whole checkpoint into `model`, and return its state."""
+    best, state = BestEpoch(config.patience), None
+    if config.resume:
+        for state in restored(model, folder.checkpoints, config, best):
+            if isinstance(state, str):
+                say(state)
+    if state is None:
+        return State(Position(0), 0.0, [], best, config.epochs, {})
+    if config.schedule == "constant":  # it is a variable, which the checkpoint has set as well
+        model.optimizer.learning_rate = config.learning_rate
+    done = Position(state["epoch"], state["step"])
+    history, seconds = state["history"], state["train_seconds"]
+    return State(done, seconds, history, best, config.epochs, state["means"])
 
 
-def _state(config: TrainConfig, checkpoint: Path, best: callbacks.BestEpoch) -> State:
-    """The position and history of a checkpoint."""
-    stored = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-    return State(**stored, best=best, epochs=config.epochs)
-
-
-def _fit(model, config, dataset, folder: RunFolder, state: State, verbose, board, added) -> State:
+def _fit(model, config, dataset, folder, state: State, verbose, board, added, stops) -> State:
     """Train from the position of `state` to the last epoch; return the new state."""
     if verbose == "auto":  # outside a terminal or notebook, the bar would print a line every step
-        verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
-    first = state.epoch
+        is_seen = (sys.stdout and sys.stdout.isatty()) or "ipykernel" in sys.modules
+        verbose = 1 if is_seen else 2
     history = callbacks.HistoryFile(folder.history, state.history)
-    checkpoint = callbacks.Checkpoint(folder.checkpoints, history, state.best, state.train_seconds)
+    checkpoint = Checkpoint(folder.checkpoints, config, history, state.best, stops)
+    checkpoint.seconds_before = state.train_seconds
+    done = state.epoch + state.done.step / steps_per_epoch(config, dataset)
     warns = verbose and model.is_variational
     fit(
         model,
         config,
         dataset,
-        first,
+        state.done,
+        state.means,
         validation_data=dataset.validation.batches(),
         verbose=verbose,
         callbacks=[
@@ -139,15 +161,14 @@ def _fit(model, config, dataset, folder: RunFolder, state: State, verbose, board
             history,
             state.best,
             *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
-            *([callbacks.TimeLeft(first)] if verbose else []),
+            *([callbacks.TimeLeft(done)] if verbose else []),
             *added,
             checkpoint,  # after all that may stop the training, for the last epoch is always saved
         ],
     )
-    last = folder.last_checkpoint()
-    assert last is not None  # one was written at the end
     # The weights stay, because a callback may have brought back better ones.
-    return _state(config, last, state.best)
+    ended = Position(history.rows[-1]["epoch"])
+    return State(ended, checkpoint.seconds, history.rows, state.best, config.epochs, {})
 
 
 def _metrics(model, config, dataset, state) -> dict:
@@ -195,11 +216,12 @@ def _unused(model, dataset) -> dict[str, int]:
     return {"unused_dimensions": callbacks.unused_dimensions(model, dataset.validation)}
 
 
-def plan(config: TrainConfig, dataset: data.Dataset, model, epochs_done: int) -> str:
+def plan(config: TrainConfig, dataset: data.Dataset, model, done: Position) -> str:
     """A few lines that say what the run is about to do."""
     size = "×".join(map(str, dataset.example_shape))
     steps = steps_per_epoch(config, dataset)
-    after = f", after epoch {epochs_done}" if epochs_done else ""
+    after = f", after epoch {done.epoch}" if any(done) else ""
+    after += f" and {done.step} steps" if done.step else ""
     passes = f" ({config.passes} passes over the data)" if config.passes > 1 else ""
     with_ = " with cosine decay" if config.schedule == "cosine" else ""
     beta = ""
@@ -225,6 +247,15 @@ def command(config: TrainConfig, dataset: data.Dataset) -> str:
     for name, value in config.as_dict().items():
         if name not in (*NOT_OF_THE_RUN, "name") and value != plain[name]:
             words += [flag(name)] if value is True else [flag(name), str(value)]
+    return shlex.join(words)
+
+
+def command_to_go_on(config: TrainConfig) -> str:
+    """The command that resumes a run which was stopped."""
+    words = ["python", "train.py", "--resume", "--name", config.name]
+    for option, plain in (("output_dir", "."), ("data_dir", None)):
+        if (value := getattr(config, option)) != plain:
+            words += [flag(option), str(value)]
     return shlex.join(words)
 
 

@@ -56,20 +56,83 @@ def steps_per_epoch(config: TrainConfig, dataset: data.Dataset) -> int:
     return config.passes * math.ceil(len(dataset.train) / config.batch_size)
 
 
-def fit(model, config: TrainConfig, dataset: data.Dataset, first_epoch=0, **more):
+def fit(model, config: TrainConfig, dataset: data.Dataset, done=(0, 0), means=None, **more):
     """Fit the model to the training data; seed and epoch decide the order of the examples.
 
-    `first_epoch` counts from 0; the other keywords go to Keras's `fit`.
+    `done` are the epochs, and the steps of the next one, that are done already; `means` is what the
+    logged figures of that epoch are made of so far. The other keywords go to Keras's `fit`.
     """
-    passes = (first_epoch * config.passes, config.epochs * config.passes)
-    model.fit(
-        dataset.train.shuffled_batches(config.batch_size, config.seed, *passes),
+    (epoch, step), steps = done, steps_per_epoch(config, dataset)
+
+    def go(first, epochs, steps, skip=0, **more):
+        passes = (first * config.passes, epochs * config.passes)
+        model.fit(
+            dataset.train.shuffled_batches(config.batch_size, config.seed, *passes, skip=skip),
+            epochs=epochs,
+            initial_epoch=first,
+            steps_per_epoch=steps,
+            shuffle=False,  # the pipeline has shuffled already
+            **more,
+        )
+
+    if not step:
+        return go(epoch, config.epochs, steps, **more)
+    more["callbacks"] = callbacks = WithinEpoch(
+        more.get("callbacks"),
+        add_history=True,
+        add_progbar=more.get("verbose") != 0,
+        verbose=more.get("verbose"),
         epochs=config.epochs,
-        initial_epoch=first_epoch,
-        steps_per_epoch=steps_per_epoch(config, dataset),
-        shuffle=False,  # the pipeline has shuffled already
-        **more,
+        steps=steps,
+        model=model,
     )
+    callbacks.step, callbacks.means = step, means
+    go(epoch, epoch + 1, steps - step, skip=step, **more)
+    callbacks.step = 0
+    if epoch + 1 < config.epochs and not model.stop_training:
+        model.set_weights(callbacks.weights)  # at its end, Keras's `fit` may have averaged them
+        go(epoch + 1, config.epochs, steps, **more)
+    callbacks.end()
+
+
+class WithinEpoch(keras.callbacks.CallbackList):
+    """The callbacks of a training that begins after `step` steps of an epoch.
+
+    That takes two calls of Keras's `fit`, since its epochs all have as many steps. The callbacks
+    are told of one, whose first epoch begins at `step` and with its `means`.
+    """
+
+    step, has_begun = 0, False
+
+    def on_train_begin(self, logs=None):
+        if not self.has_begun:
+            super().on_train_begin(logs)
+        self.has_begun = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        if self.step:
+            for name, values in self.means.items():
+                for variable, value in zip(self._model.trackers[name].variables, values):
+                    variable.assign(value)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        super().on_train_batch_begin(batch + self.step, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch + self.step, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if self.step:
+            self.weights, self.logs = self._model.get_weights(), logs
+
+    def on_train_end(self, logs=None):
+        self.logs = logs
+
+    def end(self):
+        """Tell the callbacks that the training has ended."""
+        super().on_train_end(self.logs)
 
 
 def trained(config: TrainConfig, dataset, variant=None, callbacks=()):

@@ -1,16 +1,32 @@
-"""The folders of runs: their paths and their names."""
+"""The folders of runs: their paths, their names, and whose they are."""
 
+import contextlib
 import json
+import os
+import platform
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import filelock
+
 from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
-from vae_keras.files import remove_folder, write_text
+from vae_keras.files import PARTIAL, remove_folder, sweep, write_text
 
 EVALUATION = ("evaluation.json", "evaluation.png")  # written by the command evaluate
+OF_A_RUN = {  # what a run and the commands that take it write into its folder
+    "config.json", "history.csv", "metrics.json", "model.keras", "plots", "checkpoints",
+    "tensorboard", "features.json", "features.png", *EVALUATION,
+}  # fmt: skip
+OF_AN_EXPORT = {
+    "saved_model.pb", "fingerprint.pb", "variables", "assets", "model_card.md", "training.json",
+    "labels.json", "features.json", "features.png", *EVALUATION,
+}  # fmt: skip
+
+
+class Held(UserError):
+    """Another process holds the run."""
 
 
 @dataclass(frozen=True)
@@ -69,29 +85,79 @@ class RunFolder:
         """True if there is a run or an export of that name."""
         return self.path.exists() or self.exported.exists()
 
-    def create(self, config: TrainConfig):
-        """Make the folders and write config.json.
+    @contextlib.contextmanager
+    def held(self):
+        """Hold the run for this process alone, until the block ends or the process does.
 
-        Raises FileExistsError if another process has made the folder of this new run, and UserError
-        if the folders cannot be written.
+        Raises Held, which names the process that has it, and UserError if it cannot be written.
         """
+        lock = filelock.FileLock(self.path.parent / f".{self.name}.lock")
         try:
-            self.exported.parent.mkdir(parents=True, exist_ok=True)
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if config.overwrite and self.path.exists():
-                remove_folder(self.path)
-            self.path.mkdir(exist_ok=config.resume)  # of two processes, one alone succeeds
+            with _told_if_not_writable(self.path):
+                for folder in (self.path.parent, self.exported.parent):
+                    folder.mkdir(parents=True, exist_ok=True)
+                lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise Held(
+                f"run {str(self.path)!r} is being written by {self._holder()}: wait until it has "
+                "ended, or choose another --name"
+            ) from None
+        try:
+            write_text(self.holder, f"process {os.getpid()} on {platform.node()}")
+            yield
+        finally:
+            self.holder.unlink(missing_ok=True)
+            lock.release()
+
+    @property
+    def holder(self) -> Path:
+        """The file that says which process has the run."""
+        return self.path.parent / f".{self.name}.process"
+
+    def _holder(self) -> str:
+        with contextlib.suppress(OSError):
+            return self.holder.read_text(encoding="utf-8")
+        return "another process"
+
+    def create(self, config: TrainConfig):
+        """Make the folders and write config.json, for the process that holds the run.
+
+        Of a run that it replaces or resumes, it removes what is to be written anew, and what was
+        left half written. Raises FileExistsError if there is a run and `config` says neither, and
+        UserError if the folders cannot be written, or hold what no run has written.
+        """
+        with _told_if_not_writable(self.path):
+            if config.overwrite:
+                self.check_replaceable()
+                if self.path.exists():
+                    remove_folder(self.path)
+            self.path.mkdir(exist_ok=config.resume)
             for folder in (self.plots, self.checkpoints):
-                folder.mkdir(parents=True, exist_ok=True)
-            for leftover in self.checkpoints.glob(".epoch_*"):  # from a process that was killed
-                shutil.rmtree(leftover)
+                folder.mkdir(exist_ok=True)
+            for folder in (self.path, self.plots, self.checkpoints):
+                sweep(folder)
+            sweep(self.exported.parent, self.name)
             write_text(self.config, config.to_json())
-        except OSError as error:
-            if isinstance(error, FileExistsError) and self.path.is_dir():
-                raise
-            raise UserError(
-                f"cannot write {str(self.path)!r} ({error.strerror}): choose another --output-dir"
-            ) from error
+
+    def check_replaceable(self):
+        """Raise UserError if run or export are links, or hold what no run has written."""
+        for folder, mark, known in (
+            (self.path, self.config.name, OF_A_RUN),
+            (self.exported, "saved_model.pb", OF_AN_EXPORT),
+        ):
+            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+                raise UserError(
+                    f"--overwrite replaces folders, and {str(folder)!r} is none: move it away, or "
+                    "choose another --name"
+                )
+            found = {file.name for file in folder.iterdir()} if folder.exists() else set()
+            strange = {name for name in found - known if PARTIAL not in name}
+            if strange or (found and mark not in found):
+                raise UserError(
+                    f"--overwrite removes what runs have written, and {str(folder)!r} holds "
+                    f"{min(strange or found)!r}, which is not of a run: move it away, or choose "
+                    "another --name"
+                )
 
     def read_config(self) -> TrainConfig:
         """The resolved configuration of the run, with the folder's name as its name.
@@ -123,9 +189,18 @@ class RunFolder:
         except ValueError as error:
             raise UserError(f"{self.metrics} is damaged ({error}): restore it") from error
 
-    def last_checkpoint(self) -> Path | None:
-        """The newest complete checkpoint, or None."""
-        return max(self.checkpoints.glob("epoch_*"), default=None)
+
+@contextlib.contextmanager
+def _told_if_not_writable(path: Path):
+    """Give an OSError of writing a run as a UserError. FileExistsError of the run itself stays."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, FileExistsError | filelock.Timeout) and path.is_dir():
+            raise
+        raise UserError(
+            f"cannot write {str(path)!r} ({error.strerror}): choose another --output-dir"
+        ) from error
 
 
 def read_config(file: Path, **changes) -> TrainConfig:
@@ -136,7 +211,7 @@ def read_config(file: Path, **changes) -> TrainConfig:
     try:
         stored = _as_now(json.loads(file.read_text(encoding="utf-8")))
         return TrainConfig(**{**stored, **changes})
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{file} is damaged ({error}): restore it") from error
 
 
@@ -185,18 +260,27 @@ def new_run(config: TrainConfig) -> RunFolder:
     return run
 
 
-def claimed(run: RunFolder, config: TrainConfig, is_named: bool) -> RunFolder:
-    """The folders of the run, made for this process alone.
+@contextlib.contextmanager
+def claimed(run: RunFolder, config: TrainConfig, is_named: bool):
+    """The folders of the run, held by this process alone until the block ends.
 
-    If another process has taken the name in the meantime, they are those of the next free number.
-    Raises UserError if the name was given by the user, or if the folders cannot be written.
+    A new run has them made. If another process has taken its name in the meantime, they are those
+    of the next free number. Raises UserError if the name was given by the user, if a run that is
+    to be resumed or replaced is held by another process, or if the folders cannot be written.
     """
     while True:
-        try:
-            run.create(config.replace(name=run.name))
-            return run
-        except FileExistsError:
-            run = new_run(config.replace(name=config.name if is_named else None))
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(run.held())
+                if not config.resume:
+                    run.create(config.replace(name=run.name))
+            except (FileExistsError, Held):
+                if config.resume or config.overwrite:
+                    raise
+            else:
+                yield run
+                return
+        run = new_run(config.replace(name=config.name if is_named else None))
 
 
 def run_to_resume(config: TrainConfig) -> RunFolder:
@@ -228,14 +312,17 @@ def existing_run(path: str) -> RunFolder:
     raise UserError(f"no run {path!r}: give a folder such as runs/digits_vae")
 
 
+MAY_CHANGE = (*NOT_OF_THE_RUN, "name", "epochs", "learning_rate")  # when a run is resumed
+
+
 def check_same(stored: TrainConfig, config: TrainConfig):
     """Raise UserError if `config` differs from the `stored` one that a run was started with.
 
-    The epochs may differ, and the options of NOT_OF_THE_RUN.
+    The options in MAY_CHANGE may differ.
     """
     for option, value in stored.as_dict().items():
         new = getattr(config, option, None)
-        if option not in (*NOT_OF_THE_RUN, "name", "epochs") and new != value:
+        if option not in MAY_CHANGE and new != value:
             raise UserError(
                 f"run {stored.name!r} was started with {option.replace('_', ' ')} {value}, not "
                 f"{new}: resume it with that, or start another run"

@@ -86,7 +86,7 @@ class TensorBoard(keras.callbacks.Callback):
     def _write(self, row):
         """Append the figures and the picture of an epoch to the file of each run."""
         epoch = row["epoch"]
-        names = [name for name in row if name != "epoch" and not name.startswith("val_")]
+        names = [name for name in row if f"val_{name}" in row]
         plot = self._picture("train", epoch)
         ended = plot.stat().st_mtime if plot.is_file() else time.time()
         for run, (prefix, tag) in RUNS.items():
