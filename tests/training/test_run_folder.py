@@ -16,7 +16,7 @@ TRAIN = Path(__file__).parents[2] / "train.py"
 
 def test_folders_of_many_that_start_at_once_are_their_own(tmp_path):
     config = TrainConfig(output_dir=tmp_path)
-    before, found, together = [new_run(config) for _ in range(8)], [], threading.Barrier(8)
+    before, found, together = [new_run(config) for _ in range(8)], [], threading.Barrier(8, timeout=60)
     assert len({run.path for run in before}) == 1
 
     def claim(run):

@@ -192,11 +192,13 @@ class RunFolder:
 
 @contextlib.contextmanager
 def _told_if_not_writable(path: Path):
-    """Give an OSError of writing a run as a UserError. FileExistsError of the run itself stays."""
+    """Give an OSError of writing a run as a UserError, unless the run is there or held already."""
     try:
         yield
+    except filelock.Timeout:
+        raise
     except OSError as error:
-        if isinstance(error, FileExistsError | filelock.Timeout) and path.is_dir():
+        if isinstance(error, FileExistsError) and path.is_dir():
             raise
         raise UserError(
             f"cannot write {str(path)!r} ({error.strerror}): choose another --output-dir"
