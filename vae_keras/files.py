@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import fnmatch
 import hashlib
 import io
 import json
@@ -212,6 +213,27 @@ def free_output(path: Path, overwrite: bool, endings=(), folder=False) -> Path:
     if path.exists() and path.is_dir() != folder:
         raise UserError(f"--output {str(path)!r} is {'not ' if folder else ''}a folder")
     return path
+
+
+def check_replaceable(folder: Path, mark: str, known: Collection[str]):
+    """Raise UserError if `folder` may not be removed, because something would be lost with it.
+
+    It may if it is free, or if it has the file `mark` and nothing else than what matches the
+    patterns `known`. A link may not, for it is not known who else uses what it leads to.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UserError(
+            f"--overwrite replaces folders, and {str(folder)!r} is none: move it away, or choose "
+            "another name"
+        )
+    found = {file.name for file in folder.iterdir()} if folder.exists() else set()
+    patterns = [*known, mark, f"*{PARTIAL}*"]
+    strange = {name for name in found if not any(fnmatch.fnmatch(name, p) for p in patterns)}
+    if strange or (found and mark not in found):
+        raise UserError(
+            f"--overwrite removes only what vae_keras has written, and {str(folder)!r} holds "
+            f"{min(strange or found)!r}, which it has not: move it away, or choose another name"
+        )
 
 
 def free_outputs(folder, names, overwrite: bool) -> list[Path]:

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.commands import printed
+from tests.commands import printed, refused
 from vae_keras import load_exported
 
 WITHOUT_THE_PACKAGE = """
@@ -75,3 +75,39 @@ def test_failed_export_leaves_nothing(digits_run, tmp_path, monkeypatch):
             digits_run.model, tmp_path / "model", digits_run.config, digits_run.metrics
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_overwrite_replaces_exports_alone(digits_run, tmp_path, capsys):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("mine")
+    command = ["export", digits_run.folder.path, "--output", mine, "--overwrite"]
+    assert "'letter.txt', which it has not" in refused(capsys, *command)
+    (mine / "letter.txt").unlink()
+    printed(capsys, *command)
+    printed(capsys, *command)
+    (mine / "letter.txt").write_text("mine")
+    refused(capsys, *command)
+    assert (mine / "letter.txt").read_text() == "mine"
+
+
+def test_a_disk_that_takes_no_more_is_told_in_one_line(tmp_path):
+    """The limit of the size of a file stands for a full disk, in a process of its own."""
+    program = """
+import resource
+from vae_keras import VAE, UserError
+from vae_keras.export.endpoints import endpoints
+from vae_keras.export.saved_model import write_endpoints
+
+found = endpoints(VAE((8, 8, 1), 2))
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    write_endpoints(found, "export")
+except UserError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("cannot write the export (") and done.stdout.count("\n") == 1

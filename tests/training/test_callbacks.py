@@ -90,7 +90,7 @@ def test_what_takes_long_is_done_seldom(monkeypatch):
 
 
 def test_the_time_to_go_is_told_again_and_again(monkeypatch, capsys):
-    clock, callback = Clock(monkeypatch), TimeLeft(first_epoch=2)
+    clock, callback = Clock(monkeypatch), TimeLeft(done=2)
     callback.set_params({"epochs": 12})
     callback.on_train_begin()
     for epoch in range(2, 12):

@@ -150,3 +150,13 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(small, tmp_path,
     assert again.history == small.history
     for one, other in zip(again.model.get_weights(), small.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_learning_rate_which_its_history_tells(small, tmp_path):
+    shutil.copytree(small.folder.path, tmp_path / "runs/digits_vae")
+    config = small.config.replace(output_dir=tmp_path, name="digits_vae", resume=True)
+    again = train(config.replace(epochs=5, learning_rate=1e-7), verbose=0)
+    rates = again.history["learning_rate"]
+    assert rates[:4] == small.history["learning_rate"]
+    assert 0 <= rates[4] < 1e-7

@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 
 from vae_keras import TrainConfig, UserError
-from vae_keras.training.run_folder import claimed, new_run
+from vae_keras.training.run_folder import claimed, new_run, read_config
 
 TRAIN = Path(__file__).parents[2] / "train.py"
 
 
 def test_folders_of_many_that_start_at_once_are_their_own(tmp_path):
     config = TrainConfig(output_dir=tmp_path)
-    before, found, together = [new_run(config) for _ in range(8)], [], threading.Barrier(8, timeout=60)
+    before, found, together = (
+        [new_run(config) for _ in range(8)],
+        [],
+        threading.Barrier(8, timeout=60),
+    )
     assert len({run.path for run in before}) == 1
 
     def claim(run):
@@ -42,6 +46,18 @@ def test_a_name_that_was_given_is_not_changed(tmp_path):
         pass
     with pytest.raises(UserError, match="named 'mine' exists"), claimed(second, config, True):
         pass
+
+
+def test_a_configuration_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"config.json is damaged"):
+        read_config(tmp_path / "config.json")
+
+
+def test_a_name_leaves_room_for_what_is_added_to_it():
+    assert TrainConfig(name="n" * 200).name == "n" * 200
+    with pytest.raises(UserError, match="at most 200 bytes"):
+        TrainConfig(name="ä" * 101)
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
@@ -123,7 +139,7 @@ def test_overwrite_keeps_what_no_run_has_written(tmp_path, place):
     (tmp_path / place).parent.mkdir(exist_ok=True)
     (tmp_path / place).write_text("mine")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(UserError, match=r"holds '(notes.txt|data)', which is not of a run: move"):
+    with pytest.raises(UserError, match=r"holds '(notes.txt|data)', which it has not: move"):
         overwrite(run, config)
     assert sorted(set(tmp_path.rglob("*")) - set(before)) == []
     assert (tmp_path / place).read_text() == "mine"
@@ -134,7 +150,7 @@ def test_overwrite_refuses_folders_that_are_no_run(tmp_path, folder):
     _, config = finished(tmp_path)
     config = config.replace(name="other")
     (tmp_path / folder / "plots").mkdir(parents=True)
-    with pytest.raises(UserError, match="holds 'plots', which is not of a run"):
+    with pytest.raises(UserError, match="holds 'plots', which it has not"):
         overwrite(new_run(config), config)
     assert (tmp_path / folder / "plots").is_dir()
 

@@ -34,8 +34,9 @@ def test_training_lowers_the_loss_on_digits(digits_run):
 def test_run_leaves_what_the_readme_says(digits_run):
     folder = digits_run.folder
     assert folder.path.name == "digits_vae"
-    columns = "epoch,loss,reconstruction_loss,kl_loss,val_loss,val_reconstruction_loss,val_kl_loss"
-    assert folder.history.read_text().splitlines()[0] == columns
+    terms = ["loss", "reconstruction_loss", "kl_loss"]
+    columns = ["epoch", *terms, *(f"val_{term}" for term in terms), "learning_rate"]
+    assert folder.history.read_text().splitlines()[0] == ",".join(columns)
     stored = json.loads(folder.config.read_text())
     assert TrainConfig(**stored) == digits_run.config
     assert None not in (stored["epochs"], stored["batch_size"], stored["network"])

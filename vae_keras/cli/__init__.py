@@ -7,7 +7,18 @@ import sys
 
 import click
 
-from vae_keras.cli import evaluate, explore, export, generate, images, latent, studies, train, uses
+from vae_keras.cli import (
+    evaluate,
+    explore,
+    export,
+    generate,
+    images,
+    latent,
+    streams,
+    studies,
+    train,
+    uses,
+)
 from vae_keras.errors import UserError
 from vae_keras.training.stopping import Stopped
 
@@ -28,9 +39,7 @@ for room in (train, evaluate, generate, export, images, uses, latent, studies, e
 
 def main(arguments=None):
     """Run a command. Bad input gives one line on standard error and exit status 2."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal without "β" shows a "?" instead
-        if hasattr(stream, "reconfigure"):  # what replaces a stream may not have it
-            stream.reconfigure(errors="replace")
+    streams.prepare()
     try:
         sys.exit(commands.main(arguments, prog_name="vae-keras", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:

@@ -27,13 +27,15 @@ def export_command(run, format_, output, overwrite):
     The formats onnx and litert have encode, decode, reconstruct and generate, each checked against
     the SavedModel.
     """
-    from vae_keras.files import free_output
+    from vae_keras.export.places import OF_AN_EXPORT
+    from vae_keras.files import check_replaceable, free_output
     from vae_keras.training.run_folder import existing_run
 
     check_installed(format_)
     folder = existing_run(run)
     output = output or default_output(folder.exported, format_)
     output = free_output(output, overwrite, folder=True)
+    check_replaceable(output, "model_card.md", OF_AN_EXPORT)
     model, config, metrics = folder.load_model(), folder.read_config(), folder.read_metrics()
     if format_ == "saved_model":
         from vae_keras.export.saved_model import export

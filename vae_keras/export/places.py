@@ -11,6 +11,11 @@ BESIDE = Path(vae_keras.__file__).resolve().parents[1] / PRETRAINED  # in a clon
 LABELS = "labels.json"
 TRAINING = "training.json"  # the configuration of the training
 FEATURES, FEATURES_PICTURE = "features.json", "features.png"  # only if there are feature vectors
+MODEL_FILE = "saved_model.pb"
+OF_AN_EXPORT = (  # what is written into the folder of an export, in any format
+    MODEL_FILE, "fingerprint.pb", "variables", "assets", "model_card.md", "*.onnx", "*.tflite",
+    LABELS, TRAINING, FEATURES, FEATURES_PICTURE, "evaluation.json", "evaluation.png",
+)  # fmt: skip
 
 
 def find_exported(name_or_path: str) -> Path:
@@ -21,7 +26,7 @@ def find_exported(name_or_path: str) -> Path:
     """
     folders = (SAVED_MODELS, PRETRAINED, BESIDE)
     for place in (Path(name_or_path), *(folder / name_or_path for folder in folders)):
-        if (place / "saved_model.pb").is_file():
+        if (place / MODEL_FILE).is_file():
             return place
     raise UserError(
         f"no exported model {name_or_path!r}: give a folder that has a saved_model.pb, such as "

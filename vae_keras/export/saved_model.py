@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from vae_keras.config import NOT_OF_THE_RUN
 from vae_keras.data.kinds import kind_of
+from vae_keras.errors import UserError
 from vae_keras.export.endpoints import endpoints
 from vae_keras.export.model_card import model_card
 from vae_keras.export.places import LABELS, TRAINING
@@ -42,13 +43,19 @@ def write_names(model, metrics: dict, folder):
 
 
 def write_endpoints(found: dict, folder):
-    """Write endpoints, {name: (function, specifications of its inputs)}, as a SavedModel."""
+    """Write endpoints, {name: (function, specifications of its inputs)}, as a SavedModel.
+
+    Raises UserError if they cannot be written, as to a full disk.
+    """
     # The endpoints name their variables; tracking the model as well would store each one twice.
     archive = keras.export.ExportArchive()
     for name, (function, inputs) in found.items():
         archive.add_endpoint(name, function, inputs)
-    with _quiet():
-        archive.write_out(folder, verbose=False)
+    try:
+        with _quiet():
+            archive.write_out(folder, verbose=False)
+    except tf.errors.OpError as error:
+        raise UserError(f"cannot write the export ({error.message.splitlines()[0]})") from error
 
 
 @contextlib.contextmanager

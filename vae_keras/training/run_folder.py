@@ -12,17 +12,14 @@ import filelock
 
 from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
-from vae_keras.files import PARTIAL, remove_folder, sweep, write_text
+from vae_keras.export.places import FEATURES, FEATURES_PICTURE, MODEL_FILE, OF_AN_EXPORT
+from vae_keras.files import check_replaceable, remove_folder, sweep, write_text
 
 EVALUATION = ("evaluation.json", "evaluation.png")  # written by the command evaluate
-OF_A_RUN = {  # what a run and the commands that take it write into its folder
+OF_A_RUN = (  # what a run and the commands that take it write into its folder
     "config.json", "history.csv", "metrics.json", "model.keras", "plots", "checkpoints",
-    "tensorboard", "features.json", "features.png", *EVALUATION,
-}  # fmt: skip
-OF_AN_EXPORT = {
-    "saved_model.pb", "fingerprint.pb", "variables", "assets", "model_card.md", "training.json",
-    "labels.json", "features.json", "features.png", *EVALUATION,
-}  # fmt: skip
+    "tensorboard", FEATURES, FEATURES_PICTURE, *EVALUATION,
+)  # fmt: skip
 
 
 class Held(UserError):
@@ -131,7 +128,7 @@ class RunFolder:
                 self.check_replaceable()
                 if self.path.exists():
                     remove_folder(self.path)
-            self.path.mkdir(exist_ok=config.resume)
+            self.path.mkdir(parents=True, exist_ok=config.resume)
             for folder in (self.plots, self.checkpoints):
                 folder.mkdir(exist_ok=True)
             for folder in (self.path, self.plots, self.checkpoints):
@@ -141,23 +138,8 @@ class RunFolder:
 
     def check_replaceable(self):
         """Raise UserError if run or export are links, or hold what no run has written."""
-        for folder, mark, known in (
-            (self.path, self.config.name, OF_A_RUN),
-            (self.exported, "saved_model.pb", OF_AN_EXPORT),
-        ):
-            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-                raise UserError(
-                    f"--overwrite replaces folders, and {str(folder)!r} is none: move it away, or "
-                    "choose another --name"
-                )
-            found = {file.name for file in folder.iterdir()} if folder.exists() else set()
-            strange = {name for name in found - known if PARTIAL not in name}
-            if strange or (found and mark not in found):
-                raise UserError(
-                    f"--overwrite removes what runs have written, and {str(folder)!r} holds "
-                    f"{min(strange or found)!r}, which is not of a run: move it away, or choose "
-                    "another --name"
-                )
+        check_replaceable(self.path, self.config.name, OF_A_RUN)
+        check_replaceable(self.exported, MODEL_FILE, OF_AN_EXPORT)
 
     def read_config(self) -> TrainConfig:
         """The resolved configuration of the run, with the folder's name as its name.

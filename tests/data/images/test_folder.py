@@ -684,3 +684,9 @@ def test_no_program_is_started_to_read_an_image(photos, name, monkeypatch):
             folder(photos, (8, 8))
     else:
         assert folder(photos, (8, 8)).notes == ("left out 1 file: 1 .eps",)
+
+
+def test_an_image_of_too_many_pixels_is_refused_with_the_limit(tmp_path):
+    Image.new("1", (10_000, 9_000)).save(tmp_path / "large.png")
+    with pytest.raises(UserError, match=r"10,000×9,000 pixels, and at most 80,000,000 are read"):
+        folder(tmp_path, (8, 8))

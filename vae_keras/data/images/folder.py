@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import warnings
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 CHANNEL_MODES = {1: "grayscale", 3: "rgb"}  # the colour mode by the number of channels
 # Pillow knows the first four formats but cannot decode them, and starts a program for the last.
 NOT_READ = ("BUFR", "GRIB", "HDF5", "MPEG", "EPS")
+MOST_PIXELS = 80_000_000  # of an image, which takes some gigabyte until it is resized
 CHUNK = 100  # images that are resized side by side
 CACHE_FORMAT = 2  # raise it when the same file would be resized to other pixels
 SPLITS = {
@@ -32,6 +34,7 @@ SPLITS = {
 ATTRIBUTES = "attributes.csv"
 WORDS = {"true": 1.0, "false": 0.0}
 LARGEST_ATTRIBUTE = float(np.finfo(np.float32).max)
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of images that it reads, or that are refused
 
 
 class Crop(NamedTuple):
@@ -335,9 +338,16 @@ def _own_range(mode: str, values: np.ndarray) -> PixelRange:
 
 def _opened(file: Path) -> Image.Image:
     try:
-        return Image.open(file, formats=_formats())
+        image = Image.open(file, formats=_formats())
     except Exception as error:
         raise _unreadable(file, error) from error
+    if image.width * image.height > MOST_PIXELS:
+        size = f"{image.width:,}×{image.height:,} pixels"
+        image.close()
+        raise UserError(
+            f"image {str(file)!r} has {size}, and at most {MOST_PIXELS:,} are read: shrink it"
+        )
+    return image
 
 
 def _unreadable(file, error) -> UserError:
