@@ -380,6 +380,14 @@ figure
 # It gives the logarithm of the variance, because a logarithm may be any real number and a variance
 # may not. `z_log_var` is a log-variance everywhere in this course, never a log standard deviation.
 #
+# Encoder and decoder are maps between two spaces, that of the examples and that of the codes:
+
+# %%
+from vae_keras.figures import drawings
+
+drawings.two_spaces()
+
+# %% [markdown]
 # A guess need not be right to be useful. We may draw from any $q$, if each draw is weighted by
 # $p(z)/q(z|x)$: how much more often the prior would have given this $z$ than $q$ does. (This is
 # *importance weighting*; chapter 9 is about it.)
@@ -684,8 +692,12 @@ figure
 # $$\nabla\, \mathbb E_\varepsilon[\log p(x|z(\varepsilon))] =
 # \mathbb E_\varepsilon[\nabla \log p(x|z(\varepsilon))].$$
 #
-# This is the *reparameterisation trick*.
-#
+# This is the *reparameterisation trick*. The gradient has a path that does not meet the draw:
+
+# %%
+drawings.reparameterisation()
+
+# %% [markdown]
 # Both answers are right on average. To be sure we need the truth, and on the grid we have it: move
 # each number a little and see how the integral changes (finite differences).
 
