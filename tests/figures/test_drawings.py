@@ -1,12 +1,15 @@
 """Drawings can be read: nothing overlaps or is cut off, and the symbols are the glossary's."""
 
+import re
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from matplotlib.font_manager import findfont, get_font
 
 from vae_keras.figures import drawings
 
+ROOT = Path(__file__).parents[2]
 SYMBOLS = {
     "bottleneck": ["x", "W_f", "h = W_f x", "W_g", "x̂ = W_g h"],
     "deep_autoencoder": ["x", "W_f", "h = f(x)", "W_g", "x̂"],
@@ -24,14 +27,15 @@ SYMBOLS = {
 }
 
 
-@pytest.fixture(params=SYMBOLS)
+@pytest.fixture(params=SYMBOLS, scope="module")
 def drawing(request):
-    return getattr(drawings, request.param)()
+    figure = getattr(drawings, request.param)()
+    figure.draw_without_rendering()
+    return figure
 
 
 def boxes(figure):
     """Each text, and its place in pixels."""
-    figure.draw_without_rendering()
     return [(text.get_text(), text.get_window_extent()) for text in figure.sheet.texts]
 
 
@@ -51,7 +55,6 @@ def test_texts_are_inside(drawing):
 
 
 def test_shapes_are_inside(drawing):
-    drawing.draw_without_rendering()
     for shape in (*drawing.sheet.patches, *drawing.sheet.lines):
         place = shape.get_window_extent()
         assert place.x0 >= 0 and place.y0 >= 0, shape
@@ -64,26 +67,31 @@ def test_texts_have_9_points_at_the_width_of_a_page(drawing):
     assert smallest * page / drawing.get_figwidth() >= 9
 
 
+def test_font_has_every_character(drawing):
+    font = get_font(findfont("DejaVu Sans"))
+    shown = {letter for text, _ in boxes(drawing) for letter in text}
+    assert [letter for letter in shown if not font.get_char_index(ord(letter))] == []
+
+
 @pytest.mark.parametrize("name", SYMBOLS)
 def test_symbols_of_the_glossary_occur(name):
     shown = "\n".join(text.get_text() for text in getattr(drawings, name)().sheet.texts)
     assert [symbol for symbol in SYMBOLS[name] if symbol not in shown] == []
 
 
-def test_font_has_every_character(drawing):
-    font = get_font(findfont("DejaVu Sans"))
-    shown = {letter for text, _ in boxes(drawing) for letter in text} - {"\n"}
-    assert [letter for letter in shown if not font.get_char_index(ord(letter))] == []
-
-
 @pytest.mark.parametrize("name", SYMBOLS)
-def test_drawing_is_the_same_again(name):
-    first, second = (getattr(drawings, name)()._repr_png_() for _ in range(2))
-    assert first == second
+def test_drawing_is_the_same_again(name, tmp_path):
+    files = [tmp_path / "one.png", tmp_path / "other.png"]
+    for file in files:
+        getattr(drawings, name)().savefig(file, dpi=50)
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_command_writes_the_drawings_of_the_readme(tmp_path, monkeypatch):
+def test_command_writes_what_the_readme_shows(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["drawings", str(tmp_path / "made")])
     drawings.main()
-    written = sorted(file.name for file in (tmp_path / "made").iterdir())
-    assert written == ["bottleneck.png", "ladder.png", "two_spaces.png"]
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shown = re.findall(r'"docs/drawings/(\w+\.png)"', readme)
+    stored = [file.name for file in (ROOT / "docs" / "drawings").iterdir()]
+    made = [file.name for file in (tmp_path / "made").iterdir()]
+    assert sorted(made) == sorted(shown) == sorted(stored)

@@ -18,8 +18,10 @@ CODE, ENCODER, NOISE, DECODER, GRADIENT = PALETTE[:5]
 DATA = PALETTE[9]
 INK = "#222222"
 WIDTH = 7.5  # inches of every drawing
+LINE = 0.22  # inches from line to line
 SIZE = 11  # points: still 9 where a page shows the drawing 600 pixels wide
 RINGS = (1.75, 2.3)  # the middle of the prior in a drawing of latent space
+CODES = ((-0.75, 0.4), (0.75, 0.4), (0.0, -0.85))  # of three examples
 NEW = (-0.6, -0.5)  # a code drawn from it
 ON_LINES = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 STEP = 0.88  # inches from one step of a sequence to the next
@@ -42,13 +44,12 @@ class Board(Picture):
         self.sheet.axis("off")
 
     def write(self, x, y, text, colour=INK, size=SIZE, **style):
-        """Write `text` centred at (x, y)."""
-        style = {"ha": "center", "va": "center_baseline", "linespacing": 1.3} | style
-        self.sheet.text(x, y, text, color=colour, fontsize=size, **style)
-
-    def caption(self, x, top, text, **style):
-        """Write lines of text below the height `top`, centred at x."""
-        self.write(x, top, text, va="top", **style)
+        """Write the lines of `text` around (x, y)."""
+        lines = text.split("\n")
+        for n, line in enumerate(lines):
+            baseline = y + LINE * ((len(lines) - 1) / 2 - n) - 0.35 * size / 72
+            style = {"ha": "center", "va": "baseline"} | style  # so that neighbours are level
+            self.sheet.text(x, baseline, line, color=colour, fontsize=size, **style)
 
     def box(self, x, y, text, colour, width=1.1, height=0.5, **style):
         """A box with rounded corners around (x, y), and a text in it."""
@@ -122,9 +123,9 @@ class Board(Picture):
         self.sheet.plot(*np.transpose(corners[:-1]), color=colour, lw=1, solid_capstyle="round")
         self.arrow(*corners[-2:], colour)
 
-    def gradient(self, start, end, bend=0.0):
-        """The way of a gradient: a dashed arrow."""
-        self.arrow(start, end, GRADIENT, bend, ls=(0, (4, 2)), lw=1.6)
+    def gradient(self, start, end):
+        """The way of a gradient, or of what pulls: a dashed arrow."""
+        self.arrow(start, end, GRADIENT, ls=(0, (4, 2)), lw=1.6)
 
     def threads(self, starts, ends, colour=DATA, alpha=0.5):
         """Thin lines from each of `starts` to the one of `ends` beside it."""
@@ -140,17 +141,17 @@ class Board(Picture):
 def bottleneck():
     """A linear autoencoder: all of x must pass through a code of few numbers."""
     board, y = Board(3.2), 1.95
-    board.units(0.6, y, INPUT, DATA)
+    board.units(0.75, y, INPUT, DATA)
     board.layer(2.2, y, 2.1, 0.7, "W_f", ENCODER, 1.5)
     board.units(3.75, y, [0.8, 0.3], CODE)
     board.layer(5.3, y, 0.7, 2.1, "W_g", DECODER, 1.5)
-    board.units(6.9, y, OUTPUT, DATA)
-    board.flow(y, (0.8, 1.45), (2.95, 3.55), (3.95, 4.55), (6.05, 6.7))
-    board.caption(0.6, 0.62, "x\nd numbers")
-    board.caption(2.2, 0.62, "encoder f")
-    board.caption(3.75, 0.62, "code h = W_f x\nfewer numbers")
-    board.caption(5.3, 0.62, "decoder g")
-    board.caption(6.9, 0.62, "x̂ = W_g h\nd numbers")
+    board.units(6.75, y, OUTPUT, DATA)
+    board.flow(y, (0.95, 1.45), (2.95, 3.55), (3.95, 4.55), (6.05, 6.55))
+    board.write(0.75, 0.42, "x\nmany numbers")
+    board.write(2.2, 0.53, "encoder f")
+    board.write(3.75, 0.42, "code h = W_f x\nfew numbers")
+    board.write(5.3, 0.53, "decoder g")
+    board.write(6.75, 0.42, "x̂ = W_g h\nas many as x")
     board.write(3.75, 2.6, "bottleneck", CODE, weight="bold")
     return board
 
@@ -201,7 +202,7 @@ def wide_and_narrow():
         for place, symbol in ((x - 0.8, "x"), (x, "h"), (x + 0.8, "x̂")):
             board.write(place, 0.75, symbol)
         board.write(x, 3.3, name, CODE, weight="bold")
-        board.caption(x, 0.55, effect)
+        board.write(x, 0.3, effect)
     return board
 
 
@@ -247,7 +248,7 @@ def _ends_of_graph(board, x, name):
 
 def two_spaces():
     """The encoder leads from data to distributions of codes, the decoder from codes to data."""
-    board, examples = Board(4.3), {CODE: (-0.75, 0.4), ENCODER: (0.0, -0.85), DECODER: (0.75, 0.4)}
+    board, examples = Board(4.3), dict(zip(PALETTE[5:], CODES))
     _rings(board)
     _curved_sheet(board)
     for colour, code in examples.items():
@@ -264,20 +265,20 @@ def two_spaces():
     board.write(*_on_sheet(-0.75, 0.4) + np.array([0.02, 0.24]), "x", bbox=ON_LINES)
     board.write(*_on_sheet(*NEW) + np.array([0.02, -0.26]), "new x", bbox=ON_LINES)
     board.write(1.75, 4.1, "latent space", weight="bold")
-    board.caption(1.75, 0.65, "rings: the prior p(z) = N(0, I),\nto which KL pulls each q(z|x)")
+    board.write(1.75, 0.4, "rings: the prior p(z) = N(0, I),\nto which KL pulls each q(z|x)")
     board.write(5.85, 4.1, "data space", weight="bold")
-    board.caption(5.85, 0.65, "the sheet where examples lie,\nin the space of all values")
-    board.arrow((4.5, 3.2), (2.95, 3.2), ENCODER, 0.2, lw=2.5)
-    board.write(3.72, 3.65, "encoder q(z|x)")
-    board.arrow((2.95, 1.4), (4.5, 1.4), DECODER, 0.2, lw=2.5)
-    board.write(3.72, 0.95, "decoder p(x|z)")
+    board.write(5.85, 0.4, "the sheet where examples lie,\nin the space of all values")
+    board.arrow((4.32, 3.2), (2.95, 3.2), ENCODER, 0.2, lw=2.5)
+    board.write(3.64, 3.65, "encoder q(z|x)")
+    board.arrow((2.95, 1.4), (4.32, 1.4), DECODER, 0.2, lw=2.5)
+    board.write(3.64, 0.95, "decoder p(x|z)")
     return board
 
 
 def _rings(board):
     """The prior of a code of two numbers, seen from above."""
-    for radius in (1.35, 0.9, 0.45):
-        board.sheet.add_patch(Circle(RINGS, radius, facecolor=tint(DATA, 0.12), edgecolor=DATA))
+    for radius, depth in ((1.35, 0.12), (0.9, 0.24), (0.45, 0.4)):
+        board.sheet.add_patch(Circle(RINGS, radius, facecolor=tint(DATA, depth), edgecolor="white"))
 
 
 def _on_sheet(u, v):
@@ -292,7 +293,7 @@ def _curved_sheet(board):
     steps = np.linspace(-1.3, 1.3, 50)
     for at in np.linspace(-1.3, 1.3, 8):
         for line in (_on_sheet(steps, at), _on_sheet(at, steps)):
-            board.sheet.plot(*line, color=DATA, lw=0.7, zorder=1)
+            board.sheet.plot(*line, color=DATA, lw=0.6, zorder=1)
 
 
 def denoising():
@@ -316,10 +317,10 @@ def denoising():
 
 def variational():
     """A VAE: the encoder says from which distribution the code is drawn."""
-    board = Board(2.5)
-    _variational(board, 1.35, "q(z|x)", "p(x|z)")
-    board.write(3.25, 0.6, "two heads")
-    board.write(4.4, 0.6, "z ∼ q(z|x)")
+    board = Board(2.4)
+    _variational(board, 1.25, "q(z|x)", "p(x|z)")
+    board.write(3.25, 0.5, "two heads")
+    board.write(4.4, 0.5, "z ∼ q(z|x)")
     return board
 
 
@@ -411,9 +412,9 @@ def ladder():
 
 def _rung(board, x, y, name, adds, colour, width):
     """A model of the ladder: its name, and under it what it adds."""
-    lines = 1 + adds.count("\n")
+    lines = len(adds.split("\n"))
     board.box(x, y, "", colour, width, 0.55 + 0.22 * lines)
-    board.write(x, y + 0.12 * lines + 0.02, name, weight="bold")
+    board.write(x, y + 0.11 * lines + 0.03, name, weight="bold")
     board.write(x, y - 0.13, adds)
 
 
