@@ -51,7 +51,7 @@ class Board(Picture):
             style = {"ha": "center", "va": "baseline"} | style  # so that neighbours are level
             self.sheet.text(x, baseline, line, color=colour, fontsize=size, **style)
 
-    def box(self, x, y, text, colour, width=1.1, height=0.5, **style):
+    def box(self, x, y, text, colour, width=1.1, height=0.5):
         """A box with rounded corners around (x, y), and a text in it."""
         corner = (x - width / 2 + 0.08, y - height / 2 + 0.08)
         self.sheet.add_patch(
@@ -64,7 +64,7 @@ class Board(Picture):
                 edgecolor=colour,
             )
         )
-        self.write(x, y, text, **style)
+        self.write(x, y, text)
 
     def layer(self, x, y, left, right, text, colour, width=0.9):
         """A layer that takes `left` and gives `right`: a trapezium of these heights, in inches."""
@@ -127,12 +127,12 @@ class Board(Picture):
         """The way of a gradient, or of what pulls: a dashed arrow."""
         self.arrow(start, end, GRADIENT, ls=(0, (4, 2)), lw=1.6)
 
-    def threads(self, starts, ends, colour=DATA, alpha=0.5):
+    def threads(self, starts, ends, colour, alpha=1.0):
         """Thin lines from each of `starts` to the one of `ends` beside it."""
         for (x, y), (to_x, to_y) in zip(starts, ends):
             self.sheet.plot((x, to_x), (y, to_y), color=colour, lw=0.8, alpha=alpha, zorder=1)
 
-    def all_threads(self, starts, ends, colour=DATA, alpha=0.35):
+    def all_threads(self, starts, ends, colour, alpha=0.35):
         """Thin lines from each of `starts` to each of `ends`."""
         for end in ends:
             self.threads(starts, [end] * len(starts), colour, alpha)
@@ -193,8 +193,8 @@ def wide_and_narrow():
         hidden = board.units(x, y, code, CODE)
         outputs = board.units(x + 0.8, y, activity, DATA)
         if name == "wide":
-            board.threads(inputs, hidden, ENCODER, 1)
-            board.threads(hidden, outputs, DECODER, 1)
+            board.threads(inputs, hidden, ENCODER)
+            board.threads(hidden, outputs, DECODER)
         else:
             active = hidden[np.asarray(code) > 0]
             board.all_threads(inputs, active, ENCODER)
@@ -252,18 +252,19 @@ def two_spaces():
     _rings(board)
     _curved_sheet(board)
     for colour, code in examples.items():
-        cloud = Ellipse(
-            np.add(RINGS, code), 0.46, 0.3, facecolor=tint(colour, 0.4), edgecolor=colour
-        )
-        board.sheet.add_patch(cloud)
-        board.gradient(np.add(RINGS, np.multiply(code, 0.7)), np.add(RINGS, np.multiply(code, 0.3)))
+        style = {"facecolor": tint(colour, 0.4), "edgecolor": colour}
+        board.sheet.add_patch(Ellipse(_in_rings(*code), 0.46, 0.3, **style))
+        board.gradient(_in_rings(*code, 0.7), _in_rings(*code, 0.3))
         board.mark(_on_sheet(*code), colour)
-    board.write(1.0, 3.0, "q(z|x)")
-    board.mark(np.add(RINGS, NEW), INK)
+    board.mark(_in_rings(*NEW), INK)
     board.mark(_on_sheet(*NEW), INK)
-    board.write(*np.subtract(np.add(RINGS, NEW), (0, 0.24)), "z ∼ p(z)")
-    board.write(*_on_sheet(-0.75, 0.4) + np.array([0.02, 0.24]), "x", bbox=ON_LINES)
-    board.write(*_on_sheet(*NEW) + np.array([0.02, -0.26]), "new x", bbox=ON_LINES)
+    for place, up, text, style in (
+        (_in_rings(*CODES[0]), 0.3, "q(z|x)", {}),
+        (_on_sheet(*CODES[0]), 0.24, "x", {"bbox": ON_LINES}),
+        (_in_rings(*NEW), -0.24, "z ∼ p(z)", {}),
+        (_on_sheet(*NEW), -0.26, "new x", {"bbox": ON_LINES}),
+    ):
+        board.write(place[0], place[1] + up, text, **style)
     board.write(1.75, 4.1, "latent space", weight="bold")
     board.write(1.75, 0.4, "rings: the prior p(z) = N(0, I),\nto which KL pulls each q(z|x)")
     board.write(5.85, 4.1, "data space", weight="bold")
@@ -279,6 +280,11 @@ def _rings(board):
     """The prior of a code of two numbers, seen from above."""
     for radius, depth in ((1.35, 0.12), (0.9, 0.24), (0.45, 0.4)):
         board.sheet.add_patch(Circle(RINGS, radius, facecolor=tint(DATA, depth), edgecolor="white"))
+
+
+def _in_rings(u, v, share=1.0):
+    """Where the code (u, v) lies, or the one at that `share` of the way to it from the middle."""
+    return RINGS[0] + share * u, RINGS[1] + share * v
 
 
 def _on_sheet(u, v):
@@ -413,8 +419,8 @@ def ladder():
 def _rung(board, x, y, name, adds, colour, width):
     """A model of the ladder: its name, and under it what it adds."""
     lines = len(adds.split("\n"))
-    board.box(x, y, "", colour, width, 0.55 + 0.22 * lines)
-    board.write(x, y + 0.11 * lines + 0.03, name, weight="bold")
+    board.box(x, y, "", colour, width, 0.55 + LINE * lines)
+    board.write(x, y + LINE / 2 * lines + 0.03, name, weight="bold")
     board.write(x, y - 0.13, adds)
 
 
