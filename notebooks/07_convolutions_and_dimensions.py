@@ -518,7 +518,6 @@ for name, row in found.items():
 
 # %%
 import json
-from pathlib import Path
 
 PRETRAINED = Path("../saved_models/pretrained")
 names = ("mnist_vae_2d", "mnist_vae_20d")

@@ -53,10 +53,7 @@ TRIED = 100  # fast: 30
 # the faces 0 to 19,999 of this stream. Ours are later ones.
 
 # %%
-import io
-
 import numpy as np
-from PIL import Image
 
 from vae_keras import Examples, Sampling, figures, load_exported
 from vae_keras.data.drawn.face_factors import BINARY, CONTINUOUS, other_details
@@ -71,11 +68,10 @@ def images_of(faces):
     return draw(faces, 64) / np.float32(255)
 
 
-def light(figure, share=0.8):
-    """The figure, a little smaller and in 256 colours: figures of faces are large files."""
+def smaller(figure, share=0.8):
+    """The figure at a share of its size: figures of faces are large files."""
     figure.set_size_inches(figure.get_size_inches() * share)
-    figure.savefig(file := io.BytesIO())
-    return Image.open(file).convert("RGB").quantize()
+    return figure
 
 
 print("has or has not:", ", ".join(BINARY))
@@ -88,7 +84,7 @@ print("measures:", ", ".join(CONTINUOUS))
 # %%
 seven = factors[:7]
 twins = np.concatenate([flipped(seven[k : k + 1], name) for k, name in enumerate(BINARY)])
-light(figures.image_rows({"a face": images_of(seven), "its twin": images_of(twins)}))
+smaller(figures.image_rows({"a face": images_of(seven), "its twin": images_of(twins)}))
 
 # %% [markdown]
 # No album of photographs has such twins. It has only a column that says who wears glasses. The
@@ -110,7 +106,7 @@ z = encode(model, Examples(images))  # z_mean of every face: [n, 64]
 again = decode(model, z[:TRIED])
 print(f"{images[0].size:,} values, {z.shape[1]} numbers in the code")
 print(f"error of a reconstruction: {errors(again, images[:TRIED]).mean():.4f} (values in [0, 1])")
-light(figures.image_rows({"drawn": images[:8], "rebuilt": again[:8]}))
+smaller(figures.image_rows({"drawn": images[:8], "rebuilt": again[:8]}))
 
 # %% [markdown]
 # Good, not perfect: a little soft, and textures of hair are lost. Remember that error. It is the
@@ -132,7 +128,7 @@ z_tried = encode(model, Examples(tried_images))
 flat = [one.reshape(len(one), -1) for one in (tried_images, images)]
 neighbours = {"by code": nearest(z_tried, z), "by pixels": nearest(*flat)}
 neighbours["any"] = np.random.default_rng(SEED).integers(FACES, size=TRIED)
-light(
+smaller(
     figures.image_rows(
         {"a face": tried_images[:8]} | {name: images[row[:8]] for name, row in neighbours.items()}
     )
@@ -242,7 +238,7 @@ ends = encode(model, Examples(truth[[0, -1]]))
 morph = decode(model, morphing.linear(*ends, 7))
 np.testing.assert_allclose(morphing.linear(*ends, 7)[3], morphing.halfway(*ends), atol=1e-6)
 
-light(figures.image_rows({"blended": blend, "morphed": morph, "drawn": truth}))
+smaller(figures.image_rows({"blended": blend, "morphed": morph, "drawn": truth}))
 
 # %% [markdown]
 # The blend has two brims, four eyes and a third ear; the morph tilts its head. The mean of the
@@ -297,7 +293,7 @@ figure
 # %% tags=["cover"]
 corners = z[[2, 11, 3, 9]]
 square = decode(model, morphing.between_corners(corners, 6))
-light(figures.image_grid(square, 6, "between four faces"), 0.7)
+smaller(figures.image_grid(square, 6, "between four faces"), 0.7)
 
 # %% [markdown]
 # All steps are small, and yet the middle looks a little faded. These faces differ in attributes
@@ -368,7 +364,7 @@ print(f"{np.sum(eigenvalues > 1)} of 64 directions are wider than the prior")
 noise = prior[:8].astype("float32")
 # Cholesky: a square root of the covariance, which gives the noise its shape
 fitted = z.mean(axis=0) + noise @ np.linalg.cholesky(covariance).T.astype("float32")
-light(
+smaller(
     figures.image_rows(
         {"from N(0, I)": decode(model, noise), "from a fit to codes": decode(model, fitted)}
     )
@@ -399,7 +395,7 @@ for name, code in between.items():
 # %%
 first, last = z[9], z[1]
 ways = {method: move(first, last, 7) for method, move in morphing.METHODS.items()}
-light(figures.image_rows({name: decode(model, way) for name, way in ways.items()}))
+smaller(figures.image_rows({name: decode(model, way) for name, way in ways.items()}))
 
 # %% [markdown]
 # The half-way code of the line is a little too short, and that of the arc is too long by more. The
@@ -494,7 +490,7 @@ print(found.story())
 # %%
 bare = tried[~tried["glasses"]][:8]
 z_bare = encode(model, Examples(images_of(bare)))
-light(
+smaller(
     figures.image_rows(
         {
             "z": decode(model, z_bare),
@@ -543,7 +539,7 @@ pair = pair_difference(
     model, "glasses", images_of(bare_one)[0], images_of(flipped(bare_one, "glasses"))[0]
 )
 two_people = pair_difference(model, "glasses", images[~has][0], images[has][0])
-light(
+smaller(
     figures.image_rows(
         {
             "one pair of twins": decode(model, pair.add(z_bare)),
@@ -601,7 +597,7 @@ for method, vectors in (("means", means), ("regression", regression)):
 # %%
 hatless = bare[~bare["hat"]][:8]
 z_hatless = encode(model, Examples(images_of(hatless)))
-light(
+smaller(
     figures.image_rows(
         {
             "+ means": decode(model, means["glasses"].add(z_hatless)),
@@ -727,7 +723,7 @@ def turned(attribute, alpha):
     edit = decode(model, shipped[attribute].add(z_face, alpha))
     row = np.concatenate([decode(model, z_face), edit, images_of(flipped(face, attribute))])
     title = f"rebuilt · {alpha:g} × {attribute.replace('_', ' ')} · truth"
-    return light(figures.image_grid(row, 3, title), 0.6)
+    return smaller(figures.image_grid(row, 3, title), 0.6)
 
 
 order = ("smile", "hat", "long_hair", "glasses", "moustache", "beard", "blush")
