@@ -587,7 +587,7 @@ for model, again in zip((whole.model, own), elsewhere):
 
 # %%
 from vae_keras import load_exported
-from vae_keras.data.drawn import faces
+from vae_keras.data.drawn.faces import faces
 from vae_keras.export import compression
 
 face_images, factors = faces(64, 400, seed=1)  # the model has seen those of seed 0
