@@ -587,7 +587,7 @@ for model, again in zip((whole.model, own), elsewhere):
 
 # %%
 from vae_keras import load_exported
-from vae_keras.data.drawn import faces
+from vae_keras.data.drawn.faces import faces
 from vae_keras.export import compression
 
 face_images, factors = faces(64, 400, seed=1)  # the model has seen those of seed 0
@@ -620,13 +620,12 @@ from vae_keras.evaluation import probe
 portraits = load(TrainConfig(dataset="folder:faces", image_size="64"))
 exported = load_exported("saved_models/whole")
 probed = {
-    "glasses": probe.probe(faces_vae, portraits, sizes=(30,)),
-    "shapes": probe.probe(exported, dataset, sizes=(30,)),
+    "glasses": probe.probe(faces_vae, portraits, sizes=())[-1],
+    "shapes": probe.probe(exported, dataset, sizes=())[-1],
 }
-for what, table in probed.items():
-    for row in table:
-        cells = (f"{name} {row[name]:.0%}" for name in ("codes", "pixels", "pca"))
-        print(f"{what}, {row['labels']:>4} labels:", "  ".join(cells))
+for what, row in probed.items():
+    cells = (f"{name} {row[name]:.0%}" for name in ("codes", "pixels", "pca"))
+    print(f"{what:<8}{row['labels']:>4} labels:", "  ".join(cells))
 
 # %% [markdown]
 # For glasses codes do better. For shapes they do worse, and even principal components are better
@@ -851,9 +850,9 @@ assert "there is no vae_keras here" in user.stdout, user.stderr
 for model, again in zip((whole.model, own), elsewhere):
     np.testing.assert_allclose(model.predict(test_images, verbose=0), again, atol=1e-4)
 assert ratio == 64 * 64 * 3 / (64 * 2), "12,288 bytes against 128"
-first, last = (probed["glasses"][-1], probed["shapes"][-1])
-assert first["codes"] > first["pixels"] + 0.02, "codes that hold what is asked"
-assert last["codes"] < last["pixels"] - 0.1, "and codes that do not"
+glasses, shapes = probed["glasses"], probed["shapes"]
+assert glasses["codes"] > glasses["pixels"] + 0.02, "codes that hold what is asked"
+assert shapes["codes"] < shapes["pixels"] - 0.1, "and codes that do not"
 
 finished = Path.cwd()
 os.chdir(NOTEBOOKS)
