@@ -136,7 +136,7 @@ print(f"line of linear regression   {regression:6.1f} degrees")
 #
 # The same works in any number of dimensions. Take all 64 numbers, keep $k$ of them instead of one,
 # and write the encoder and the decoder as matrices: $W_f$ with $k$ rows, $W_g$ with $k$ columns
-# ($f$ is the encoder, $g$ the decoder).
+# ($f$ is the encoder, $g$ the decoder; the drawing calls the code $h$, as chapter 3 will).
 
 # %%
 from vae_keras.figures import drawings

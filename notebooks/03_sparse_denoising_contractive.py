@@ -123,8 +123,9 @@ figures.image_rows(rows, title="a code of 128 numbers, and nothing else asked of
 # %% [markdown]
 # The answer: nearly as well. With more numbers in the code than pixels that vary, it can pass on
 # each pixel and need not know what a digit is. The reconstruction is excellent, and the code is
-# worth no more than the image itself. In the drawing below, the narrow code on the left must
-# choose. The wide one on the right need not, unless something else makes it choose.
+# worth no more than the image itself. The drawing shows this code between two others. A narrow one
+# must choose what to keep. The third is as wide as ours, but only few of its units may be active at
+# a time, so it must choose which.
 
 # %%
 from vae_keras.figures import drawings
