@@ -1,5 +1,6 @@
 """The course as a site: it builds without a warning, links lead somewhere, no network is needed."""
 
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -20,12 +21,14 @@ class Page(HTMLParser):
     def __init__(self, path: Path):
         super().__init__()
         self.links, self.loaded, self.ids, self.tags = [], [], {"", "top"}, []
+        self.displayed = 0  # formulas that stand on a line of their own
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         self.tags.append(tag)
         self.ids.add(attrs.get("id"))
+        self.displayed += (tag, attrs.get("display")) == ("math", "block")
         if tag == "a" and "href" in attrs:
             self.links.append(attrs["href"])
         if tag == "link" and attrs.get("rel") != "canonical":
@@ -97,7 +100,11 @@ def test_a_chapter_has_its_pictures_tables_and_formulas_and_folded_solutions(cha
     assert page.tags.count("table") >= len(tables) + written
     solutions = [cell for cell in cells if "solution" in cell.metadata.get("tags", ())]
     assert page.tags.count("details") == len(solutions)
-    assert ("math" in page.tags) == any("$" in c.source for c in cells if c.cell_type == "markdown")
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    text = re.sub(r"`[^`]*`", "", text)
+    displayed = text.count("$$") // 2
+    assert page.displayed == displayed
+    assert page.tags.count("math") == displayed + text.replace("$$", "").count("$") // 2
 
 
 def test_the_pages_name_no_folder_of_this_machine(site, pages):

@@ -27,6 +27,7 @@ nb_render_markdown_format = "gfm"  # tables among the outputs
 nb_code_prompt_show = "Show the solution"
 nb_code_prompt_hide = "Hide the solution"
 myst_enable_extensions = ["dollarmath", "html_image"]
+myst_dmath_double_inline = True
 html_theme = "sphinx_book_theme"
 html_title = "Autoencoders: the course"
 html_static_path = ["static"]
@@ -63,7 +64,11 @@ def draw_formula(page, node):
     """Write a formula as MathML, which browsers draw without a script and without a network."""
     displayed = isinstance(node, nodes.math_block)
     formula = LatexToMathML().convert_with_local_state(node.astext(), displaystyle=displayed)
-    page.body.append(f'<div class="formula">{formula}</div>' if displayed else formula)
+    if displayed:
+        formula = f'<div class="formula">{formula}</div>'
+    elif len(node.astext()) > 40:  # a phone may be narrower
+        formula = f'<span class="long-formula">{formula}</span>'
+    page.body.append(formula)
     raise nodes.SkipNode
 
 
