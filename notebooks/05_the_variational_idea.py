@@ -544,7 +544,8 @@ print(f"gap of the encoder's q: {gap:.3f} nats; of the best Gaussian: {best.fun:
 
 # %% tags=["cover"]
 figure, axes = figures.panels(width=6.4, height=3.8)
-axes.fill_between(grid, np.exp(log_pz_x), color=figures.PALETTE[1], label="posterior p(z|x)")
+posterior = dict(color=figures.PALETTE[1], alpha=0.3, label="posterior p(z|x)")
+axes.fill_between(grid, np.exp(log_pz_x), **posterior)
 axes.plot(grid, np.exp(log_pz), color=figures.PALETTE[3], label="prior p(z)")
 axes.plot(grid, np.exp(log_qz), "--", color=figures.PALETTE[4], label="q(z|x) of the encoder")
 axes.plot(grid, np.exp(log_best), color=figures.PALETTE[0], label="the best Gaussian")
@@ -571,7 +572,7 @@ def guess(mean, log_variance):
     log_q = log_normal(mean, log_variance)
     miss = expected(log_q, log_q - log_pz_x)
     figure, (left, right) = figures.panels(1, 2, width=4.2, height=3.2)
-    left.fill_between(grid, np.exp(log_pz_x), color=figures.PALETTE[1], label="p(z|x)")
+    left.fill_between(grid, np.exp(log_pz_x), color=figures.PALETTE[1], alpha=0.3, label="p(z|x)")
     left.plot(grid, np.exp(log_q), color=figures.PALETTE[0], label="q(z|x)")
     left.set(xlim=(-3.5, 3.5), ylim=(0, top), xlabel="z", ylabel="density", title="the guess")
     left.legend()

@@ -103,9 +103,10 @@ def test_a_notebook_keeps_figures_in_few_colours_that_look_the_same(figure):
     np.testing.assert_array_equal(pixels(small)[white], 255)
 
 
-def test_pixels_of_small_images_stay_square():
-    images = np.random.default_rng(0).integers(0, 2, (16, 20, 20, 1)).astype(float)
-    figure = figures.image_grid(images, title=" ")
+@pytest.mark.parametrize("count, side, columns", [(16, 20, 4), (24, 64, 8), (300, 28, 20)])
+def test_pixels_of_small_images_stay_square(count, side, columns):
+    images = np.random.default_rng(0).integers(0, 2, (count, side, side, 1)).astype(float)
+    figure = figures.image_grid(images, columns, title=" ")
     assert set(np.unique(pixels(figure.png()))) == {0, 255}
     assert figure.axes[0].images[0].get_interpolation() == "auto"
 
