@@ -457,7 +457,7 @@ figures.bars(same_model, "negative ELBO (nats per image)", "one model, the same 
 # The answer: several, although not one weight has changed. Thresholded digits have smooth edges and
 # are easier to predict. The model is the same in all three columns; the images are not.
 #
-# Grey and dynamic are close, and that is no accident. Cross-entropy is linear in $x$: if every
+# Grey and dynamic belong together in one way. Cross-entropy is linear in $x$: if every
 # pixel of $b$ is drawn with the grey value as its probability, then $\mathbb E\,b = x$, and for any
 # one code $z$
 #
@@ -514,8 +514,10 @@ print("with the same codes:", ", ".join(f"{k} {v:.2f}" for k, v in at_same_codes
 assert all(of_draws[name] <= min(of_grey[name].values()) for name in models)
 
 # %% [markdown]
-# The bound holds for both. It holds for importance weighting as well (the middle column): the
-# logarithm of a mean of weights is convex in $x$, so Jensen's inequality goes the same way.
+# The bound holds for both. (The last column is a mean over many draws. The single draw of section 1
+# happens to be an easy one, by a quarter of a nat.) It holds for importance weighting as well (the
+# middle column): the logarithm of a mean of weights is convex in $x$, so Jensen's inequality goes
+# the same way.
 #
 # The gap between the first column and the last is the mean of $D_\mathrm{KL}[q(z|x) \| p(z|b)]$,
 # and nobody knows it beforehand. So nothing follows the other way round: a grey figure says that
