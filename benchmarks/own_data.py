@@ -49,13 +49,19 @@ DATA = {
 }
 
 
+def processor_seconds() -> float:
+    """Seconds that the processes which have ended have computed, on all cores together."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def row(name: str, source: Source, folder: Path, output: Path) -> str:
     """Train on one data set; return its row of the table."""
     words = source.options.replace("{}", str(folder)).split()
-    start = time.perf_counter()
+    start, used = time.perf_counter(), processor_seconds()
     command = [sys.executable, ROOT / "train.py", *words, "--name", name, "--overwrite"]
     done = subprocess.run(command, cwd=output, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
+    seconds, used = time.perf_counter() - start, processor_seconds() - used
     if done.returncode:
         return f"| {source.what} | `{source.options.replace('{}/', '')}` | {done.stderr.strip()} |"
     run = output / "runs" / name
@@ -70,7 +76,7 @@ def row(name: str, source: Source, folder: Path, output: Path) -> str:
             image.convert("P", palette=Image.Palette.ADAPTIVE).save(output / f"{name}.png")
         picture = f"![{source.what}]({name}.png)"
     return (
-        f"| {source.what} | `{source.options.replace('{}/', '')}` | {seconds / 60:.1f} | "
+        f"| {source.what} | `{source.options.replace('{}/', '')}` | {seconds / 60:.1f} | {used / 60:.1f} | "
         f"{metrics['latent_dim']} | {metrics['best_epoch']} of {metrics['epochs']} | "
         f"{metrics['test_loss']:.4g} {metrics['unit']}, {metrics['data_kind']} | {error} | "
         f"{picture} |"
@@ -88,11 +94,12 @@ def main(folder, names, output):
         "# Data that others have made, each by one plain command",
         "",
         "Inputs from the test split above, their reconstructions below. Seed 0; minutes of the "
-        f"whole command on {os.cpu_count()} cores, `python benchmarks/own_data.py FOLDER`.",
+        f"whole command on {os.cpu_count()} cores, and of its processors, which do not depend on "
+        "what else runs; `python benchmarks/own_data.py FOLDER`.",
         "",
-        "| data | options of `train.py` | minutes | code | epoch kept | test loss | squared error: "
+        "| data | options of `train.py` | minutes | of processors | code | epoch kept | test loss | squared error: "
         "model / mean image / PCA with as many numbers | |",
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name in names or DATA:
         rows.append(row(name, DATA[name], folder.resolve(), output))
