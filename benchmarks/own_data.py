@@ -75,12 +75,18 @@ def row(name: str, source: Source, folder: Path, output: Path) -> str:
         with Image.open(run / "plots" / PICTURE) as image:
             image.convert("P", palette=Image.Palette.ADAPTIVE).save(output / f"{name}.png")
         picture = f"![{source.what}]({name}.png)"
-    return (
-        f"| {source.what} | `{source.options.replace('{}/', '')}` | {seconds / 60:.1f} | {used / 60:.1f} | "
-        f"{metrics['latent_dim']} | {metrics['best_epoch']} of {metrics['epochs']} | "
-        f"{metrics['test_loss']:.4g} {metrics['unit']}, {metrics['data_kind']} | {error} | "
-        f"{picture} |"
-    )
+    cells = [
+        source.what,
+        f"`{source.options.replace('{}/', '')}`",
+        f"{seconds / 60:.1f}",
+        f"{used / 60:.1f}",
+        metrics["latent_dim"],
+        f"{metrics['best_epoch']} of {metrics['epochs']}",
+        f"{metrics['test_loss']:.4g} {metrics['unit']}, {metrics['data_kind']}",
+        error,
+        picture,
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 @click.command()
@@ -97,8 +103,8 @@ def main(folder, names, output):
         f"whole command on {os.cpu_count()} cores, and of its processors, which do not depend on "
         "what else runs; `python benchmarks/own_data.py FOLDER`.",
         "",
-        "| data | options of `train.py` | minutes | of processors | code | epoch kept | test loss | squared error: "
-        "model / mean image / PCA with as many numbers | |",
+        "| data | options of `train.py` | minutes | of processors | code | epoch kept | "
+        "test loss | squared error: model / mean image / PCA with as many numbers | |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name in names or DATA:
