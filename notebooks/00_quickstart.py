@@ -72,8 +72,8 @@ for name in ("test_loss", "test_reconstruction_loss", "test_kl_loss"):
 
 # %% [markdown]
 # Both terms are recorded, for training and for validation. Look at the second panel and the third:
-# the model first learns what a digit looks like on average. Then it spends more and more nats of
-# the second term on saying *which* digit it is.
+# the model spends more and more nats of the second term on saying *which* digit it is, and saves
+# more than that in the first.
 
 # %%
 from vae_keras import figures
