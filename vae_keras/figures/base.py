@@ -63,13 +63,13 @@ class Picture(Figure):
             self.savefig(content, format="png", dpi=DRAFT_DPI if DRAFT else SCREEN_DPI)
         return content.getvalue()
 
-    def small_png(self) -> bytes:
-        """The same in 256 colours, as a notebook keeps it."""
+    def compressed(self, png: bytes) -> bytes:
+        """The PNG of it as a notebook keeps it, in few colours."""
         colourful = any(np.ndim(image.get_array()) == 3 for image in self.findobj(AxesImage))
-        return self.png() if DRAFT else compressed(self.png(), colourful)
+        return png if DRAFT else compressed(png, colourful)
 
     def _repr_png_(self):
-        return self.small_png(), {"width": self.shown_width}
+        return self.compressed(self.png()), {"width": self.shown_width}
 
 
 @contextmanager

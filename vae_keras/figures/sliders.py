@@ -36,7 +36,7 @@ class Sliders:
         self.image.value = self.figure.png()
 
     def _repr_mimebundle_(self, **_):
-        still = base64.b64encode(self.figure.small_png()).decode()
+        still = base64.b64encode(self.figure.compressed(self.image.value)).decode()
         metadata = {"image/png": {"width": self.figure.shown_width}}
         return {**self.box._repr_mimebundle_(), "image/png": still}, metadata
 
