@@ -37,7 +37,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
     "digits linear": dict(learning_rate=5e-2),
     "photos": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
-    "large photos": dict(network="resnet", steps=2_000),
+    "large photos": dict(network="resnet", steps=1_200),
     "few photos": dict(batch_size=32, steps=800),
     "photos vae": dict(likelihood="gaussian"),
     "photos conditional": dict(likelihood="gaussian"),
