@@ -32,7 +32,7 @@
 # **To run** about 2 minutes on two cores
 #
 # Previous: [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
-# Next: [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# Next: [8. β, and codes that say nothing](08_beta_and_collapse.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)
 
@@ -757,6 +757,6 @@ assert np.abs(still - still[:1]).max() < 0.02  # an inactive dimension draws not
 # %% [markdown] tags=["navigation"]
 # ---
 # Previous: [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
-# Next: [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# Next: [8. β, and codes that say nothing](08_beta_and_collapse.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)

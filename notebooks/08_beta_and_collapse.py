@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # β, and codes that fall silent
+# # β, and codes that say nothing
 #
 # The loss of a VAE is a sum of two terms that want opposite things. The reconstruction wants a code
 # that says everything; the KL wants one that says nothing. A weight β between them gives a β-VAE.

@@ -26,11 +26,11 @@
 # 5. set the models that ship with the package beside published ones.
 
 # %% [markdown] tags=["navigation"]
-# **Builds on** [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# **Builds on** [8. β, and codes that say nothing](08_beta_and_collapse.ipynb) ·
 # **To read** about 45 minutes ·
 # **To run** about 2 minutes on two cores
 #
-# Previous: [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# Previous: [8. β, and codes that say nothing](08_beta_and_collapse.ipynb) ·
 # Next: [10. Conditions](10_conditions.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)
@@ -764,7 +764,7 @@ assert bias > 0.1
 
 # %% [markdown] tags=["navigation"]
 # ---
-# Previous: [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# Previous: [8. β, and codes that say nothing](08_beta_and_collapse.ipynb) ·
 # Next: [10. Conditions](10_conditions.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)

@@ -30,7 +30,7 @@
 # sentences are those of Python's own documentation.
 
 # %% [markdown] tags=["navigation"]
-# **Builds on** [8. β, and codes that fall silent](08_beta_and_collapse.ipynb) ·
+# **Builds on** [8. β, and codes that say nothing](08_beta_and_collapse.ipynb) ·
 # **To read** about 45 minutes ·
 # **To run** about 3 minutes on two cores
 #
