@@ -42,7 +42,7 @@
 # %% tags=["parameters"]
 SEED = 0
 RECIPES = ("as it is", "free bits", "β = 0.1", "word dropout")  # fast: ("as it is", "β = 0.1")
-WINDOWS = 5_000  # fast: 800
+WINDOWS = 4_500  # fast: 800
 EPOCHS = 8  # fast: 2
 HELD_OUT = 1_000  # fast: 300
 WEIGHTED = 500  # fast: 100
@@ -101,7 +101,12 @@ Audio(sound(test[3]), rate=RATE)
 # each step it sees $z$ and the token before. In training the token before is the true one,
 # whatever the model would have written. This is called *teacher forcing*, and it lets all steps of
 # a batch be computed in one pass. When the model writes on its own there is no true token. It sees
-# the token that it has just written, so one wrong token may lead to others.
+# the token that it has just drawn, so one wrong token may lead to others.
+
+# %%
+from vae_keras.figures import drawings
+
+drawings.autoregressive_decoder()
 
 # %% [markdown]
 # Four things have to be written. Token 0 is the *padding*: it fills the end of short sequences. No
@@ -228,13 +233,12 @@ recipes = {
     "β = 0.1": dict(beta=0.1),
     "word dropout": dict(word_dropout=0.5),
 }
-models = {name: trained(TrainConfig(**small, **recipes[name]), few) for name in RECIPES}
-nats = {
-    name: model.evaluate(few.test.batches(), return_dict=True, verbose=0)
-    for name, model in models.items()
-}
-for found in nats.values():
+nats = {}
+for name in RECIPES:
+    model = trained(TrainConfig(**small, **recipes[name]), few)
+    found = model.evaluate(few.test.batches(), return_dict=True, verbose=0)
     found["sum of both"] = found["reconstruction_loss"] + found["kl_loss"]
+    nats[name] = found
 
 # %%
 terms = ("kl_loss", "reconstruction_loss", "sum of both")
@@ -419,7 +423,7 @@ from vae_keras.latent import morphing
 ends = held_out[[len(held_out) // 8, -len(held_out) // 8]]
 way = melodies_vae.decode(morphing.path(melodies_vae.encode(ends), 8))
 figures.piano_rolls(
-    [to_notes(tokens) for tokens in way], "from one tune to another, in eight steps"
+    [to_notes(tokens) for tokens in way], "from one tune to another, in eight stops"
 )
 
 # %%
