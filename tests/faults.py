@@ -77,12 +77,14 @@ class Faults:
         begun = (self.root / "runs" / name / "config.json").is_file()
         options = ["--resume"] if begun else [*OPTIONS, "--overwrite"]
         process = self.started(*options, name=name)
-        process.communicate()
+        error = process.communicate()[1]
         if process.returncode:
+            print(f"{name}: {error}", file=sys.stderr)
             return False
         (history, arrays), (expected, others) = self.result(name), self.expected
         shutil.rmtree(self.root / "saved_models" / name)
-        return history == expected and all(map(np.array_equal, arrays, others, strict=True))
+        same = [np.array_equal(one, other) for one, other in zip(arrays, others, strict=True)]
+        return history == expected and all(same)
 
     def signalled(self, number, times=1) -> bool:
         """A signal at a random moment; `times` in one run, which is resumed in between."""
@@ -103,7 +105,7 @@ class Faults:
         name = self.new()
         process = self.started(*OPTIONS, name=name)
         folder = self.root / "runs" / name / "checkpoints"
-        while process.poll() is None and len(list(folder.glob("epoch_*"))) < 2:
+        while process.poll() is None and len(list(folder.glob("epoch_000[1-9]*"))) < 2:
             time.sleep(0.02)
         process.kill()
         process.communicate()
@@ -173,7 +175,9 @@ def main(kills, seed):
         tried, survived = Counter(), Counter()
         for what, attempt in progress(tries, "faults"):
             tried[what] += 1
-            survived[what] += attempt()
+            survived[what] += (well := attempt())
+            if not well:
+                print(f"lost: {what}", file=sys.stderr)
     print("| fault | tried | survived | lost |\n|---|---|---|---|")
     for what, count in tried.items():
         print(f"| {what} | {count} | {survived[what]} | {count - survived[what]} |")
