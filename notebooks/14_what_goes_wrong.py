@@ -298,10 +298,10 @@ figure
 from vae_keras.evaluation.code_use import mean_kl_per_dimension
 from vae_keras.training.callbacks import CollapseWarning
 
-for model in (wide, by_factor[64.0]):
+for model, epochs in ((wide, WIDE_EPOCHS), (by_factor[64.0], EPOCHS)):
     watch = CollapseWarning(dataset.validation)
     watch.set_model(model)
-    watch.on_epoch_end(EPOCHS - 1)
+    watch.on_epoch_end(epochs - 1)
 kl = mean_kl_per_dimension(wide, dataset.validation)
 print(
     f"of the sixteen {inactive.sum()} are inactive, {(kl < 0.01).sum()} have a KL below 0.01 nats"
