@@ -40,7 +40,7 @@ SEED = 0
 EPOCHS = 40  # fast: 5
 MESH = 201  # fast: 101
 IMAGES = 60  # fast: 20
-NAIVE_SAMPLES = 10_000  # fast: 500
+NAIVE_SAMPLES = 10_000  # fast: 1_000
 REDRAWN = 20  # fast: 3
 
 # %% [markdown]
