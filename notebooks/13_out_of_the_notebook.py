@@ -403,7 +403,7 @@ from_clean = {name: float(np.abs(x - test_images).mean()) for name, x in rebuilt
 figures.bars(
     {"the dusty image": float(np.abs(dusty_test - test_images).mean()), **from_clean},
     "mean distance from the clean image",
-    "trained on dust, compared with clean images",
+    "models of dusty images",
     "{:.4f}",
 )
 
