@@ -165,34 +165,29 @@ broken.unlink()
 # TensorBoard shows: curves, the images of every epoch, and the codes for its projector.
 #
 # We train twice at the same time. One training runs in this notebook. The other runs in a process
-# of its own, started as a shell would start it, under the name `killed`. A thread waits until that
-# process has drawn the figure of its second epoch, and then kills it. The next section says why.
+# of its own, under the name `killed`. A callback kills that process at the end of its second epoch.
+# The next section says why.
 
 # %%
 import signal
 import subprocess
 import sys
-import threading
-import time
 
-data = "--dataset folder:shapes --image-size 24"
-model = "--latent-dim 8 --network dense --units 256-128"
-steps = f"--batch-size 16 --learning-rate 2e-3 --epochs {EPOCHS} --seed {SEED}"
-command = f"../../train.py {data} {model} {steps} --name killed"
+program = f"""
+import os, signal
+from vae_keras import TrainConfig, train
+import keras
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:  # Keras counts from 0
+            os.kill(os.getpid(), signal.SIGKILL)
+
+train(TrainConfig(**{config.replace(name="killed").as_dict()}), callbacks=[Kill()])
+"""
 with open("killed.log", "w") as log:
-    process = subprocess.Popen([sys.executable, "-u", *command.split()], stdout=log, stderr=log)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=log, stderr=log)
 checkpoints = Path("runs/killed/checkpoints").resolve()
-second_epoch = Path("runs/killed/plots/latent_0002.png").resolve()
-
-
-def kill_after_second_epoch():
-    while not second_epoch.exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-
-
-killer = threading.Thread(target=kill_after_second_epoch)
-killer.start()
 
 # %%
 from vae_keras import train
@@ -223,7 +218,6 @@ figures.image_rows({"test image": shown, "rebuilt": whole.model(shown)})
 # seconds the last one is that of the first epoch. What came after it will be trained again.
 
 # %%
-killer.join()
 print(f"exit status {process.wait()}: killed by {signal.SIGKILL.name}")
 print("a finished model:", Path("runs/killed/model.keras").exists())
 print("checkpoints:", *sorted(path.name for path in checkpoints.glob("epoch_*")))

@@ -29,7 +29,6 @@ NAVIGATION = re.compile(r'^# %% \[markdown\] tags=\["navigation"\]\n(?:#.*\n)*\n
 CELL = re.compile(r"^# %%", re.MULTILINE)
 SECTION = re.compile(r"^# ## (\d+)\. (.+)$", re.MULTILINE)
 PLACE = re.compile(r"\[(\d\d)\]\((\S+)\.ipynb\) (\d+\. [^·|\n]+?)(?= *[·|\n])")
-TITLE = re.compile(r"^# # ([^:\n]+)", re.MULTILINE)
 WORDS_A_MINUTE = 110  # of text and code, with time to predict
 MINUTES_TO_RUN = dict(zip(range(15), (1, 1, 2, 2, 1, 1, 2, 2, 2, 2, 2, 2, 3, 2, 2)))  # two cores
 
@@ -67,8 +66,7 @@ def executed(script: Path, fast=False):
 
 def link(script: Path) -> str:
     """A Markdown link to a chapter: its number, and its title up to the colon."""
-    title = TITLE.search(script.read_text(encoding="utf-8"))[1]
-    return f"[{int(script.name[:2])}. {title}]({script.stem}.ipynb)"
+    return f"[{chapter_map.title(script.stem)}]({script.stem}.ipynb)"
 
 
 def hosted(script: Path, project: dict) -> str:

@@ -10,7 +10,14 @@ FOLDER = Path(__file__).parent
 GRAPH = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
 NODE = re.compile(r"\b(\d\d)(?:\[\d\d ([^]]*)\])?")
 WIDE, HIGH = 106, 84  # pixels from the middle of one box to that of the next
+TITLE = re.compile(r"^# # ([^:\n]+)", re.MULTILINE)
 BOX = '<rect x="-49" y="-28" width="98" height="56" rx="6"/>'
+
+
+def title(chapter: str) -> str:
+    """A chapter's number, and its title up to the colon, from its script without the ending."""
+    found = TITLE.search((FOLDER / f"{chapter}.py").read_text(encoding="utf-8"))
+    return f"{int(chapter[:2])}. {found[1].strip()}"
 
 
 def graph() -> tuple[dict[str, str], dict[str, list[str]]]:

@@ -39,8 +39,9 @@ class Faults:
     def __init__(self, root: Path, seed: int):
         self.root, self.random, self.count = root, random.Random(seed), 0
         start = time.perf_counter()
-        self.whole = self.started(*OPTIONS, name="whole")
-        assert self.whole.wait() == 0
+        whole = self.started(*OPTIONS, name="whole")
+        whole.communicate()
+        assert whole.returncode == 0
         self.seconds = time.perf_counter() - start
         self.expected = self.result("whole")
 

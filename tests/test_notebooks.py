@@ -19,8 +19,6 @@ spec.loader.exec_module(build)
 SCRIPTS = build.scripts()
 each_chapter = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 ROW = re.compile(r"^\| ([SE]\d+) \| .+ \| (.+?) \|$", re.MULTILINE)
-
-
 LINK = re.compile(r"\]\((\S+?)\)")
 MENDED = "`python notebooks/build.py --navigation` mends it"
 

@@ -38,18 +38,12 @@ html_math_renderer = "mathml"
 html_theme_options = {"home_page_in_toc": True, "show_prev_next": False}
 
 
-def contents_line(chapter: str) -> str:
-    """A chapter's line in the table of contents: its number, and its title up to the colon."""
-    notebook = json.loads((NOTEBOOKS / f"{chapter}.ipynb").read_text(encoding="utf-8"))
-    title = notebook["cells"][0]["source"][0].removeprefix("# ").split(":")[0].strip()
-    return f"{int(chapter[:2])}. {title} <{chapter}>"
-
-
 def prepare(app, name: str, source: list[str]):
     """Give the landing page its map and its table of contents, and fold solutions away."""
     if name == root_doc:
         picture = chapter_map.drawn({one[:2]: f"{one}.html" for one in CHAPTERS})
-        pages = "\n".join([*map(contents_line, CHAPTERS), "Glossary <glossary>"])
+        lines = [f"{chapter_map.title(one)} <{one}>" for one in CHAPTERS]
+        pages = "\n".join([*lines, "Glossary <glossary>"])
         source[0] = chapter_map.GRAPH.sub(lambda _: f"```{{raw}} html\n{picture}\n```", source[0])
         source[0] += f"\n```{{toctree}}\n:hidden:\n{pages}\n```\n"
     elif name in CHAPTERS:

@@ -9,7 +9,7 @@ import pytest
 from vae_keras import TrainConfig, UserError, train
 from vae_keras.training import callbacks
 from vae_keras.training.best_epoch import BestEpoch
-from vae_keras.training.checkpoints import Position, checkpoints, restored
+from vae_keras.training.checkpoints import Position, checkpoints, restore
 from vae_keras.training.fitting import build
 
 
@@ -35,7 +35,8 @@ def folder(small, tmp_path):
 
 def found(model, folder, config):
     """The lines of the checkpoints that are left out, and the state of the one that is used."""
-    *lines, state = restored(model, folder, config, BestEpoch())
+    lines = []
+    state = restore(model, folder, config, BestEpoch(), lines.append)
     return lines, state
 
 
@@ -78,8 +79,9 @@ def test_a_damaged_file_is_found(folder, small, model, damage, name):
 
 
 def test_whole_checkpoints_are_used_and_give_what_was_saved(folder, small, model):
-    best = BestEpoch()
-    (state,) = restored(model, folder, small.config, best)
+    best, lines = BestEpoch(), []
+    state = restore(model, folder, small.config, best, lines.append)
+    assert lines == []
     assert (state["epoch"], state["step"]) == (4, 0)
     assert [row["epoch"] for row in state["history"]] == [1, 2, 3, 4]
     assert best.epoch == small.metrics["best_epoch"]
@@ -127,7 +129,7 @@ def test_checkpoints_of_an_earlier_version_are_used_unless_they_cannot_be_read(
 
 
 def test_without_checkpoints_there_is_nothing_to_restore(tmp_path, small, model):
-    assert list(restored(model, tmp_path, small.config, BestEpoch())) == []
+    assert found(model, tmp_path, small.config) == ([], None)
 
 
 def test_checkpoints_are_in_the_order_of_their_numbers(tmp_path):

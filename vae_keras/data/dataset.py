@@ -120,9 +120,8 @@ class Examples:
     ) -> "tf.data.Dataset":
         """The batches of the epochs from `first_epoch` to before `epochs`, one after another.
 
-        The first `skip` of them are left out.
-        The order within an epoch is a function of (seed, epoch) alone. A dynamic binarisation or an
-        augmentation is a function of (seed, step).
+        The first `skip` of them are left out. The order within an epoch is a function of (seed,
+        epoch) alone. A dynamic binarisation or an augmentation is a function of (seed, step).
         """
         import tensorflow as tf
 

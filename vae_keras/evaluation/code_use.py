@@ -54,7 +54,7 @@ def kl_parts(model: VariationalModel, examples, most=2_000) -> dict:
         log_mixture.append(scipy.special.logsumexp(-0.5 * squared.sum(axis=1)))
     own = -0.5 * (epsilon**2 + z_log_var).sum(axis=1)
     each = own - log_mixture + math.log(len(few))
-    kl = 0.5 * (np.exp(z_log_var) + z_mean**2 - z_log_var - 1).sum(axis=1)
+    kl = model.prior.kl_per_dimension((z_mean, z_log_var)).numpy().sum(axis=1)
     error = each.std(ddof=1) / math.sqrt(len(few)) if len(few) > 1 else None
     return {
         "mutual_information": float(each.mean()),

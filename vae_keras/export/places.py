@@ -11,10 +11,11 @@ BESIDE = Path(vae_keras.__file__).resolve().parents[1] / PRETRAINED  # in a clon
 LABELS = "labels.json"
 TRAINING = "training.json"  # the configuration of the training
 FEATURES, FEATURES_PICTURE = "features.json", "features.png"  # only if there are feature vectors
+EVALUATION = ("evaluation.json", "evaluation.png")  # written by the command evaluate
 MODEL_FILE = "saved_model.pb"
 OF_AN_EXPORT = (  # what is written into the folder of an export, in any format
     MODEL_FILE, "fingerprint.pb", "variables", "assets", "model_card.md", "*.onnx", "*.tflite",
-    LABELS, TRAINING, FEATURES, FEATURES_PICTURE, "evaluation.json", "evaluation.png",
+    LABELS, TRAINING, FEATURES, FEATURES_PICTURE, *EVALUATION,
 )  # fmt: skip
 
 

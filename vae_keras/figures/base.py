@@ -146,7 +146,7 @@ def bars(values: dict, y_name: str, title="", form="{:.3g}"):
     return figure
 
 
-def save(figure: Figure, path):
+def save(figure: Figure, path, dpi: int = DPI):
     """Write a figure to a file, whole or not at all; the ending of `path` decides the format."""
     with whole_file(path) as temporary:
-        figure.savefig(temporary)
+        figure.savefig(temporary, dpi=dpi)

@@ -11,8 +11,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Circle, Ellipse, FancyArrowPatch, FancyBboxPatch, Polygon
 
-from vae_keras.figures.base import DPI, PALETTE, Picture
-from vae_keras.files import whole_file
+from vae_keras.figures.base import PALETTE, SCREEN_DPI, Picture, save
 
 CODE, ENCODER, NOISE, DECODER, GRADIENT = PALETTE[:5]
 DATA = PALETTE[9]
@@ -431,8 +430,7 @@ def main():
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for drawing in (bottleneck, two_spaces, ladder):
-        with whole_file(folder / f"{drawing.__name__}.png") as temporary:
-            drawing().savefig(temporary, dpi=2 * DPI)  # screens show two pixels in the place of one
+        save(drawing(), folder / f"{drawing.__name__}.png", SCREEN_DPI)
 
 
 if __name__ == "__main__":

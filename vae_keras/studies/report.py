@@ -14,9 +14,9 @@ from vae_keras.evaluation.code_use import code_figures, kl_parts
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.probe import probe_accuracy
+from vae_keras.export.places import EVALUATION
 from vae_keras.files import free_output, write_text
 from vae_keras.models import Autoencoder
-from vae_keras.training.run_folder import EVALUATION
 from vae_keras.training.stored import open_stored
 
 SEQUENCE_FIGURES = {

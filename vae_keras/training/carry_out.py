@@ -20,7 +20,7 @@ from vae_keras.export.saved_model import export
 from vae_keras.files import write_text
 from vae_keras.training import callbacks
 from vae_keras.training.best_epoch import BestEpoch
-from vae_keras.training.checkpoints import Checkpoint, Position, restored
+from vae_keras.training.checkpoints import Checkpoint, Position, restore
 from vae_keras.training.fitting import build, finish, fit, steps_per_epoch
 from vae_keras.training.results import draw_results
 from vae_keras.training.run import Run, tensorboard
@@ -45,19 +45,18 @@ def carry_out(
     cannot be written, or if the loss is no longer a number.
     """
     model = build(config, dataset)
-    say = print if verbose else (lambda *_: None)
+    say = print if verbose else (lambda *_, **__: None)
     with claimed(folder, config, is_named) as folder, Stops() as stops:
         config = config.replace(name=folder.name)
         try:
-            return _carry_out(model, config, dataset, folder, verbose, added_callbacks, stops)
+            return _carry_out(model, config, dataset, folder, verbose, added_callbacks, stops, say)
         except Stopped as stopped:
             say(f"\n{stopped}: go on with {command_to_go_on(config)}", flush=True)
             raise
 
 
-def _carry_out(model, config, dataset, folder: RunFolder, verbose, added, stops) -> Run:
+def _carry_out(model, config, dataset, folder: RunFolder, verbose, added, stops, say) -> Run:
     """Train, evaluate, draw and export the `model` in a `folder` that is held."""
-    say = print if verbose else (lambda *_: None)
     state = _restore(model, config, folder, say)
     finished = folder.metrics.is_file() and folder.exported.is_dir()
     is_shown = not config.tensorboard or tensorboard(folder).is_complete()
@@ -120,11 +119,8 @@ class State:
 
 def _restore(model, config: TrainConfig, folder: RunFolder, say) -> State:
     """Load the newest whole checkpoint into `model`, and return its state."""
-    best, state = BestEpoch(config.patience), None
-    if config.resume:
-        for state in restored(model, folder.checkpoints, config, best):
-            if isinstance(state, str):
-                say(state)
+    best = BestEpoch(config.patience)
+    state = restore(model, folder.checkpoints, config, best, say) if config.resume else None
     if state is None:
         return State(Position(0), 0.0, [], best, config.epochs, {})
     if config.schedule == "constant":  # it is a variable, which the checkpoint has set as well
@@ -140,8 +136,9 @@ def _fit(model, config, dataset, folder, state: State, verbose, board, added, st
         is_seen = (sys.stdout and sys.stdout.isatty()) or "ipykernel" in sys.modules
         verbose = 1 if is_seen else 2
     history = callbacks.HistoryFile(folder.history, state.history)
-    checkpoint = Checkpoint(folder.checkpoints, config, history, state.best, stops)
-    checkpoint.seconds_before = state.train_seconds
+    checkpoint = Checkpoint(
+        folder.checkpoints, config, history, state.best, stops, state.train_seconds
+    )
     done = state.epoch + state.done.step / steps_per_epoch(config, dataset)
     warns = verbose and model.is_variational
     fit(
@@ -243,19 +240,29 @@ def command(config: TrainConfig, dataset: data.Dataset) -> str:
     """The shortest command that repeats the run: the options that differ from their defaults."""
     plain = TrainConfig(dataset=config.dataset, model=config.model).resolved(dataset).as_dict()
     plain |= {"dataset": "digits", "model": "vae", **dict.fromkeys(dataset.settles)}
-    words = ["python", "train.py"]
-    for name, value in config.as_dict().items():
-        if name not in (*NOT_OF_THE_RUN, "name") and value != plain[name]:
-            words += [flag(name)] if value is True else [flag(name), str(value)]
-    return shlex.join(words)
+    return _train_command(
+        {
+            name: value
+            for name, value in config.as_dict().items()
+            if name not in (*NOT_OF_THE_RUN, "name") and value != plain[name]
+        }
+    )
 
 
 def command_to_go_on(config: TrainConfig) -> str:
     """The command that resumes a run which was stopped."""
-    words = ["python", "train.py", "--resume", "--name", config.name]
-    for option, plain in (("output_dir", "."), ("data_dir", None)):
-        if (value := getattr(config, option)) != plain:
-            words += [flag(option), str(value)]
+    options = {"resume": True, "name": config.name}
+    for place in ("output_dir", "data_dir"):
+        if (value := getattr(config, place)) != getattr(TrainConfig, place):
+            options[place] = value
+    return _train_command(options)
+
+
+def _train_command(options: dict) -> str:
+    """The command of a shell that trains with these options, {name: value}."""
+    words = ["python", "train.py"]
+    for name, value in options.items():
+        words += [flag(name)] if value is True else [flag(name), str(value)]
     return shlex.join(words)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,18 +50,26 @@ class Checkpoint(keras.callbacks.Callback):
     """Saves model, optimizer, history, position and best epoch to `folder`/epoch_0001, …
 
     It does so after every epoch where that takes little time, otherwise more seldom, and at the
-    end; within an epoch after `minutes` without one, and where a signal stops the training, which
-    it then ends by raising `Stopped`. The last KEPT stay. `before` are the steps that are done of
-    the first epoch, `seconds_before` the training time before a resumed run.
+    end; within an epoch after `config.checkpoint_minutes` without one, and where a signal stops the
+    training, which it then ends by raising `Stopped`. The last KEPT stay. `seconds` is the training
+    time, at first that before a resumed run.
     """
 
-    def __init__(self, folder, config, history: HistoryFile, best: BestEpoch, stops: Stops):
+    def __init__(
+        self,
+        folder: Path,
+        config: TrainConfig,
+        history: HistoryFile,
+        best: BestEpoch,
+        stops: Stops,
+        seconds: float,
+    ):
         super().__init__()
-        self.folder, self.config, self.history, self.best = Path(folder), config, history, best
-        self.stops, self.seconds_before, self.saving = stops, 0.0, Seldom()
+        self.folder, self.config, self.history, self.best = folder, config, history, best
+        self.stops, self.seconds, self.saving = stops, seconds, Seldom()
 
     def on_train_begin(self, logs=None):
-        self.start = time.perf_counter()
+        self.start = time.perf_counter() - self.seconds
         self.stops.wait = True
 
     def on_train_end(self, logs=None):
@@ -85,7 +93,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _save(self, position: Position):
         with self.saving.measured():
-            self.seconds = self.seconds_before + time.perf_counter() - self.start
+            self.seconds = time.perf_counter() - self.start
             state = {
                 **position._asdict(),
                 "train_seconds": self.seconds,
@@ -115,17 +123,20 @@ def means(model) -> dict[str, list[float]]:
 
 def checksums(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file in `folder`, by its name."""
-    return {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.iterdir())
-    }
+    found = {}
+    for file in sorted(folder.iterdir()):
+        with open(file, "rb") as content:
+            found[file.name] = hashlib.file_digest(content, "sha256").hexdigest()
+    return found
 
 
-def restored(model, folder: Path, config: TrainConfig, best: BestEpoch) -> Iterator[dict | str]:
-    """Load the newest whole checkpoint in `folder` into `model` and `best`.
+def restore(
+    model, folder: Path, config: TrainConfig, best: BestEpoch, say: Callable[[str], object]
+) -> dict | None:
+    """Load the newest whole checkpoint in `folder` into `model` and `best`; return its state.
 
-    It yields a line for each damaged one that is left out, and then the state of the whole one; of
-    a folder without checkpoints nothing. Raises UserError if there are some, and none is whole.
+    Of each damaged one it calls `say` with a line. Without checkpoints it returns None. Raises
+    UserError if there are some, and none is whole.
     """
     found = checkpoints(folder)
     for checkpoint in reversed(found):
@@ -135,14 +146,14 @@ def restored(model, folder: Path, config: TrainConfig, best: BestEpoch) -> Itera
             best.read(checkpoint)
         except Exception as error:  # a damaged archive raises errors of many kinds
             reason = " ".join(str(error).split())[:200] or type(error).__name__
-            yield f"{checkpoint} is damaged ({reason}): the one before it is used"
+            say(f"{checkpoint} is damaged ({reason}): the one before it is used")
         else:
-            yield state
-            return
+            return state
     if found:
         raise UserError(
             f"no checkpoint in {str(folder)!r} is whole: start the run anew with --overwrite"
         )
+    return None
 
 
 def _checked(checkpoint: Path, config: TrainConfig) -> dict:

@@ -78,6 +78,8 @@ def fit(model, config: TrainConfig, dataset: data.Dataset, done=(0, 0), means=No
     if not step:
         return go(epoch, config.epochs, steps, **more)
     more["callbacks"] = callbacks = WithinEpoch(
+        step,
+        means,
         more.get("callbacks"),
         add_history=True,
         add_progbar=more.get("verbose") != 0,
@@ -86,7 +88,6 @@ def fit(model, config: TrainConfig, dataset: data.Dataset, done=(0, 0), means=No
         steps=steps,
         model=model,
     )
-    callbacks.step, callbacks.means = step, means
     go(epoch, epoch + 1, steps - step, skip=step, **more)
     callbacks.step = 0
     if epoch + 1 < config.epochs and not model.stop_training:
@@ -99,10 +100,13 @@ class WithinEpoch(keras.callbacks.CallbackList):
     """The callbacks of a training that begins after `step` steps of an epoch.
 
     That takes two calls of Keras's `fit`, since its epochs all have as many steps. The callbacks
-    are told of one, whose first epoch begins at `step` and with its `means`.
+    are told of one, whose first epoch begins at `step` and with its `means`. When the second call
+    begins, `step` is set to 0.
     """
 
-    step, has_begun = 0, False
+    def __init__(self, step: int, means: dict[str, list[float]], *args, **kwargs):
+        self.step, self.means, self.has_begun = step, means, False
+        super().__init__(*args, **kwargs)
 
     def on_train_begin(self, logs=None):
         if not self.has_begun:

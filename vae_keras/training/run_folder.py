@@ -12,14 +12,20 @@ import filelock
 
 from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
 from vae_keras.errors import UserError
-from vae_keras.export.places import FEATURES, FEATURES_PICTURE, MODEL_FILE, OF_AN_EXPORT
+from vae_keras.export.places import (
+    EVALUATION,
+    FEATURES,
+    FEATURES_PICTURE,
+    MODEL_FILE,
+    OF_AN_EXPORT,
+)
 from vae_keras.files import check_replaceable, remove_folder, sweep, write_text
 
-EVALUATION = ("evaluation.json", "evaluation.png")  # written by the command evaluate
 OF_A_RUN = (  # what a run and the commands that take it write into its folder
     "config.json", "history.csv", "metrics.json", "model.keras", "plots", "checkpoints",
     "tensorboard", FEATURES, FEATURES_PICTURE, *EVALUATION,
 )  # fmt: skip
+MAY_CHANGE = (*NOT_OF_THE_RUN, "name", "epochs", "learning_rate")  # when a run is resumed
 
 
 class Held(UserError):
@@ -294,9 +300,6 @@ def existing_run(path: str) -> RunFolder:
         if (folder / "config.json").is_file():
             return RunFolder(folder, Path("saved_models", folder.resolve().name))
     raise UserError(f"no run {path!r}: give a folder such as runs/digits_vae")
-
-
-MAY_CHANGE = (*NOT_OF_THE_RUN, "name", "epochs", "learning_rate")  # when a run is resumed
 
 
 def check_same(stored: TrainConfig, config: TrainConfig):

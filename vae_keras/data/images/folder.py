@@ -23,7 +23,7 @@ GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 CHANNEL_MODES = {1: "grayscale", 3: "rgb"}  # the colour mode by the number of channels
 # Pillow knows the first four formats but cannot decode them, and starts a program for the last.
 NOT_READ = ("BUFR", "GRIB", "HDF5", "MPEG", "EPS")
-MOST_PIXELS = 80_000_000  # of an image, which takes some gigabyte until it is resized
+LARGEST_IMAGE = 80_000_000  # pixels, which take some gigabyte until it is resized
 CHUNK = 100  # images that are resized side by side
 CACHE_FORMAT = 2  # raise it when the same file would be resized to other pixels
 SPLITS = {
@@ -341,11 +341,11 @@ def _opened(file: Path) -> Image.Image:
         image = Image.open(file, formats=_formats())
     except Exception as error:
         raise _unreadable(file, error) from error
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > LARGEST_IMAGE:
         size = f"{image.width:,}×{image.height:,} pixels"
         image.close()
         raise UserError(
-            f"image {str(file)!r} has {size}, and at most {MOST_PIXELS:,} are read: shrink it"
+            f"image {str(file)!r} has {size}, and at most {LARGEST_IMAGE:,} are read: shrink it"
         )
     return image
 
