@@ -1,8 +1,11 @@
 """What a run has left in its folder."""
 
 import csv
+import time
 
 import keras
+
+PATIENCE = 300  # seconds; a loaded machine takes its time
 
 
 def history(folder):
@@ -12,3 +15,10 @@ def history(folder):
 
 def weights(path):
     return [weight.numpy() for weight in keras.models.load_model(path).weights]
+
+
+def wait_for(found):
+    deadline = time.monotonic() + PATIENCE
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

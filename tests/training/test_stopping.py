@@ -4,15 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.commands import TRAIN
-from tests.runs import weights
+from tests.runs import PATIENCE, wait_for, weights
 from vae_keras.training.stopping import Stopped, Stops
-
-PATIENCE = 300  # seconds; a loaded machine takes its time
 
 
 def test_a_signal_waits_where_it_is_asked_to_and_a_second_one_does_not():
@@ -37,13 +34,6 @@ def test_an_ignored_signal_stays_ignored():
             assert stops.signal is None
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-def wait_for(found):
-    deadline = time.monotonic() + PATIENCE
-    while not found():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ NETWORKS = {  # the examples that each network takes
 }
 ACTIVATIONS = ("gelu", "relu", "tanh", "silu", "elu", "leaky_relu")
 COLUMNS = ("auto", "pixels", "numbers")
+STRATEGIES = ("auto", "none", "mirrored", "multiworker")
 COLOR_MODES = ("auto", "grayscale", "rgb")
 BINARISATIONS = ("none", "dynamic", "threshold", "static", "static:FILE")
 DATASETS = (

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, COLUMNS, DATASETS, NETWORKS
+from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, COLUMNS, DATASETS, NETWORKS, STRATEGIES
 from vae_keras.config.options import check_fields, flag, option
 from vae_keras.config.recipes import SMALLEST_BATCH, code_size_of, epochs_of, recipe_of
 from vae_keras.config.rungs import RUNGS, RungOptions, SequenceOptions, VAEOptions, rung_named
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # These options may differ when a run resumes.
 NOT_OF_THE_RUN = (
-    "data_dir", "output_dir", "tensorboard", "checkpoint_minutes", "resume", "overwrite",
+    "data_dir", "output_dir", "tensorboard", "checkpoint_minutes", "strategy", "resume",
+    "overwrite",
 )  # fmt: skip
 LONGEST_NAME = 200  # bytes: there must be room for what is added, such as "-2" or ".partial-"
 GIVEN = "given:"  # prefix for the name of a data set that `train` was given as an object
@@ -112,6 +113,12 @@ class TrainConfig(Generic[OptionsT]):
     )
     seed: int = option(
         0, "seed of weights, noise and order of the data", at_least=0, at_most=2**31 - 1
+    )
+    strategy: str = option(
+        "auto",
+        "devices: auto (all GPUs of the machine), none (one device), mirrored (all GPUs, or all "
+        "logical CPUs), multiworker (the cluster of TF_CONFIG or Slurm)",
+        choices=STRATEGIES,
     )
     name: str | None = option(
         None, "name of the run; default: data set and model, numbered if taken"

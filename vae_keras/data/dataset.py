@@ -7,7 +7,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,26 @@ MOST_LOOKED_AT = 1_000  # examples, to tell what they are like
 LARGE_SIDE = 40  # pixels of the shorter side above which images are large
 FEW = 1_000  # examples: a training set below is small
 MOST_BATCH_VALUES = 1_000_000  # pixels or tokens in a batch of evaluation
+
+
+class Share(NamedTuple):
+    """Which parts of every batch a process reads: those at `own`, of `count` equal ones."""
+
+    own: range
+    count: int
+
+    def of(self, key, index):
+        """The (key, positions) of its parts of the batch that has a `key` and an `index`."""
+        import tensorflow as tf
+
+        size = tf.shape(index, tf.int64)[0]
+        parts = tf.data.Dataset.range(self.own.start, self.own.stop)
+        return parts.map(
+            lambda part: (
+                tf.concat([key, [part]], axis=0),
+                index[size * part // self.count : size * (part + 1) // self.count],
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -103,25 +123,35 @@ class Examples:
             return _drawn(values, key)
         return np.stack([_drawn(value, (row,)) for value, row in zip(values, rows)])
 
-    def batches(self, batch_size: int | None = None) -> "tf.data.Dataset":
+    def batches(
+        self, batch_size: int | None = None, share: Share | None = None
+    ) -> "tf.data.Dataset":
         """All examples once, in order: batches that are dictionaries of x, index and maybe label.
 
         There is a label if the examples have labels. Unless `batch_size` is given, batches are
         large for small examples, which is fast, and small for large examples, which saves memory.
+        With a `share` there are the parts of the batches that are its own, one after another.
         """
         import tensorflow as tf
 
         if batch_size is None:
             batch_size = min(1_000, max(1, MOST_BATCH_VALUES // math.prod(self.example_shape)))
-        return self._gather(tf.data.Dataset.range(len(self)).batch(batch_size))
+        return self._gather(tf.data.Dataset.range(len(self)).batch(batch_size), share)
 
     def shuffled_batches(
-        self, batch_size: int, seed: int, first_epoch: int, epochs: int, skip: int = 0
+        self,
+        batch_size: int,
+        seed: int,
+        first_epoch: int,
+        epochs: int,
+        skip: int = 0,
+        share: Share | None = None,
     ) -> "tf.data.Dataset":
         """The batches of the epochs from `first_epoch` to before `epochs`, one after another.
 
         The first `skip` of them are left out. The order within an epoch is a function of (seed,
-        epoch) alone. A dynamic binarisation or an augmentation is a function of (seed, step).
+        epoch) alone. A dynamic binarisation or an augmentation is a function of (seed, step), and
+        of the part of the batch if there is a `share`, as `batches` has it.
         """
         import tensorflow as tf
 
@@ -134,9 +164,9 @@ class Examples:
 
         first_step = first_epoch * math.ceil(len(self) / batch_size)
         batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(order).skip(skip)
-        return self._gather(batches, seed, first_step + skip)
+        return self._gather(batches, share, seed, first_step + skip)
 
-    def _gather(self, order, seed=None, first_step=0) -> "tf.data.Dataset":
+    def _gather(self, order, share, seed=None, first_step=0) -> "tf.data.Dataset":
         """The examples at the positions that the pipeline `order` gives, batch by batch.
 
         With a `seed` they are augmented and binarised anew at every step.
@@ -145,11 +175,11 @@ class Examples:
 
         dtype, labels = tf.as_dtype(self.read(slice(1)).dtype), self.own_labels
 
-        def read(step, index):
-            return self.read(index, None if seed is None else (seed, step))
+        def read(key, index):
+            return self.read(index, None if seed is None else (seed, *key))
 
-        def gather(step, index):
-            values = tf.numpy_function(read, [step, index], dtype)
+        def gather(key, index):
+            values = tf.numpy_function(read, [key, index], dtype)
             values = tf.ensure_shape(values, (None, *self.example_shape))
             if dtype == tf.uint8:
                 values = tf.cast(values, tf.float32) / 255.0
@@ -159,7 +189,10 @@ class Examples:
             return batch
 
         parallel = dict(num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return order.enumerate(first_step).map(gather, **parallel).prefetch(tf.data.AUTOTUNE)
+        keyed = order.enumerate(first_step).map(lambda step, index: ([step], index))
+        if share is not None:
+            keyed = keyed.flat_map(share.of)
+        return keyed.map(gather, **parallel).prefetch(tf.data.AUTOTUNE)
 
 
 def _drawn(values, key):

@@ -11,6 +11,7 @@ from vae_keras.models import earlier, given, noise, precision
 from vae_keras.models.described import DescribedModel
 from vae_keras.models.priors import FittedGaussian
 from vae_keras.networks import network_of
+from vae_keras.objectives import replicas
 from vae_keras.objectives.likelihoods import Reconstruction, loss_named
 
 
@@ -172,9 +173,8 @@ class Autoencoder(DescribedModel):
         with tf.GradientTape() as tape:
             terms = self.objective(batch, training=True)
             loss = self.weighted_sum(terms, self.optimizer.iterations)  # [batch]
-            # A distribution strategy adds up the gradients of the replicas.
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            scaled = self.optimizer.scale_loss(ops.mean(loss) / replicas)
+            # The optimizer adds up the gradients of the replicas.
+            scaled = self.optimizer.scale_loss(replicas.part_of_mean(loss))
         gradients = tape.gradient(scaled, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         return self._track(loss, terms)
@@ -198,11 +198,14 @@ class Autoencoder(DescribedModel):
     def _track(self, loss, terms):
         for name, values in {"loss": loss, **terms}.items():
             self.trackers[name].update_state(values)  # weighs by the size of the batch
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+        return {name: replicas.logged(mean.result()) for name, mean in self.trackers.items()}
 
     @property
     def metrics(self):
         return list(self.trackers.values())
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Do nothing: the model is built. Keras would add up the parts of several devices."""
 
     def prepare(self, data) -> Batch:
         """Turn what `fit` was given into a `Batch`.

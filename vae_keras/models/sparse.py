@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from vae_keras.config.rungs import SparseOptions
 from vae_keras.models.autoencoder import Autoencoder, Batch
+from vae_keras.objectives import replicas
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -65,7 +66,7 @@ class SparseAutoencoder(Autoencoder):
             return ops.sum(ops.abs(code), axis=-1)
         activity = self.mean_activity
         if training:
-            activity = ops.mean(code, axis=0)
+            activity = replicas.mean(code)
             self.mean_activity.assign(0.99 * self.mean_activity + 0.01 * activity)
         activity, target = ops.clip(activity, 1e-6, 1 - 1e-6), self.options.target_activity
         divergence = target * ops.log(target / activity) + (1 - target) * ops.log(

@@ -15,6 +15,7 @@ from keras import ops
 
 from vae_keras.config.options import check_accepted
 from vae_keras.errors import UserError, unknown
+from vae_keras.objectives import replicas
 
 
 def sum_over_features(values, mask=None):
@@ -257,8 +258,9 @@ class Gaussian(Likelihood):
         """Move an "optimal" σ towards the root mean squared error of a training batch."""
         if self.sigma != "optimal":
             return
-        count = ops.sum(sum_over_features(ops.ones_like(x), mask))
-        variance = ops.sum(sum_over_features(ops.square(x - parameters), mask)) / count
+        count = replicas.total(ops.sum(sum_over_features(ops.ones_like(x), mask)))
+        squared = ops.sum(sum_over_features(ops.square(x - parameters), mask))
+        variance = replicas.total(squared) / count
         log_sigma = 0.5 * ops.log(ops.maximum(variance, SMALLEST_VARIANCE))
         self.log_sigma.assign_add(MOVING * (log_sigma - self.log_sigma))
 

@@ -57,12 +57,12 @@ class HistoryFile(keras.callbacks.Callback):
     """Writes history.csv, whole, after every epoch: a column for each logged figure.
 
     The learning rate is that at the end of the epoch. `rows` are those of the epochs before a
-    resumed run.
+    resumed run. Without a `path` they are kept and not written.
     """
 
-    def __init__(self, path: Path, rows=()):
+    def __init__(self, path: Path | None, rows=()):
         super().__init__()
-        self.path, self.rows = Path(path), list(rows)
+        self.path, self.rows = path, list(rows)
 
     def on_train_begin(self, logs=None):
         if self.rows:  # epochs after the checkpoint run again, so their old rows must go
@@ -77,7 +77,8 @@ class HistoryFile(keras.callbacks.Callback):
         self._write()
 
     def _write(self):
-        write_table(self.path, self.rows)
+        if self.path is not None:
+            write_table(self.path, self.rows)
 
 
 class StopOnNaN(keras.callbacks.Callback):

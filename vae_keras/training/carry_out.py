@@ -1,15 +1,15 @@
 """Carries out a run: from the first weights, or its last checkpoint, to the export."""
 
+import contextlib
 import importlib.metadata
 import json
-import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
-import tensorflow as tf
 
 from vae_keras import data
 from vae_keras.config import NOT_OF_THE_RUN, TrainConfig
@@ -21,7 +21,8 @@ from vae_keras.files import write_text
 from vae_keras.training import callbacks
 from vae_keras.training.best_epoch import BestEpoch
 from vae_keras.training.checkpoints import Checkpoint, Position, restore
-from vae_keras.training.fitting import build, finish, fit, steps_per_epoch
+from vae_keras.training.devices import Devices
+from vae_keras.training.fitting import alone, build, finish, fit, steps_per_epoch, validation
 from vae_keras.training.results import draw_results
 from vae_keras.training.run import Run, tensorboard
 from vae_keras.training.run_folder import RunFolder, claimed
@@ -41,58 +42,21 @@ def carry_out(
 
     A resumed run starts from the last checkpoint in `folder`. If the name of a new one was not
     `is_named` by the user, it may change, because another process has taken it. `verbose` is that
-    of Keras's `fit`; `added_callbacks` run after those of the run. Raises UserError if the folder
-    cannot be written, or if the loss is no longer a number.
+    of Keras's `fit`; `added_callbacks` run after those of the run. Of the workers of a cluster only
+    the chief writes and says anything; the others return a run without metrics. Raises UserError if
+    the folder cannot be written, if the loss is no longer a number, or if a worker is lost.
     """
-    model = build(config, dataset)
-    say = print if verbose else (lambda *_, **__: None)
-    with claimed(folder, config, is_named) as folder, Stops() as stops:
-        config = config.replace(name=folder.name)
-        try:
-            return _carry_out(model, config, dataset, folder, verbose, added_callbacks, stops, say)
-        except Stopped as stopped:
-            say(f"\n{stopped}: go on with {command_to_go_on(config)}", flush=True)
-            raise
-
-
-def _carry_out(model, config, dataset, folder: RunFolder, verbose, added, stops, say) -> Run:
-    """Train, evaluate, draw and export the `model` in a `folder` that is held."""
-    state = _restore(model, config, folder, say)
-    finished = folder.metrics.is_file() and folder.exported.is_dir()
-    is_shown = not config.tensorboard or tensorboard(folder).is_complete()
-    if state.is_trained and finished and is_shown:
-        say(f"{folder.path} is complete ({state.epoch} epochs); for more, raise --epochs")
-        history = _columns(state.history)
-        return Run(folder, config, dataset, folder.load_model(), history, folder.read_metrics())
-    if config.resume:
-        folder.create(config)
-    board = tensorboard(folder) if config.tensorboard else None
-    say(plan(config, dataset, model, state.done))
-    if board:
-        board.begin(dataset, state.history)
-    if not state.is_trained:
-        state = _fit(model, config, dataset, folder, state, verbose, board, added, stops)
-    if config.keep == "best":
-        model.set_weights(state.best.weights)  # with `ema` these are averages already
-    elif config.ema:
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    finish(model, dataset)
-    metrics = _metrics(model, config, dataset, state)
-    history = _columns(state.history)
-    say(f"drawing {folder.plots} and writing {folder.exported} …")
-    for stale in folder.evaluation:  # an evaluation of the run before it was resumed
-        stale.unlink(missing_ok=True)
-    model.save(folder.model)
-    draw_results(model, dataset, history, folder.plots)
-    export(model, folder.exported, config, metrics)
-    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
-    say(summary(folder, dataset, metrics))
-    for line in verdict(metrics, history):
-        say(line)
-    if board:
-        board.write_projector(model)
-        say(f"to look at it: tensorboard --samples_per_plugin images=1000 --logdir {board.folder}")
-    return Run(folder, config, dataset, model, history, metrics)
+    devices = Devices(config.strategy)
+    with devices.scope():
+        model = build(config, dataset)
+    with contextlib.ExitStack() as held:
+        if devices.is_chief:
+            folder = held.enter_context(claimed(folder, config, is_named))
+            config = config.replace(name=folder.name)
+        stops = held.enter_context(Stops())
+        held.enter_context(devices.joined())
+        training = Training(config, dataset, folder, devices, stops, verbose, added_callbacks)
+        return training.carried_out(model) if devices.is_chief else training.assisted(model)
 
 
 @dataclass(frozen=True)
@@ -117,58 +81,151 @@ class State:
         return self.epoch >= self.epochs or self.best.is_over(self.epoch)
 
 
-def _restore(model, config: TrainConfig, folder: RunFolder, say) -> State:
-    """Load the newest whole checkpoint into `model`, and return its state."""
-    best = BestEpoch(config.patience)
-    state = restore(model, folder.checkpoints, config, best, say) if config.resume else None
-    if state is None:
-        return State(Position(0), 0.0, [], best, config.epochs, {})
-    if config.schedule == "constant":  # it is a variable, which the checkpoint has set as well
-        model.optimizer.learning_rate = config.learning_rate
-    done = Position(state["epoch"], state["step"])
-    history, seconds = state["history"], state["train_seconds"]
-    return State(done, seconds, history, best, config.epochs, state["means"])
+@dataclass(frozen=True)
+class Training:
+    """What a run is made of: its configuration, its data, its folder and its devices.
 
+    `stops` has the signals that end it, `verbose` is that of Keras's `fit`, and `added` are
+    callbacks of the user.
+    """
 
-def _fit(model, config, dataset, folder, state: State, verbose, board, added, stops) -> State:
-    """Train from the position of `state` to the last epoch; return the new state."""
-    if verbose == "auto":  # outside a terminal or notebook, the bar would print a line every step
-        is_seen = (sys.stdout and sys.stdout.isatty()) or "ipykernel" in sys.modules
-        verbose = 1 if is_seen else 2
-    history = callbacks.HistoryFile(folder.history, state.history)
-    checkpoint = Checkpoint(
-        folder.checkpoints, config, history, state.best, stops, state.train_seconds
-    )
-    done = state.epoch + state.done.step / steps_per_epoch(config, dataset)
-    warns = verbose and model.is_variational
-    fit(
-        model,
-        config,
-        dataset,
-        state.done,
-        state.means,
-        validation_data=dataset.validation.batches(),
-        verbose=verbose,
-        callbacks=[
-            callbacks.StopOnNaN(),
-            # Validation uses the averaged weights, with which the run ends.
-            *([keras.callbacks.SwapEMAWeights()] if config.ema else []),
-            callbacks.LatentPlot(dataset.train, dataset.class_names, folder.plots),
-            *([board] if board else []),  # after LatentPlot, whose picture it shows
+    config: TrainConfig
+    dataset: data.Dataset
+    folder: RunFolder
+    devices: Devices
+    stops: Stops
+    verbose: object
+    added: Sequence[keras.callbacks.Callback]
+
+    def carried_out(self, model) -> Run:
+        """Train, evaluate, draw and export the `model` in the folder, which is held."""
+        try:
+            return self._carried_out(model)
+        except Stopped as stopped:
+            self.say(f"\n{stopped}: go on with {command_to_go_on(self.config)}", flush=True)
+            raise
+
+    def assisted(self, model) -> Run:
+        """Train the `model` with the chief of the cluster, and write nothing."""
+        state = self.restored(model)
+        if not state.is_trained:
+            state = self.fitted(model, state)
+        return Run(self.folder, self.config, self.dataset, model, _columns(state.history), {})
+
+    def say(self, *words, **how):
+        """Print a line, if anything is to be said by this process."""
+        if self.verbose and self.devices.is_chief:
+            print(*words, **how)
+
+    def _carried_out(self, model) -> Run:
+        config, dataset, folder = self.config, self.dataset, self.folder
+        state = self.restored(model)
+        finished = folder.metrics.is_file() and folder.exported.is_dir()
+        is_shown = not config.tensorboard or tensorboard(folder).is_complete()
+        if state.is_trained and finished and is_shown:
+            self.say(f"{folder.path} is complete ({state.epoch} epochs); for more, raise --epochs")
+            history = _columns(state.history)
+            return Run(folder, config, dataset, folder.load_model(), history, folder.read_metrics())
+        if config.resume:
+            folder.create(config)
+        board = tensorboard(folder) if config.tensorboard else None
+        self.say(plan(config, dataset, model, state.done, self.devices))
+        if board:
+            board.begin(dataset, state.history)
+        if not state.is_trained:
+            state = self.fitted(model, state, board)
+        if self.devices.strategy:  # what follows is done by one process, on one device
+            model = alone(model, config, dataset)
+        if config.keep == "best":
+            model.set_weights(state.best.weights)  # with `ema` these are averages already
+        elif config.ema:
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+        finish(model, dataset)
+        metrics = _metrics(model, config, dataset, state, self.devices)
+        history = _columns(state.history)
+        self.say(f"drawing {folder.plots} and writing {folder.exported} …")
+        for stale in folder.evaluation:  # an evaluation of the run before it was resumed
+            stale.unlink(missing_ok=True)
+        model.save(folder.model)
+        draw_results(model, dataset, history, folder.plots)
+        export(model, folder.exported, config, metrics)
+        write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
+        self.say(summary(folder, dataset, metrics))
+        for line in verdict(metrics, history):
+            self.say(line)
+        if board:
+            board.write_projector(model)
+            self.say(
+                "to look at it: tensorboard --samples_per_plugin images=1000 --logdir "
+                f"{board.folder}"
+            )
+        return Run(folder, config, dataset, model, history, metrics)
+
+    def restored(self, model) -> State:
+        """Load the newest whole checkpoint into `model`, and return its state."""
+        config, best = self.config, BestEpoch(self.config.patience)
+        state = None
+        if config.resume:
+            state = restore(model, self.folder.checkpoints, config, best, self.say)
+        done = Position(state["epoch"], state["step"]) if state else Position(0)
+        self.devices.check_same("last checkpoint", *done)
+        if state is None:
+            return State(done, 0.0, [], best, config.epochs, {})
+        if config.schedule == "constant":  # it is a variable, which the checkpoint has set as well
+            model.optimizer.learning_rate = config.learning_rate
+        history, seconds = state["history"], state["train_seconds"]
+        return State(done, seconds, history, best, config.epochs, state["means"])
+
+    def fitted(self, model, state: State, board=None) -> State:
+        """Train from the position of `state` to the last epoch; return the new state."""
+        config, dataset, folder = self.config, self.dataset, self.folder
+        writes = self.devices.is_chief
+        verbose = self.verbose if writes else 0
+        if verbose == "auto":  # outside a terminal or notebook, the bar would print each step
+            is_seen = (sys.stdout and sys.stdout.isatty()) or "ipykernel" in sys.modules
+            verbose = 1 if is_seen else 2
+        history = callbacks.HistoryFile(folder.history if writes else None, state.history)
+        checkpoint = Checkpoint(
+            folder.checkpoints,
+            config,
             history,
             state.best,
-            *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
-            *([callbacks.TimeLeft(done)] if verbose else []),
-            *added,
-            checkpoint,  # after all that may stop the training, for the last epoch is always saved
-        ],
-    )
-    # The weights stay, because a callback may have brought back better ones.
-    ended = Position(history.rows[-1]["epoch"])
-    return State(ended, checkpoint.seconds, history.rows, state.best, config.epochs, {})
+            self.stops,
+            state.train_seconds,
+            self.devices,
+        )
+        done = state.epoch + state.done.step / steps_per_epoch(config, dataset)
+        warns = verbose and model.is_variational
+        plots = [callbacks.LatentPlot(dataset.train, dataset.class_names, folder.plots)]
+        fit(
+            model,
+            config,
+            dataset,
+            state.done,
+            state.means,
+            self.devices,
+            **validation(dataset, self.devices),
+            verbose=verbose,
+            callbacks=[
+                callbacks.StopOnNaN(),
+                # Validation uses the averaged weights, with which the run ends.
+                *([keras.callbacks.SwapEMAWeights()] if config.ema else []),
+                *(plots if writes else []),
+                *([board] if board else []),  # after LatentPlot, whose picture it shows
+                history,
+                state.best,
+                *([callbacks.CollapseWarning(dataset.validation)] if warns else []),
+                *([callbacks.TimeLeft(done)] if verbose else []),
+                *self.added,
+                checkpoint,  # after all that may stop the training, for its end is always saved
+            ],
+        )
+        # The weights stay, because a callback may have brought back better ones.
+        ended = Position(history.rows[-1]["epoch"])
+        return State(ended, checkpoint.seconds, history.rows, state.best, config.epochs, {})
 
 
-def _metrics(model, config, dataset, state) -> dict:
+def _metrics(model, config, dataset, state, devices) -> dict:
     """The content of metrics.json."""
     seconds = state.train_seconds
     packages = ("tensorflow", "keras", "numpy", "vae_keras")
@@ -190,7 +247,7 @@ def _metrics(model, config, dataset, state) -> dict:
             split: len(getattr(dataset, split)) for split in ("train", "validation", "test")
         },
         "command": command(config, dataset),
-        "device": device(),
+        "device": str(devices),
         "versions": {name: importlib.metadata.version(name) for name in packages}
         | {"python": platform.python_version()},
     }
@@ -213,7 +270,7 @@ def _unused(model, dataset) -> dict[str, int]:
     return {"unused_dimensions": callbacks.unused_dimensions(model, dataset.validation)}
 
 
-def plan(config: TrainConfig, dataset: data.Dataset, model, done: Position) -> str:
+def plan(config: TrainConfig, dataset: data.Dataset, model, done: Position, devices) -> str:
     """A few lines that say what the run is about to do."""
     size = "×".join(map(str, dataset.example_shape))
     steps = steps_per_epoch(config, dataset)
@@ -232,7 +289,7 @@ def plan(config: TrainConfig, dataset: data.Dataset, model, done: Position) -> s
         f"{notes}network {model.network.name}, {config.options.latent_dim}-D code, "
         f"{model.count_params():,} parameters; {model.reconstruction.name} reconstruction{beta}\n"
         f"{config.epochs} epochs of {steps} steps{passes}{after}; batch {config.batch_size}, "
-        f"learning rate {config.learning_rate:g}{with_}, seed {config.seed}; on {device()}"
+        f"learning rate {config.learning_rate:g}{with_}, seed {config.seed}; on {devices}"
     )
 
 
@@ -264,13 +321,6 @@ def _train_command(options: dict) -> str:
     for name, value in options.items():
         words += [flag(name)] if value is True else [flag(name), str(value)]
     return shlex.join(words)
-
-
-def device() -> str:
-    """The names of the GPUs that TensorFlow computes on, or the CPU."""
-    gpus = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
-    return ", ".join(map(str, names)) or f"CPU ({os.cpu_count()} cores)"
 
 
 def summary(folder: RunFolder, dataset: data.Dataset, metrics: dict) -> str:

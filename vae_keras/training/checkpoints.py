@@ -15,6 +15,7 @@ from vae_keras.errors import UserError
 from vae_keras.files import remove_folder, whole_folder, write_text
 from vae_keras.training.best_epoch import BestEpoch
 from vae_keras.training.callbacks import HistoryFile, Seldom
+from vae_keras.training.devices import Devices
 from vae_keras.training.run_folder import MAY_CHANGE
 from vae_keras.training.stopping import Stopped, Stops
 
@@ -52,7 +53,7 @@ class Checkpoint(keras.callbacks.Callback):
     It does so after every epoch where that takes little time, otherwise more seldom, and at the
     end; within an epoch after `config.checkpoint_minutes` without one, and where a signal stops the
     training, which it then ends by raising `Stopped`. The last KEPT stay. `seconds` is the training
-    time, at first that before a resumed run.
+    time, at first that before a resumed run. Of the workers on `devices` only the chief writes.
     """
 
     def __init__(
@@ -63,10 +64,12 @@ class Checkpoint(keras.callbacks.Callback):
         best: BestEpoch,
         stops: Stops,
         seconds: float,
+        devices: Devices,
     ):
         super().__init__()
         self.folder, self.config, self.history, self.best = folder, config, history, best
         self.stops, self.seconds, self.saving = stops, seconds, Seldom()
+        self.devices, self.signal = devices, None
 
     def on_train_begin(self, logs=None):
         self.start = time.perf_counter() - self.seconds
@@ -83,22 +86,31 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step, minutes = batch + 1, (time.perf_counter() - self.saving.ended) / 60
         is_long = minutes >= self.config.checkpoint_minutes
-        if step < self.params["steps"] and (self.stops.signal or is_long):
+        self.signal, is_long = self.devices.agreed(self.stops.signal, is_long)
+        if step < self.params["steps"] and (self.signal or is_long):
             self._save(Position(self.epoch, step))
 
     def on_epoch_end(self, epoch, logs=None):
+        self.signal, _ = self.devices.agreed(self.stops.signal)
         is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
-        if is_last or self.stops.signal or self.saving.is_due():
+        if is_last or self.signal or self.saving.is_due():
             self._save(Position(epoch + 1))
 
     def _save(self, position: Position):
+        found = means(self.model) if position.step else {}  # all workers add up theirs
+        if self.devices.is_chief:
+            self._write(position, found)
+        if self.signal:
+            raise Stopped(self.signal)
+
+    def _write(self, position: Position, means: dict):
         with self.saving.measured():
             self.seconds = time.perf_counter() - self.start
             state = {
                 **position._asdict(),
                 "train_seconds": self.seconds,
                 "history": self.history.rows,
-                "means": means(self.model) if position.step else {},
+                "means": means,
                 "config": self.config.as_dict(),
             }
             with whole_folder(self.folder / position.name) as temporary:
@@ -109,14 +121,12 @@ class Checkpoint(keras.callbacks.Callback):
             older = [old for old in checkpoints(self.folder) if Position.of(old) <= position]
             for old in older[:-KEPT]:
                 remove_folder(old)
-        if self.stops.signal:
-            raise Stopped(self.stops.signal)
 
 
 def means(model) -> dict[str, list[float]]:
     """What the means of the running epoch are made of, by the name of the logged figure."""
     return {
-        name: [float(variable) for variable in tracker.variables]
+        name: [float(variable.numpy()) for variable in tracker.variables]
         for name, tracker in model.trackers.items()
     }
 

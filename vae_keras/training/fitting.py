@@ -10,9 +10,12 @@ from vae_keras.latent.codes import encode
 from vae_keras.models import Autoencoder
 from vae_keras.networks import network_named
 from vae_keras.training.callbacks import StopOnNaN
+from vae_keras.training.devices import Devices
 
 STEPS_PER_EXECUTION = 16  # the most steps between two returns to Python, which take time
 FEW_STEPS = 500  # of a whole run: returning to Python takes less time than to trace such a loop
+
+ONE_DEVICE = Devices()
 
 
 def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
@@ -56,18 +59,28 @@ def steps_per_epoch(config: TrainConfig, dataset: data.Dataset) -> int:
     return config.passes * math.ceil(len(dataset.train) / config.batch_size)
 
 
-def fit(model, config: TrainConfig, dataset: data.Dataset, done=(0, 0), means=None, **more):
+def fit(
+    model,
+    config: TrainConfig,
+    dataset: data.Dataset,
+    done=(0, 0),
+    means=None,
+    devices=ONE_DEVICE,
+    **more,
+):
     """Fit the model to the training data; seed and epoch decide the order of the examples.
 
     `done` are the epochs, and the steps of the next one, that are done already; `means` is what the
-    logged figures of that epoch are made of so far. The other keywords go to Keras's `fit`.
+    logged figures of that epoch are made of so far. `devices` are those that the model was made
+    for. The other keywords go to Keras's `fit`.
     """
     (epoch, step), steps = done, steps_per_epoch(config, dataset)
 
     def go(first, epochs, steps, skip=0, **more):
-        passes = (first * config.passes, epochs * config.passes)
+        passes = (first * config.passes, epochs * config.passes, skip)
+        order = config.batch_size, config.seed, *passes
         model.fit(
-            dataset.train.shuffled_batches(config.batch_size, config.seed, *passes, skip=skip),
+            devices.batches(lambda share: dataset.train.shuffled_batches(*order, share)),
             epochs=epochs,
             initial_epoch=first,
             steps_per_epoch=steps,
@@ -137,6 +150,28 @@ class WithinEpoch(keras.callbacks.CallbackList):
     def end(self):
         """Tell the callbacks that the training has ended."""
         super().on_train_end(self.logs)
+
+
+def validation(dataset: data.Dataset, devices=ONE_DEVICE) -> dict:
+    """The keywords of Keras's `fit` that name the validation data."""
+    batches = dataset.validation.batches()
+    if devices.strategy is None:
+        return {"validation_data": batches}
+
+    def shared(share):  # Keras reads it on and on, for it does not know its length
+        return dataset.validation.batches(share=share).repeat()
+
+    steps = int(batches.cardinality())
+    return {"validation_data": devices.batches(shared), "validation_steps": steps}
+
+
+def alone(model: Autoencoder, config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
+    """A model like `model`, with its weights and its optimizer's, that is on a single device."""
+    again = build(config, dataset)
+    again.set_weights(model.get_weights())
+    for variable, value in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
+        variable.assign(value.numpy())
+    return again
 
 
 def trained(config: TrainConfig, dataset, variant=None, callbacks=()):

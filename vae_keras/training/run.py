@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 
 from vae_keras import data
 from vae_keras.config import GIVEN, TrainConfig
-from vae_keras.training.run_folder import RunFolder, check_same, new_run, run_to_resume, short_name
+from vae_keras.training.cluster import place
+from vae_keras.training.run_folder import (
+    RunFolder,
+    check_same,
+    new_run,
+    run_of_chief,
+    run_to_resume,
+    short_name,
+)
 
 if TYPE_CHECKING:
     from vae_keras.models import Autoencoder
@@ -32,7 +40,9 @@ def train(config: TrainConfig, dataset=None, verbose="auto", callbacks=()) -> Ru
     for a resumed run. Raises UserError if options or data do not fit, or if the run's name is
     taken; nothing is written then. Raises UserError, too, if the loss is no longer a number.
     """
-    folder = run_to_resume(config) if config.resume else new_run(config)
+    is_chief = place(config.strategy).is_chief
+    make = run_to_resume if config.resume else new_run if is_chief else run_of_chief
+    folder = make(config)
     if config.tensorboard:
         tensorboard(folder)  # is it installed?
     is_named = config.name is not None

@@ -236,18 +236,23 @@ def new_run(config: TrainConfig) -> RunFolder:
     """
     root = Path(config.output_dir)
     if config.name is not None:
-        run = RunFolder.below(root, config.name)
+        run = run_of_chief(config)
         if run.is_taken() and not config.overwrite:
             raise UserError(
                 f"a run or export named {config.name!r} exists in {str(root)!r}: choose another "
                 "--name, go on with it by --resume, or replace it with --overwrite"
             )
         return run
-    run, number = RunFolder.below(root, default_name(config)), 1
+    run, number = run_of_chief(config), 1
     while run.is_taken() and not config.overwrite:
         number += 1
         run = RunFolder.below(root, f"{default_name(config)}-{number}")
     return run
+
+
+def run_of_chief(config: TrainConfig) -> RunFolder:
+    """The folders of a new run as far as another worker knows them, who does not write there."""
+    return RunFolder.below(Path(config.output_dir), config.name or default_name(config))
 
 
 @contextlib.contextmanager
