@@ -55,6 +55,19 @@ def test_another_site_that_points_here_is_refused(address):
     assert ask(address, Host="evil.example") == 400
 
 
+def test_a_page_of_another_site_gets_neither_an_answer_nor_a_socket(address):
+    host = urlsplit(address).netloc
+    socket = dict(
+        Upgrade="websocket",
+        Connection="Upgrade",
+        **{"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="},
+    )
+    path = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    for site, page, ws in (("http://evil.example", 403, 403), (f"http://{host}", 200, 101)):
+        assert ask(address, Origin=site) == page
+        assert ask(address, path=path, Origin=site, **socket) == ws
+
+
 def test_large_uploads_are_refused_before_they_are_read(address):
     assert ask(address, "POST", body=bytes(11 * 2**20)) == 413
     endless = (bytes(1_000) for _ in range(3))

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.commands import printed, refused
 from vae_keras import load_exported
@@ -61,6 +62,30 @@ def test_export_writes_the_same_model_again(digits_run, digits, tmp_path, capsys
     printed(capsys, "export", digits_run.folder.path, "--output", tmp_path / "again")
     again, first = (load_exported(p) for p in (tmp_path / "again", digits_run.folder.exported))
     np.testing.assert_array_equal(again.reconstruct(digits), first.reconstruct(digits))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "wrong", "words"),
+    [
+        ("generate", {"n": -1}, "n must be 0 to 1000000"),
+        ("generate", {"n": 10**9}, "n must be 0 to 1000000"),
+        ("encode", {"x": float("nan")}, "x must be finite numbers"),
+        ("decode", {"z": float("inf")}, "z must be finite numbers"),
+        ("log_prob", {"z": float("nan")}, "z must be finite numbers"),
+    ],
+)
+def test_an_endpoint_refuses_in_words_what_it_cannot_compute(digits_run, endpoint, wrong, words):
+    signature = tf.saved_model.load(digits_run.folder.exported).signatures[endpoint]
+    specs = signature.structured_input_signature[1]
+    right = {
+        name: tf.zeros([2 if size is None else size for size in spec.shape], spec.dtype)
+        for name, spec in specs.items()
+    }
+    signature(**right)  # none of 0 examples, 2 of the others
+    for name, value in wrong.items():
+        right[name] = tf.fill(right[name].shape, tf.constant(value, specs[name].dtype))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        signature(**right)
 
 
 def test_failed_export_leaves_nothing(digits_run, tmp_path, monkeypatch):

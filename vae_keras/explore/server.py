@@ -4,10 +4,12 @@ import functools
 import socket
 import threading
 import time
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from nicegui import ui
+from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from vae_keras.errors import UserError
@@ -95,7 +97,27 @@ def _web_application(host: str) -> FastAPI:
         response.headers["Content-Security-Policy"] = f"{CONTENT_POLICY} {own_socket}"
         return response
 
-    if host in (LOCALHOST, "localhost"):  # against DNS rebinding
-        application.add_middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"])
+    if host in (LOCALHOST, "localhost"):
+        application.add_middleware(OwnPages)
+        application.add_middleware(  # against DNS rebinding
+            TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]
+        )
     ui.run_with(application, favicon="🧭", tailwind=False, show_welcome_message=False)
     return application
+
+
+class OwnPages:
+    """Refuses what pages of other sites ask for: a browser says from which site a request comes."""
+
+    def __init__(self, application):
+        self.application = application
+
+    async def __call__(self, scope, receive, send):
+        headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else {}
+        site = urlsplit(headers.get("origin", "")).netloc
+        if site in ("", headers.get("host")):
+            await self.application(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})  # not accepted yet, so it is refused
+        else:
+            await Response(f"refused: {site} is another site", 403)(scope, receive, send)

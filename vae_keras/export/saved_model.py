@@ -13,6 +13,7 @@ from vae_keras.config import NOT_OF_THE_RUN
 from vae_keras.data.kinds import kind_of
 from vae_keras.errors import UserError
 from vae_keras.export.endpoints import endpoints
+from vae_keras.export.guards import guarded
 from vae_keras.export.model_card import model_card
 from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.files import whole_folder, write_text
@@ -27,7 +28,7 @@ def export(model, path, config, metrics: dict, beside=()):
     of a table, `assets/columns.json` has what standardises its columns.
     """
     with whole_folder(path) as temporary:
-        write_endpoints(endpoints(model), temporary)
+        write_endpoints(guarded(endpoints(model)), temporary)
         write_text(temporary / "model_card.md", model_card(model, config, metrics))
         write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
         for file in beside:
