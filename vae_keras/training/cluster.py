@@ -6,7 +6,11 @@ from typing import Any, NamedTuple
 
 from vae_keras.errors import UserError
 
-SLURM = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST")
+SLURM = (  # what srun gives to every task of a step
+    "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE",
+    "SLURM_JOB_ID",
+)  # fmt: skip
+FIRST_PORT, PORTS = 20_000, 10_000  # jobs on one node seldom have the same of so many
 
 
 class Place(NamedTuple):
@@ -23,7 +27,7 @@ ALONE = Place(0, 1, True)
 def place(strategy: str) -> Place:
     """Where this process stands in a training with `--strategy` `strategy`.
 
-    A cluster is named by TF_CONFIG, or by what Slurm gives to every task of a step. Raises
+    A cluster is named by TF_CONFIG, or else by the variables SLURM. Raises
     UserError if neither is there for "multiworker", or if it does not say who this process is.
     """
     if strategy != "multiworker":
@@ -53,3 +57,22 @@ def _of_tf_config(text: str) -> Place:
             '"task": {"type": "worker", "index": 0}}'
         ) from error
     return Place(number, len(tasks), number == 0)
+
+
+def set_tf_config():
+    """Set TF_CONFIG from the variables of Slurm, unless it is set.
+
+    Tasks are taken to be dealt out block by block, as srun does unless it is told otherwise.
+    TensorFlow's SlurmClusterResolver is not used: it fails on nodes without GPUs, and it sorts
+    hosts by their names, so that node10 comes before node2.
+    """
+    if "TF_CONFIG" in os.environ:
+        return
+    from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
+
+    number, _, nodes, tasks, job = (os.environ[name] for name in SLURM)
+    hosts = zip(slurm.expand_hostlist(nodes), slurm.expand_tasks_per_node(tasks), strict=True)
+    port = FIRST_PORT + int(job) % PORTS
+    workers = [f"{host}:{port + task}" for host, count in hosts for task in range(count)]
+    task = {"type": "worker", "index": int(number)}
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from vae_keras.data.dataset import Share
 from vae_keras.errors import UserError
-from vae_keras.training.cluster import place
+from vae_keras.training.cluster import place, set_tf_config
 from vae_keras.training.stopping import SIGNALS
 
 LOST = (  # what TensorFlow raises if another worker has ended or does not answer
@@ -117,6 +117,7 @@ class Devices:
             ) from error
 
 
+@functools.cache  # a second one would use the numbers of the first one's collective operations
 def _strategy(name: str) -> tf.distribute.Strategy | None:
     gpus = tf.config.list_logical_devices("GPU") if name in ("auto", "mirrored") else []
     if name == "mirrored" or len(gpus) > 1:
@@ -125,12 +126,10 @@ def _strategy(name: str) -> tf.distribute.Strategy | None:
         )
     if name != "multiworker":
         return None
-    resolver = None  # TF_CONFIG
-    if "TF_CONFIG" not in os.environ:
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
+    set_tf_config()
     try:
         with _patience():
-            return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise UserError(
             "--strategy multiworker must come first: TensorFlow has computed something in this "
