@@ -4,7 +4,7 @@ import functools
 import math
 from typing import Any
 
-MIN_EPOCHS, MOST_EPOCHS = 10, 100  # of small sets, an epoch passes over the data several times
+MIN_EPOCHS, MOST_EPOCHS = 5, 100  # of small sets, an epoch passes over the data several times
 SMALLEST_BATCH = 8  # to which "fewest_steps" shrinks a batch at most
 WIDE = 4  # dimensions: a larger code is trained better with more and smaller steps
 PLANAR = ("digits", "mnist", "fashion_mnist")  # a map of two dimensions is worth their blur
