@@ -5,7 +5,6 @@
 MODEL is the folder of a SavedModel. The table goes to benchmarks/results/serving.md.
 """
 
-import os
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import click
 import numpy as np
 import tensorflow as tf
 
-from machine import page
+from machine import megabytes, page
 from vae_keras.files import write_text
 from vae_keras.progress import progress
 
@@ -40,12 +39,6 @@ def latencies(signature, size: int) -> np.ndarray:
         next(iter(signature(**tensors).values())).numpy()
         times.append(time.perf_counter() - start)
     return np.array(times[5:])
-
-
-def megabytes() -> float:
-    """The memory that this process holds now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def kept(signature, calls: int) -> tuple[float, float]:
