@@ -43,6 +43,20 @@ def test_epoch_log_is_the_mean_over_examples_not_the_last_batch():
     )
 
 
+def test_the_first_step_is_traced_once():
+    steps = []
+
+    class Traced(VAE):
+        def train_step(self, data):
+            steps.append(data)
+            return super().train_step(data)
+
+    model = Traced((8, 8, 1), network=DenseNetwork((4,)))
+    model.compile("adam")
+    model.fit(images(8, (8, 8, 1)), epochs=2, verbose=0)
+    assert len(steps) == 1 and int(model.optimizer.iterations) == 2
+
+
 def test_training_noise_is_a_function_of_seed_and_step():
     model = VAE((8, 8, 1), latent_dim=4, seed=5)
     model.compile("adam")
