@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 from PIL import Image
 
+from tests.runs import training_alone
 from vae_keras import TrainConfig, UserError, load, train
 from vae_keras.data import Examples, binarised
 from vae_keras.data.dataset import split_dataset
@@ -403,7 +404,8 @@ def test_amat_files_of_other_sizes_than_the_data_are_refused(large, tmp_path):
 
 
 @pytest.mark.slow
-def test_resumed_run_on_drawn_images_is_the_uninterrupted_one(large, tmp_path):
+def test_resumed_run_on_drawn_images_is_the_uninterrupted_one(large, tmp_path, monkeypatch):
+    training_alone(monkeypatch)
     config = TrainConfig(
         dataset=str(tmp_path / "large.npz"),
         binarize="dynamic",
