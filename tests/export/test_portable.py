@@ -38,11 +38,15 @@ def test_example_of_the_card_runs(format, digits_run, tmp_path, monkeypatch, cap
     assert "exists" in error
 
 
+LOGISTIC = dict(likelihood="discretized_logistic")
+CONTINUOUS = dict(likelihood="continuous_bernoulli")
 MADE = {
-    "conv": ("vae", ConvNetwork(4, 8, 8), {}),
-    "resnet": ("conditional", ResidualNetwork(4, 8, 1, 4, 8), dict(classes=3)),
-    "logistic": ("vae", DenseNetwork((8,)), dict(likelihood="discretized_logistic")),
-    "continuous": ("vae", DenseNetwork((8,)), dict(likelihood="continuous_bernoulli")),
+    "conv and continuous": ("vae", ConvNetwork(4, 8, 8), CONTINUOUS),
+    "resnet, labels and logistic": (
+        "conditional",
+        ResidualNetwork(4, 8, 1, 4, 8),
+        dict(classes=3, **LOGISTIC),
+    ),
     "mixed": ("vae", DenseNetwork((8,)), dict(dtype="mixed_bfloat16")),
     "sparse": ("sparse", None, {}),
 }

@@ -47,6 +47,7 @@ for bad in (-1, most + 1):
             assert f"tokens must be 0 to {most}" in str(error), error
         else:
             raise AssertionError((name, bad))
+exec(sys.argv[5])  # the example of the card
 """
 
 
@@ -63,19 +64,29 @@ def model(talk):
 
 
 @pytest.mark.slow
-def test_export_needs_tensorflow_alone(talk, talker, model, tmp_path):
+def test_export_and_the_example_of_its_card_need_tensorflow_alone(talk, talker, model, tmp_path):
+    card = (talker.path / "model_card.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
     folder, most = talk[0], len(talker.vocabulary) - 1
     lines = (folder / "talk.txt").read_text(encoding="utf-8").splitlines()[:6]
     x = np.concatenate([talker.kind.read(line, talker.example_shape).values for line in lines])
     np.save(tmp_path / "x.npy", x)
     paths = talker.path, tmp_path / "x.npy", tmp_path / "y.npy"
-    arguments = [sys.executable, "-c", WITHOUT_THE_PACKAGE, *map(str, paths), str(most)]
-    run = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path)
+    arguments = [sys.executable, "-c", WITHOUT_THE_PACKAGE, *map(str, paths), str(most), example]
+    run = subprocess.run(arguments, capture_output=True, text=True, cwd=folder)
     assert run.returncode == 0, run.stderr
     *rebuilt, log_prob = np.load(tmp_path / "y.npy").T
     np.testing.assert_array_equal(np.transpose(rebuilt), model(x))
     expected = model.log_likelihood(model.prepare(x), model.encode(x))
     np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
+    printed = run.stdout.split()
+    assert len(printed) == talker.example_shape[0] and set(printed) <= set(talker.vocabulary)
+    first = talker.generate(16, seed=(0, 1))[0]
+    assert printed == [talker.vocabulary[token] for token in first]
+    assert (
+        "assets/vocabulary.txt" in card and f"sequences of {talker.example_shape[0]} tokens" in card
+    )
+    assert "--dataset text:talk.txt --model sequence" in card
 
 
 @pytest.mark.slow
@@ -96,24 +107,6 @@ def test_loaded_export_does_what_the_model_does(talker, model):
     np.testing.assert_array_equal(
         talker.generate(20, 3, temperature=0), model.generate(20, (3, 3), temperature=0.0)
     )
-
-
-@pytest.mark.slow
-def test_usage_example_of_the_model_card_runs(talk, talker):
-    card = (talker.path / "model_card.md").read_text(encoding="utf-8")
-    example = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
-    run = subprocess.run(
-        [sys.executable, "-c", example], cwd=talk[0], capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
-    printed = run.stdout.split()
-    assert len(printed) == talker.example_shape[0] and set(printed) <= set(talker.vocabulary)
-    first = talker.generate(16, seed=(0, 1))[0]
-    assert printed == [talker.vocabulary[token] for token in first]
-    assert (
-        "assets/vocabulary.txt" in card and f"sequences of {talker.example_shape[0]} tokens" in card
-    )
-    assert "--dataset text:talk.txt --model sequence" in card
 
 
 @pytest.mark.slow

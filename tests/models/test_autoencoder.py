@@ -8,18 +8,18 @@ import tensorflow as tf
 
 from tests.images import images
 from vae_keras import VAE
-from vae_keras.networks import DenseNetwork, ResidualNetwork
+from vae_keras.networks import ConvNetwork, DenseNetwork, ResidualNetwork
 from vae_keras.objectives.likelihoods import Gaussian
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 64])
-def test_figures_do_not_depend_on_the_batch_size(batch_size):
+def test_figures_do_not_depend_on_the_batch_size():
     model = VAE((8, 8, 1))
     model.compile("adam")
     data = {"x": images(64, (8, 8, 1)), "index": np.arange(64)}
     whole = model.evaluate(data, batch_size=64, verbose=0, return_dict=True)
-    found = model.evaluate(data, batch_size=batch_size, verbose=0, return_dict=True)
-    assert found == pytest.approx(whole, rel=1e-5)
+    for batch_size in (1, 7, 64):
+        found = model.evaluate(data, batch_size=batch_size, verbose=0, return_dict=True)
+        assert found == pytest.approx(whole, rel=1e-5)
 
 
 def test_epoch_log_is_the_mean_over_examples_not_the_last_batch():
@@ -41,6 +41,20 @@ def test_epoch_log_is_the_mean_over_examples_not_the_last_batch():
     assert history["loss"][0] == pytest.approx(
         history["reconstruction_loss"][0] + history["kl_loss"][0], rel=1e-5
     )
+
+
+def test_the_first_step_is_traced_once():
+    steps = []
+
+    class Traced(VAE):
+        def train_step(self, data):
+            steps.append(data)
+            return super().train_step(data)
+
+    model = Traced((8, 8, 1), network=DenseNetwork((4,)))
+    model.compile("adam")
+    model.fit(images(8, (8, 8, 1)), epochs=2, verbose=0)
+    assert len(steps) == 1 and int(model.optimizer.iterations) == 2
 
 
 def test_training_noise_is_a_function_of_seed_and_step():
@@ -67,45 +81,25 @@ def test_targets_other_than_the_input_are_rebuilt():
     assert to_itself["reconstruction_loss"] != to_black["reconstruction_loss"]
 
 
-@pytest.mark.slow
-def test_two_replicas_get_the_gradient_of_one():
-    """The weights after a step on two logical devices equal those after one on a single one."""
-    script = """
-import numpy as np, tensorflow as tf
+SAVED = {
+    "conv": dict(example_shape=(8, 8, 1), network=ConvNetwork(4, 8, 8), beta=0.5),
+    "own units and learned sigma": dict(
+        example_shape=(9, 7, 3),
+        network=DenseNetwork((16,), "tanh"),
+        likelihood=Gaussian("learned"),
+        latent_dim=5,
+    ),
+    "resnet": dict(
+        example_shape=(13, 9, 3), network=ResidualNetwork(4, 8, 2, 4, 8, activation="relu")
+    ),
+}
+IN_A_FRESH_PROCESS = """
+import sys, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from vae_keras import VAE
-x = np.random.default_rng(0).random((8, 8, 8, 1), dtype="float32")
-def kernel(strategy):
-    with strategy.scope():
-        keras.utils.set_random_seed(0)
-        model = VAE((8, 8, 1))
-        model.sampling.call = lambda inputs, epsilon: inputs[0]  # noise differs between replicas
-        model.compile(keras.optimizers.SGD(0.01))
-    logs = model.fit(x, batch_size=8, verbose=0).history
-    return model.trainable_variables[0].numpy(), logs["loss"][0]
-one = kernel(tf.distribute.get_strategy())
-two = kernel(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
-np.testing.assert_allclose(one[0], two[0], atol=1e-6)
-np.testing.assert_allclose(one[1], two[1], rtol=1e-5)
-"""
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-
-
-SAVED = {
-    "conv": dict(example_shape=(8, 8, 1), network="conv", beta=0.5),
-    "learned sigma": dict(example_shape=(9, 7, 3), likelihood=Gaussian("learned"), latent_dim=5),
-    "own units": dict(
-        example_shape=(8, 8, 1), network=DenseNetwork((16,), "tanh"), likelihood=Gaussian(0.3)
-    ),
-    "resnet": dict(
-        example_shape=(13, 9, 3), network=ResidualNetwork(8, blocks=2, activation="relu")
-    ),
-}
-IN_A_FRESH_PROCESS = """
-import sys, numpy as np, keras, vae_keras
+from vae_keras.networks import DenseNetwork
 for folder in sys.argv[1:]:
     model = keras.models.load_model(folder + "/model.keras")
     x = np.load(folder + "/x.npy")
@@ -113,17 +107,33 @@ for folder in sys.argv[1:]:
     model.fit(x, epochs=3, initial_epoch=2, shuffle=False, verbose=0)
     np.savez(folder + "/found.npz", **found)
     np.savez(folder + "/weights.npz", *[w.numpy() for w in model.trainable_variables])
+
+x = np.random.default_rng(0).random((8, 8, 8, 1), dtype="float32")
+def kernel(strategy):
+    with strategy.scope():
+        keras.utils.set_random_seed(0)
+        model = VAE((8, 8, 1), network=DenseNetwork((8,)))
+        model.sampling.call = lambda inputs, epsilon: inputs[0]  # noise differs between replicas
+        model.compile(keras.optimizers.SGD(0.01))
+    before = model.trainable_variables[0].numpy()
+    logs = model.fit(x, batch_size=8, verbose=0).history
+    return before, model.trainable_variables[0].numpy(), logs["loss"][0]
+one = kernel(tf.distribute.get_strategy())
+two = kernel(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+np.savez("replicas.npz", one=one[:2], two=two[:2], losses=[one[2], two[2]])
 """
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """{name: (model, what it is trained on, folder)} of models that a fresh process goes on with.
+def fresh(tmp_path_factory):
+    """What a fresh process with two logical devices has done: its folder and the models.
 
-    The folder has `found.npz`, what the process found in the saved model, and `weights.npz`, those
-    after another epoch.
+    They are {name: (model, what it is trained on, folder)}, and the process went on with them. The
+    folder of one has `found.npz`, what the process found in the saved model, and `weights.npz`,
+    those after another epoch. That of the process has `replicas.npz`: a kernel before and after a
+    step on one device and on two, and the losses.
     """
-    found = {}
+    own, found = tmp_path_factory.mktemp("fresh"), {}
     for name, arguments in SAVED.items():
         folder = tmp_path_factory.mktemp("saved")
         model = VAE(**arguments)
@@ -135,15 +145,25 @@ def saved(tmp_path_factory):
         found[name] = model, x, folder
     folders = [str(folder) for _, _, folder in found.values()]
     command = [sys.executable, "-c", IN_A_FRESH_PROCESS, *folders]
-    run = subprocess.run(command, capture_output=True, text=True)
+    run = subprocess.run(command, cwd=own, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    return found
+    return own, found
+
+
+@pytest.mark.slow
+def test_two_replicas_get_the_gradient_of_one(fresh):
+    """The weights after a step on two logical devices equal those after one on a single one."""
+    found = np.load(fresh[0] / "replicas.npz")
+    (before, one), (_, two) = found["one"], found["two"]
+    assert np.abs(one - before).max() > 1e-3
+    np.testing.assert_allclose(one, two, atol=1e-6)
+    np.testing.assert_allclose(*found["losses"], rtol=1e-5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SAVED)
-def test_saved_model_is_the_same_in_a_fresh_process(name, saved):
-    model, x, folder = saved[name]
+def test_saved_model_is_the_same_in_a_fresh_process(name, fresh):
+    model, x, folder = fresh[1][name]
     found, stored = np.load(folder / "found.npz"), np.load(folder / "weights.npz")
     np.testing.assert_array_equal(found["y"], model(x))
     np.testing.assert_array_equal(found["z"], model.encode(x))

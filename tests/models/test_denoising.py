@@ -43,7 +43,7 @@ def test_corruption_is_drawn_afresh_in_training_and_left_out_in_evaluation(x):
 @pytest.mark.slow
 def test_denoising_beats_a_median_filter_and_pca():
     dataset = digits()
-    model = trained(TrainConfig(model="denoising", epochs=30), dataset)
+    model = trained(TrainConfig(model="denoising", units="256", epochs=15), dataset)
     found = evaluate(model, dataset)
     assert found["psnr_denoised"] > found["psnr_median_filter"] + 2
     assert found["psnr_denoised"] > found["psnr_pca"] + 2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.commands import refused
+from tests.runs import training_alone
 from vae_keras import TrainConfig, load_exported, train
 from vae_keras.training.stored import open_stored
 
@@ -64,7 +65,8 @@ def test_an_export_of_version_0_1_encodes_and_decodes_as_it_did(place):
 
 
 @pytest.mark.slow
-def test_a_run_of_version_0_1_goes_on_as_it_did(place):
+def test_a_run_of_version_0_1_goes_on_as_it_did(place, monkeypatch):
+    training_alone(monkeypatch)
     config = TrainConfig(name="earlier", units="3", batch_size=256, epochs=3, resume=True)
     run = train(config, verbose=0)
     np.testing.assert_allclose(run.history["loss"], EXPECTED["run_losses"], rtol=1e-6)

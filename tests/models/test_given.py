@@ -12,7 +12,7 @@ from vae_keras import VAE, UserError
 from vae_keras.models import MODELS
 from vae_keras.models.conditional import ConditionalVAE
 from vae_keras.models.sequence import SequenceVAE
-from vae_keras.networks import DenseNetwork
+from vae_keras.networks import DenseNetwork, RecurrentNetwork
 
 X = np.random.default_rng(0).random((12, 6, 6, 1), np.float32)
 LABELS = np.arange(12) % 3
@@ -29,8 +29,9 @@ class Pairs(keras.utils.PyDataset):
 
 
 def compiled(kind=VAE, **options):
+    """A small model. It is trained without a graph, which takes longer to make than one step."""
     model = kind((6, 6, 1), network=DenseNetwork((8,)), **options)
-    model.compile("adam")
+    model.compile("adam", run_eagerly=True)
     return model
 
 
@@ -100,17 +101,18 @@ def test_a_gaussian_takes_values_of_any_range():
 
 
 def test_tokens_outside_the_vocabulary_are_refused():
-    model = SequenceVAE(4, ["", "a", "b"])
-    model.compile("adam")
+    model = SequenceVAE(4, ["", "a", "b"], network=RecurrentNetwork((4, 6), 3))
+    model.compile("adam", run_eagerly=True)
     model.fit(np.array([[1, 2, 2, 0]]), verbose=0)
     with pytest.raises(UserError, match=r"categorical needs data in \[0, 2\]"):
         model.fit(np.array([[1, 2, 3, 0]]), verbose=0)
 
 
-def fitted_weights(*data):
+def fitted_weights(*data, in_graph=False):
     """The weights of a conditional model after one step."""
     keras.utils.set_random_seed(0)
     model = compiled(ConditionalVAE, classes=3, latent_dim=2)
+    model.run_eagerly = not in_graph
     model.fit(*data, verbose=0, shuffle=False)
     return model.get_weights()
 
@@ -145,6 +147,16 @@ def test_conditional_model_learns_the_same_from_labels_in_every_form(given, of_d
 
 
 @pytest.mark.parametrize(
+    "given",
+    [(X, LABELS), ({"x": X, "label": ONE_HOT},)],
+    ids=["numbers", "one-hot"],
+)
+def test_labels_are_learned_in_a_graph_as_without_one(given, of_dictionary):
+    for one, other in zip(fitted_weights(*given, in_graph=True), of_dictionary, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
     ("labels", "message"),
     [
         (ONE_HOT[:, :2], "one-hot rows [batch, 3]"),
@@ -172,8 +184,8 @@ def test_a_dictionary_without_examples_is_refused():
 
 @pytest.mark.parametrize("unused", [dict(loss="mse"), dict(metrics=["mae"])])
 def test_losses_and_metrics_of_compile_are_said_not_to_be_used(unused):
-    model = VAE((6, 6, 1))
-    model.compile("adam", **unused)
+    model = compiled()
+    model.compile("adam", run_eagerly=True, **unused)
     with pytest.warns(UserWarning, match="not used: the model states its own"):
         model.fit(X, verbose=0)
 
@@ -233,15 +245,15 @@ def test_a_conditional_model_and_a_gaussian_start_from_the_mean_too():
 
 
 def test_a_sequence_model_starts_from_the_frequencies():
-    model = SequenceVAE(4, ["", "a", "b"])
-    model.compile(keras.optimizers.SGD(0.0))
+    model = SequenceVAE(4, ["", "a", "b"], network=RecurrentNetwork((4, 6), 3))
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
     model.fit(np.array([[1, 2, 2, 0], [2, 2, 2, 2]]), verbose=0)
     expected = np.log(np.array([1, 2, 7]) / 10)
     np.testing.assert_allclose(model.decoder.readout.bias, expected, rtol=1e-6)
 
 
 def compiled_anew(model):
-    model.compile("adam")
+    model.compile("adam", run_eagerly=True)
     return model
 
 

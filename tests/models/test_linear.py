@@ -16,7 +16,7 @@ SHAPE = (8, 8, 1)
 @pytest.mark.parametrize("tied", [False, True])
 def test_linear_autoencoder_finds_the_principal_components(tied):
     dataset = digits()
-    model = trained(TrainConfig(model="linear", latent_dim=3, tied=tied, epochs=95), dataset)
+    model = trained(TrainConfig(model="linear", latent_dim=3, tied=tied, epochs=30), dataset)
     found = evaluate(model, dataset)
     flat = [split.arrays()[0].reshape(len(split), -1) for split in (dataset.train, dataset.test)]
     pca = PCA(3).fit(flat[0])

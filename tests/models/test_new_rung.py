@@ -20,7 +20,7 @@ from vae_keras.config import rungs
 vae_keras.models.__path__.append(str(pathlib.Path.cwd()))
 exec({OPTIONS!r}, vars(rungs))
 rungs.RUNGS["dropout"] = eval({LINE!r}, vars(rungs))
-main(["train", "--model", "dropout", "--code-dropout", "0.5", "--epochs", "2"])
+main(["train", "--model", "dropout", "--code-dropout", "0.5", "--epochs", "1", "--units", "8"])
 """
 
 

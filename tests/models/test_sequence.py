@@ -173,7 +173,8 @@ def test_word_dropout_keeps_tokens_from_the_decoder(share):
     np.testing.assert_array_equal(told(model, x), found)
     if share < 1:
         assert np.any(told(model, x, step=1) != found)
-    np.testing.assert_array_equal(told(model, x, training=False), before(x))
+    few = x[:50]  # in evaluation, each example has draws of its own
+    np.testing.assert_array_equal(told(model, few, training=False), before(few))
 
 
 def test_without_the_tokens_before_the_decoder_has_the_code_alone():
@@ -205,7 +206,8 @@ def test_scheduled_sampling_rises_with_the_steps():
         assert not found[:, 0].any()
         assert set(np.unique(found[:, 1:])) <= {3, 7}
         assert np.mean(found[:, 1:] == 7) == pytest.approx(share, abs=0.03)
-    np.testing.assert_array_equal(told(model, x, 100, training=False), before(x))
+    few = x[:50]
+    np.testing.assert_array_equal(told(model, few, 100, training=False), before(few))
 
 
 def test_tokens_of_its_own_are_kept_from_it_as_often_as_others():
@@ -234,7 +236,7 @@ def test_own_tokens_are_drawn_as_the_model_would():
 def fitted(seed=0):
     model = made(seed=0, word_dropout=0.3, scheduled_sampling=0.5, epochs=3, steps_per_epoch=1)
     model.seed = seed
-    model.fit(sequences(24), batch_size=8, shuffle=False, verbose=0)
+    model.fit(sequences(16), batch_size=8, shuffle=False, verbose=0)
     return [weight.numpy() for weight in model.weights]
 
 
@@ -261,10 +263,10 @@ def test_the_draws_of_a_step_are_independent():
 
 @pytest.mark.slow
 def test_figures_do_not_depend_on_the_size_of_the_batches(monkeypatch):
-    model, data = made(), dataset(sequences(200))
+    model, data = made(), dataset(sequences(100))
     whole = evaluate(model, data)
     monkeypatch.setattr(DATASET, "MOST_BATCH_VALUES", 7 * STEPS)
-    assert len(list(data.test.batches())) == 6
+    assert len(list(data.test.batches())) == 3
     parts = evaluate(model, data)
     assert whole == pytest.approx(parts, rel=1e-4)
     for name in ("forced_accuracy", "sampled_accuracy"):
@@ -350,7 +352,7 @@ def test_a_saved_model_is_the_same(tmp_path):
         beta=0.5,
         free_bits=0.1,
     )
-    model.fit(x, batch_size=10, verbose=0)
+    model.fit(x, batch_size=20, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.get_config() == model.get_config()
@@ -364,8 +366,9 @@ def test_a_saved_model_is_the_same(tmp_path):
         (again.generate(30, (1, 2)), model.generate(30, (1, 2))),
     ):
         np.testing.assert_array_equal(first, second)
-    model.fit(x, batch_size=10, verbose=0)
-    again.fit(x, batch_size=10, verbose=0)
+    model.fit(x, batch_size=20, verbose=0)
+    again.run_eagerly = True
+    again.fit(x, batch_size=20, verbose=0)
     for first, second in zip(again.weights, model.weights, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -410,7 +413,9 @@ def test_a_model_learns_to_write_what_it_has_read():
     x = np.random.default_rng(0).integers(1, 7, (8, STEPS)).astype(np.int32)
     data = dataset(np.tile(x, (50, 1)), words=words, end=None)
     model, config = configured(data, epochs=20, batch_size=24, learning_rate=1e-2, beta=0.01)
-    assert evaluate(model, data)["nats_per_token"] == pytest.approx(np.log(6), abs=0.2)
+    first = model.evaluate(data.test.batches(), return_dict=True, verbose=0)
+    nats = first["reconstruction_loss"] + first["kl_loss"]
+    assert nats / STEPS == pytest.approx(np.log(6), abs=0.2)
     fit(model, config, data, verbose=0)
     found = evaluate(model, data)
     assert found["reconstruction_loss"] < 0.2

@@ -9,6 +9,7 @@ from keras import layers
 
 from tests.commands import refused
 from tests.images import images
+from tests.runs import training_alone
 from vae_keras import VAE, TrainConfig, UserError, train
 from vae_keras.models import MODELS
 from vae_keras.networks import DenseNetwork, Network, network_named
@@ -37,7 +38,7 @@ def test_two_keras_models_are_the_encoder_and_the_decoder(name, tmp_path):
     model = MODELS[name](SHAPE, 3, **own, **options)
     model.compile(keras.optimizers.Adam(0.01))
     before = own["encoder"].get_weights()
-    losses = model.fit(given, epochs=40, verbose=0).history["loss"]
+    losses = model.fit(given, epochs=20, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     assert any(map(np.any, map(np.not_equal, before, own["encoder"].get_weights())))
     model.save(tmp_path / "model.keras")
@@ -120,6 +121,7 @@ def test_a_run_with_an_own_network_is_resumed_and_tells_of_it(tmp_path, capsys, 
     assert first.folder.read_config().network == config.network
     card = (first.folder.exported / "model_card.md").read_text()
     assert "where the class of its network is known" in card
+    training_alone(monkeypatch)
     run = train(config.replace(resume=True, epochs=2), verbose=0)
     assert len(run.history["loss"]) == 2 and isinstance(run.model.network, Narrow)
     with pytest.raises(UserError, match="was started with network"):

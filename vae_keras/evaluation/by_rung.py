@@ -168,21 +168,22 @@ def _(model: SequenceVAE, dataset):
     ones. It decodes the mean code, and the likeliest token counts.
     """
 
-    @tf.function(autograph=False)
-    def rebuilt(batch):
+    @tf.function(autograph=False, input_signature=[dataset.test.batches().element_spec])
+    def rebuilt(data):
+        batch = model.prepare(data)
         z = model.code(batch)
         terms = model.objective(batch, training=False)
         forced = tf.argmax(model.parameters(z, batch.condition), axis=-1, output_type=tf.int32)
-        return terms["reconstruction_loss"] + terms["kl_loss"], forced, model.decode(z)
+        loss = terms["reconstruction_loss"] + terms["kl_loss"]
+        return batch.x, loss, forced, model.decode(z)
 
     losses, counts, right = 0.0, 0, np.zeros(2)
     for data in dataset.test.batches():
-        batch = model.prepare(data)
-        loss, *tokens = rebuilt(batch)
-        is_token = batch.x.numpy() != PADDING
+        x, loss, *tokens = (values.numpy() for values in rebuilt(data))
+        is_token = x != PADDING
         counts += is_token.sum()
-        losses += loss.numpy().sum()
-        right += [np.sum((one.numpy() == batch.x.numpy()) & is_token) for one in tokens]
+        losses += loss.sum()
+        right += [np.sum((one == x) & is_token) for one in tokens]
     per_token = float(losses / counts)
     return {
         "nats_per_token": per_token,

@@ -55,6 +55,7 @@ def trained_classifier(
     rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * epoch)
     loss = "binary_crossentropy" if attributes else "sparse_categorical_crossentropy"
     network.compile(keras.optimizers.Adam(rate), loss)
+    network.optimizer.build(network.trainable_variables)  # else the first step is traced twice
     targets = ops.convert_to_tensor(_truth(dataset, dataset.train, attributes))
     batches = dataset.train.shuffled_batches(BATCH, seed, 0, epochs)
     network.fit(

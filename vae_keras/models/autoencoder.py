@@ -165,6 +165,10 @@ class Autoencoder(DescribedModel):
         seen = given.check(self, *args, **kwargs)
         if seen is not None and given.is_untrained(self):
             self.start_at(seen)
+        if self.optimizer is not None and not self.optimizer.built:
+            # A first step that makes the optimizer's variables is traced twice.
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
         return super().fit(*args, **kwargs)
 
     def train_step(self, data):
