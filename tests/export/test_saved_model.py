@@ -4,9 +4,13 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.commands import printed, refused
 from vae_keras import load_exported
+from vae_keras.export.endpoints import endpoints
+from vae_keras.export.saved_model import write_endpoints
+from vae_keras.models import MODELS
 
 WITHOUT_THE_PACKAGE = """
 import sys
@@ -99,10 +103,10 @@ from vae_keras import VAE, UserError
 from vae_keras.export.endpoints import endpoints
 from vae_keras.export.saved_model import write_endpoints
 
-found = endpoints(VAE((8, 8, 1), 2))
+model = VAE((8, 8, 1), 2)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:
-    write_endpoints(found, "export")
+    write_endpoints(endpoints(model), model, "export")
 except UserError as error:
     print(error)
 """
@@ -111,3 +115,18 @@ except UserError as error:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("cannot write the export (") and done.stdout.count("\n") == 1
+
+
+def test_an_endpoint_is_traced_once(tmp_path):
+    model, traced = MODELS["deep"]((4, 4, 1), 2), []
+    decode, specifications = endpoints(model)["decode"]
+
+    def counted(z):
+        traced.append(z)
+        return decode(z)
+
+    write_endpoints({"decode": (counted, specifications)}, model, tmp_path)
+    assert len(traced) == 1
+    z = np.float32([[1, -1]])
+    found = tf.saved_model.load(tmp_path).signatures["serving_default"](z=tf.constant(z))["x"]
+    np.testing.assert_allclose(found, model.decode(z), atol=1e-6)
