@@ -319,6 +319,7 @@ def test_bad_input_ends_with_one_line_and_writes_nothing(place, capsys):
         assert listing(place) == before, line
 
 
-def test_a_picture_is_replaced_only_by_wish(place, capsys):
+def test_a_picture_is_replaced_only_by_wish(model):
+    Path("here.png").write_text("here first")
     assert status("morph", "model", "--output", "here.png", "--overwrite") == 0
     assert is_picture("here.png")

@@ -21,27 +21,27 @@ def called(*arguments, code=None, **environment):
     return subprocess.run(start, capture_output=True, env={**known, **environment}, check=False)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--bta", "3"], ["--dataset", "missing.npz"], ["--beta", "-1"]]
-)
-def test_no_tensorflow_is_imported_for_what_needs_none(arguments, tmp_path):
+def test_no_tensorflow_is_imported_for_what_needs_none(tmp_path):
     code = f"""
 import sys
 sys.modules["tensorflow"] = None  # importing it would fail
 from vae_keras.cli import main
-try:
-    main(["train", "--output-dir", {str(tmp_path)!r}, *{arguments!r}])
-finally:
+for arguments in ("--help", "--bta 3", "--dataset missing.npz", "--beta -1"):
+    try:
+        main(["train", "--output-dir", {str(tmp_path)!r}, *arguments.split()])
+    except SystemExit as stop:
+        assert stop.code == (0 if arguments == "--help" else 2), arguments
     assert "keras" not in sys.modules
 """
     ran = called(code=code)
-    assert ran.returncode == (0 if arguments == ["--help"] else 2), ran.stderr
-    assert len(ran.stderr.splitlines()) == (0 if arguments == ["--help"] else 1)
+    assert ran.returncode == 0, ran.stderr
+    errors = ran.stderr.splitlines()
+    assert len(errors) == 3 and all(line.startswith(b"error: ") for line in errors)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "cp437", "latin-1", "ascii"])
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_streams_replace_what_they_cannot_show(encoding):
     ran = called("--help", PYTHONIOENCODING=encoding)
     assert (ran.returncode, ran.stderr) == (0, b"")
@@ -54,11 +54,10 @@ def test_streams_replace_what_they_cannot_show(encoding):
 @pytest.mark.parametrize(
     ("level", "first"),
     [
-        ("1", "from vae_keras import VAE"),
+        ("1", "from vae_keras.objectives.likelihoods import Gaussian"),
+        ("2", "import vae_keras, tensorflow"),
         ("3", "import vae_keras, keras"),
-        ("3", "import vae_keras, tensorflow"),
         (None, "import vae_keras.networks"),
-        ("2", "from vae_keras.objectives.likelihoods import Gaussian"),
     ],
 )
 def test_tensorflow_is_quiet_whatever_its_level_says_above_0(level, first):
@@ -74,12 +73,11 @@ assert "vae_keras>VAE" in keras.saving.get_custom_objects()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_another_backend_is_told_in_one_line(backend, tmp_path):
-    ran = called("--output-dir", str(tmp_path), KERAS_BACKEND=backend)
+def test_another_backend_is_told_in_one_line(tmp_path):
+    ran = called("--output-dir", str(tmp_path), KERAS_BACKEND="jax")
     assert ran.returncode == 2
     assert ran.stderr.decode().splitlines() == [
-        f"error: vae_keras needs Keras on TensorFlow, but its backend is {backend!r}: set the "
+        "error: vae_keras needs Keras on TensorFlow, but its backend is 'jax': set the "
         "environment variable KERAS_BACKEND=tensorflow"
     ]
 

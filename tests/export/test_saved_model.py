@@ -11,6 +11,7 @@ from tests.commands import printed, refused
 from vae_keras import VAE, UserError, load_exported
 from vae_keras.export.endpoints import endpoints
 from vae_keras.export.saved_model import write_endpoints
+from vae_keras.models import MODELS
 
 WITHOUT_THE_PACKAGE = """
 import sys
@@ -115,12 +116,27 @@ def test_overwrite_replaces_exports_alone_by_the_same_model(digits_run, digits, 
 
 def test_a_disk_that_takes_no_more_is_told_in_one_line(tmp_path):
     """The limit of the size of a file stands for a full disk."""
-    found = endpoints(VAE((8, 8, 1), 2))
+    model = VAE((8, 8, 1), 2)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
         with pytest.raises(UserError, match=r"^cannot write the export \(") as error:
-            write_endpoints(found, tmp_path / "export")
+            write_endpoints(endpoints(model), model, tmp_path / "export")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "\n" not in str(error.value)
+
+
+def test_an_endpoint_is_traced_once(tmp_path):
+    model, traced = MODELS["deep"]((4, 4, 1), 2), []
+    decode, specifications = endpoints(model)["decode"]
+
+    def counted(z):
+        traced.append(z)
+        return decode(z)
+
+    write_endpoints({"decode": (counted, specifications)}, model, tmp_path)
+    assert len(traced) == 1
+    z = np.float32([[1, -1]])
+    found = tf.saved_model.load(tmp_path).signatures["serving_default"](z=tf.constant(z))["x"]
+    np.testing.assert_allclose(found, model.decode(z), atol=1e-6)

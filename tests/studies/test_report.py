@@ -9,14 +9,14 @@ import pytest
 import scipy.special
 import scipy.stats
 import tensorflow as tf
-from PIL import Image
 
 from tests.commands import printed, refused
 from tests.folders import files
 from tests.pictures import assert_shows
-from vae_keras import TrainConfig, figures, load_exported, train
-from vae_keras.studies.report import report
-from vae_keras.training.stored import open_stored
+from vae_keras import VAE, Examples, TrainConfig, figures, load_exported, train
+from vae_keras.evaluation.likelihood import likelihood_figures
+from vae_keras.networks import LinearNetwork
+from vae_keras.studies.report import averages, report
 
 rng = np.random.default_rng(0)
 FAST = dict(samples=20, naive_samples=100, naive_images=5)
@@ -149,18 +149,11 @@ def place(tmp_path, monkeypatch, digits_run):
     return tmp_path
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["mine", "saved_models/mine"])
-def test_numbers_and_picture_lie_in_the_folder_of_the_model(place, capsys, name):
-    before = files(place)
-    out = printed(capsys, "evaluate", name, *OPTIONS)
-    folder = place / ("runs/mine" if name == "mine" else name)
-    numbers, picture = folder / "evaluation.json", folder / "evaluation.png"
-    new = {path.relative_to(place).as_posix() for path in (numbers, picture)}
-    assert files(place).keys() - before.keys() == new
-    assert before.items() <= files(place).items()
-    found = strict_json(numbers)
-    assert_shows(picture, figures.evaluation(found["convergence"], found["kl_per_dimension"]))
+def assert_evaluated(folder, out):
+    """`folder` holds the numbers and the picture of an evaluation that printed `out`."""
+    found = strict_json(folder / "evaluation.json")
+    drawn = figures.evaluation(found["convergence"], found["kl_per_dimension"])
+    assert_shows(folder / "evaluation.png", drawn)
     for figure in ("negative_elbo", "reconstruction_loss", "kl_loss", "nll"):
         assert f"{found[figure]:.3f} ± " in out
     assert f"{found['probe_accuracy']:.1%}" in out
@@ -174,7 +167,17 @@ def test_numbers_and_picture_lie_in_the_folder_of_the_model(place, capsys, name)
 
 
 @pytest.mark.slow
-def test_evaluation_that_exists_is_replaced_only_by_wish(place, capsys):
+def test_numbers_and_picture_lie_in_the_folder_of_an_export(place, capsys):
+    before = files(place)
+    out = printed(capsys, "evaluate", "saved_models/mine", *OPTIONS)
+    new = {f"saved_models/mine/evaluation.{ending}" for ending in ("json", "png")}
+    assert files(place).keys() - before.keys() == new
+    assert before.items() <= files(place).items()
+    assert_evaluated(place / "saved_models/mine", out)
+
+
+@pytest.mark.slow
+def test_evaluation_of_a_run_that_exists_is_replaced_only_by_wish(place, capsys):
     folder = place / "runs/mine"
     for taken in ("evaluation.png", "evaluation.json"):
         (folder / taken).write_text("mine")
@@ -184,19 +187,17 @@ def test_evaluation_that_exists_is_replaced_only_by_wish(place, capsys):
         assert files(place) == before
         if taken == "evaluation.png":
             (folder / taken).unlink()
-    printed(capsys, "evaluate", folder, *OPTIONS, "--overwrite")
-    assert strict_json(folder / "evaluation.json")["model"] == "mine"
+    out = printed(capsys, "evaluate", "mine", *OPTIONS, "--overwrite")
+    assert_evaluated(folder, out)
     after = files(place)
+    assert after.keys() - before.keys() == {"runs/mine/evaluation.png"}
     for path in before.keys() - {"runs/mine/evaluation.json"}:
         assert after[path] == before[path]
 
 
-@pytest.mark.slow
-def test_output_names_another_folder(place, capsys):
+def test_output_must_be_a_folder(place, capsys):
     (place / "else").mkdir()
-    printed(capsys, "evaluate", "mine", *OPTIONS, "--output", "else")
-    assert set(files(place / "else")) == {"evaluation.json", "evaluation.png"}
-    assert not (place / "runs/mine/evaluation.json").exists()
+    (place / "else/evaluation.png").write_text("mine")
     before = files(place)
     for wrong in ("missing", "else/evaluation.png"):
         assert f"'{wrong}'" in refused(capsys, "evaluate", "mine", *OPTIONS, "--output", wrong)
@@ -210,25 +211,6 @@ def test_no_samples_are_refused_and_nothing_is_written(place, capsys, option, nu
     error = refused(capsys, "evaluate", "mine", *OPTIONS, f"{option}={number}")
     assert option in error
     assert files(place) == before
-
-
-@pytest.mark.slow
-def test_loss_of_a_plain_autoencoder_is_printed_and_its_export_refused(
-    tmp_path, capsys, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    run = train(TrainConfig(model="sparse", epochs=1, name="plain"), verbose=0)
-    out = printed(capsys, "evaluate", "runs/plain")
-    found = strict_json(run.folder.path / "evaluation.json")
-    assert found["loss"] == pytest.approx(run.metrics["test_loss"], rel=1e-5)
-    for name in ("loss", "reconstruction_loss", "sparsity_loss", "probe_accuracy"):
-        assert f"{found[name]:.3f}" in out
-    assert found["unit"] == "squared error"
-    assert "nll" not in found
-    assert not (run.folder.path / "evaluation.png").exists()
-    before = files(tmp_path)
-    assert "evaluate its run" in refused(capsys, "evaluate", "saved_models/plain")
-    assert files(tmp_path) == before
 
 
 def write_npz(file, images, labels, **changes):
@@ -255,11 +237,39 @@ def own_run(tmp_path_factory):
     return train(config, verbose=0), root / "own.npz", images, labels
 
 
+@pytest.fixture(scope="module")
+def plain_run(own_run):
+    """A plain autoencoder on the same archive."""
+    _, file, images, labels = own_run
+    write_npz(file, images, labels)
+    options = dict(dataset=str(file), model="sparse", network="linear", epochs=1, name="plain")
+    return train(TrainConfig(**options, output_dir=file.parent), verbose=0)
+
+
+@pytest.mark.slow
+def test_loss_of_a_plain_autoencoder_is_printed_and_its_export_refused(
+    own_run, plain_run, tmp_path, capsys
+):
+    _, file, images, labels = own_run
+    write_npz(file, images, labels)
+    out = printed(capsys, "evaluate", plain_run.folder.path)
+    found = strict_json(plain_run.folder.path / "evaluation.json")
+    assert found["loss"] == pytest.approx(plain_run.metrics["test_loss"], rel=1e-5)
+    for name in ("loss", "reconstruction_loss", "sparsity_loss", "probe_accuracy"):
+        assert f"{found[name]:.3f}" in out
+    assert found["unit"] == "squared error"
+    assert "nll" not in found
+    assert not (plain_run.folder.path / "evaluation.png").exists()
+    before = files(file.parent)
+    assert "evaluate its run" in refused(capsys, "evaluate", plain_run.folder.exported)
+    assert files(file.parent) == before
+
+
 @pytest.mark.slow
 def test_drawn_images_are_the_same_in_every_evaluation(own_run, tmp_path, capsys):
     run, file, images, labels = own_run
     write_npz(file, images, labels)
-    found = []
+    before, found = files(file.parent), []
     for path in (run.folder.path, run.folder.path, run.folder.exported):
         options = (*OPTIONS, "--output", tmp_path, "--overwrite")
         out = printed(capsys, "evaluate", path, *options)
@@ -268,6 +278,8 @@ def test_drawn_images_are_the_same_in_every_evaluation(own_run, tmp_path, capsys
     assert {figures["data_kind"] for figures in found} == {"dynamic"}
     nll = [figures["nll"] for figures in found]
     assert nll[0] == nll[1] == pytest.approx(nll[2], rel=1e-5)
+    assert set(files(tmp_path)) == {"evaluation.json", "evaluation.png"}
+    assert files(file.parent) == before  # with --output, nothing is written elsewhere
 
 
 @pytest.mark.slow
@@ -283,30 +295,32 @@ def test_drawn_images_are_the_same_in_every_evaluation(own_run, tmp_path, capsys
     ],
     ids=["both", "none", "training", "test", "single", "single test"],
 )
-def test_probe_is_left_out_where_labels_do_not_allow_it(own_run, tmp_path, changes):
-    run, file, images, labels = own_run
+def test_probe_is_left_out_where_labels_do_not_allow_it(own_run, plain_run, tmp_path, changes):
+    _, file, images, labels = own_run
     write_npz(file, images, labels, **changes)
-    found = report(run.folder.path, **FAST, output=tmp_path)
+    found = report(plain_run.folder.path, output=tmp_path)
     assert ("probe_accuracy" in found) == (changes == {})
     assert found["images"] == 9
 
 
 @pytest.mark.slow
-def test_error_of_a_single_draw_is_not_said_to_be_zero(own_run, tmp_path):
-    run, file, images, labels = own_run
-    write_npz(file, images, labels)
-    report(run.folder.path, **{**FAST, "samples": 1}, output=tmp_path)
-    assert strict_json(tmp_path / "evaluation.json")["nll_sampling_error"] is None
-
-
-@pytest.mark.slow
-def test_figures_of_a_single_image_are_written_as_json(own_run, tmp_path):
+def test_error_that_is_not_known_is_not_said_to_be_zero(own_run, tmp_path):
+    """That of the sampling for a single draw, and that of the mean for a single image."""
     run, file, images, labels = own_run
     write_npz(file, images, labels, x_test=images[:1], y_test=labels[:1])
-    report(run.folder.path, **FAST, output=tmp_path)
+    report(run.folder.path, **{**FAST, "samples": 1}, output=tmp_path)
     found = strict_json(tmp_path / "evaluation.json")
-    assert found["nll_standard_error"] is None
+    assert found["nll_sampling_error"] is None and found["nll_standard_error"] is None
     assert math.isfinite(found["nll"])
+
+
+@pytest.mark.parametrize("images, draws", [(1, 20), (9, 1)])
+def test_of_a_single_image_or_draw_the_other_error_is_known(images, draws):
+    model = VAE((4, 4, 1), network=LinearNetwork())
+    examples = Examples(np.full((images, 4, 4, 1), 0.5, np.float32))
+    found = averages(likelihood_figures(model, examples, draws))
+    assert (found["nll_sampling_error"] is None) == (draws == 1)
+    assert (found["nll_standard_error"] is None) == (images == 1)
 
 
 @pytest.mark.slow
@@ -320,23 +334,15 @@ def test_data_of_another_shape_than_the_model_are_refused(own_run, tmp_path, cap
 
 
 @pytest.mark.slow
-def test_data_that_are_gone_are_named_and_nothing_is_written(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
-    (tmp_path / "photos").mkdir()
-    for number in range(12):
-        pixels = rng.integers(0, 256, (6, 6), np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"photos/{number}.png")
-    options = dict(dataset="folder:photos", image_size="6", units="8", epochs=1, name="p")
-    train(TrainConfig(**options), verbose=0)
-    assert open_stored("p").folder.as_posix() == "runs/p"
-    shutil.rmtree(tmp_path / "photos")
-    before = files(tmp_path)
-    for name in ("runs/p", "saved_models/p"):
-        error = refused(capsys, "evaluate", name, *OPTIONS)
-        assert "folder 'photos' does not exist" in error
-        assert name in error
-    assert files(tmp_path) == before
+def test_data_that_are_gone_are_named_and_nothing_is_written(own_run, tmp_path, capsys):
+    run, file, *_ = own_run
+    file.unlink(missing_ok=True)
+    before = files(file.parent)
+    for path in (run.folder.path, run.folder.exported):
+        error = refused(capsys, "evaluate", path, *OPTIONS, "--output", tmp_path)
+        assert f"'{file}' does not exist" in error
+        assert str(path) in error
+    assert files(file.parent) == before and not list(tmp_path.iterdir())
 
 
 def test_export_without_its_configuration_is_refused(place, capsys):
@@ -348,14 +354,10 @@ def test_export_without_its_configuration_is_refused(place, capsys):
 
 
 @pytest.mark.slow
-def test_evaluate_agrees_with_the_figures_of_the_run(digits_run, tmp_path, capsys):
+def test_evaluate_agrees_with_the_figures_of_the_run(digits_run, numbers_of):
     """The run took one draw of the code for each image, evaluation the average over many."""
-    options = ("--samples", 20, "--naive-samples", 20, "--output", tmp_path)
-    out = printed(capsys, "evaluate", digits_run.folder.path, *options)
-    found, metrics = json.loads((tmp_path / "evaluation.json").read_text()), digits_run.metrics
-    assert f"{found['negative_elbo']:.3f}" in out
-    assert f"{metrics['test_kl_loss']:.3f}" in out  # in closed form: without a draw
-    assert found["kl_loss"] == pytest.approx(metrics["test_kl_loss"], rel=1e-5)
+    found, metrics = numbers_of(digits_run.folder.path), digits_run.metrics
+    assert found["kl_loss"] == pytest.approx(metrics["test_kl_loss"], rel=1e-5)  # in closed form
     exported, x = load_exported(digits_run.folder.exported), digits_run.dataset.test.arrays()[0]
     heads, rng = exported.call("encode", x=x), np.random.default_rng(0)
     deviation = np.exp(0.5 * heads["z_log_var"])

@@ -1,6 +1,8 @@
 """The command score: a user's own files, scored by a trained model."""
 
+import contextlib
 import csv
+import io
 import json
 import shutil
 
@@ -8,28 +10,49 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.commands import printed, refused
-from tests.folders import listing
+from tests.commands import printed, refused, status
+from tests.folders import listing, working_in
 from tests.images import save
 from vae_keras.evaluation.anomaly import score_parts
 from vae_keras.studies import score as module
 from vae_keras.training.stored import open_stored
 
+SCORE = ("score", "model", "mine", "--false-alarms", 0.05)
 
-@pytest.fixture
-def place(tmp_path, monkeypatch, digits_run):
-    """A working folder with a model, and with forty test digits and two other images."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VAE_KERAS_CACHE_DIR", str(tmp_path / "cache"))
-    shutil.copytree(digits_run.folder.exported, "model")
+
+def filled(folder, digits_run):
+    """The folder, with a model, forty test digits and two other images."""
+    shutil.copytree(digits_run.folder.exported, folder / "model")
     digits = digits_run.dataset.test.take(slice(40)).arrays()[0]
-    (tmp_path / "mine").mkdir()
+    (folder / "mine").mkdir()
     for number, digit in enumerate(digits):
-        save(tmp_path / f"mine/{number:02}.png", digit)
+        save(folder / f"mine/{number:02}.png", digit)
     noise = np.random.default_rng(0).random((8, 8, 1))
     for name, image in (("noise", noise), ("inverted", 1 - digits[0])):
-        save(tmp_path / f"mine/{name}.png", image)
-    return tmp_path
+        save(folder / f"mine/{name}.png", image)
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path, digits_run):
+    """A working folder with a model and images."""
+    with working_in(tmp_path):
+        yield filled(tmp_path, digits_run)
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory, digits_run):
+    """Such a folder with a table of scores and its picture, and what the command printed."""
+    place = filled(tmp_path_factory.mktemp("scored"), digits_run)
+    with working_in(place), contextlib.redirect_stdout(io.StringIO()) as out:
+        assert status(*SCORE) == 0
+    return place, out.getvalue()
+
+
+@pytest.fixture
+def inside(scored):
+    with working_in(scored[0]):
+        yield scored[0]
 
 
 def rows(file="model_scores.csv") -> list[dict]:
@@ -37,9 +60,9 @@ def rows(file="model_scores.csv") -> list[dict]:
         return list(csv.DictReader(table))
 
 
-def test_a_folder_gets_a_table_a_picture_and_a_count(place, capsys, digits_run):
-    out = printed(capsys, "score", "model", "mine", "--false-alarms", 0.05).splitlines()
-    found = rows()
+@pytest.mark.slow
+def test_a_folder_gets_a_table_a_picture_and_a_count(inside, scored, digits_run):
+    found, out = rows(), scored[1].splitlines()
     assert [row["example"] for row in found[:2]] == ["00.png", "01.png"] and len(found) == 42
     alarms = [row["example"] for row in found if row["is_anomaly"] == "true"]
     assert {"noise.png", "inverted.png"} <= set(alarms) and len(alarms) < 10
@@ -56,30 +79,36 @@ def test_a_folder_gets_a_table_a_picture_and_a_count(place, capsys, digits_run):
     assert 0 < np.mean(validation > limit) <= 0.05
 
 
-def test_a_table_and_its_picture_are_never_overwritten_silently(place, capsys):
-    command = ("score", "model", "mine/00.png", "--threshold", 30)
-    printed(capsys, *command)
-    before = listing(place)
+@pytest.mark.slow
+def test_what_the_training_tells_is_computed_once(inside, scored, capsys, monkeypatch):
+    first = scored[1], rows()
+    monkeypatch.setattr(module.StoredModel, "dataset", None)  # it is not called
+    assert (printed(capsys, *SCORE, "--overwrite"), rows()) == first
+
+
+def test_a_table_and_its_picture_are_never_overwritten_silently(inside, capsys):
+    before = listing(inside)
     for lost in ("model_scores.csv", "model_scores_highest.png"):
         shutil.move(lost, "away")
-        assert "exists: choose another --output" in refused(capsys, *command)
+        assert "exists: choose another --output" in refused(capsys, *SCORE)
         shutil.move("away", lost)
-    assert listing(place) == before
-    printed(capsys, *command, "--overwrite")
-    assert len(rows()) == 1
+    assert listing(inside) == before
 
 
+@pytest.mark.slow
 def test_without_the_data_of_the_training_a_threshold_can_be_given(place, capsys):
     config = json.loads((place / "model/training.json").read_text())
     config["dataset"] = "folder:gone"
     (place / "model/training.json").write_text(json.dumps(config))
     told = refused(capsys, "score", "model", "mine", "--false-alarms", 0.05)
     assert "folder 'gone' does not exist; or give --threshold NUMBER instead" in told
-    out = printed(capsys, "score", "model", "mine", "--threshold", 60)
+    out = printed(capsys, "score", "model", "mine/00.png", "--threshold", 60)
     assert "note: no distance of the codes: model needs the data it was trained on" in out
-    assert "distance" not in rows()[0] and "is_anomaly" in rows()[0]
+    (row,) = rows()  # of a single file
+    assert "distance" not in row and "is_anomaly" in row
 
 
+@pytest.mark.slow
 def test_bad_input_is_named_and_nothing_is_written(place, capsys):
     before = listing(place)
     for options, wrong in (
@@ -95,14 +124,7 @@ def test_bad_input_is_named_and_nothing_is_written(place, capsys):
         assert listing(place) == before
 
 
-def test_what_the_training_tells_is_computed_once(place, capsys, monkeypatch):
-    command = ("score", "model", "mine", "--false-alarms", 0.05, "--overwrite")
-    first = printed(capsys, *command), rows()
-    monkeypatch.setattr(module.StoredModel, "dataset", None)  # it is not called
-    assert (printed(capsys, *command), rows()) == first
-
-
-def test_distances_are_to_the_training_codes(place, digits_run):
+def test_distances_are_to_the_training_codes(inside, digits_run):
     codes = np.asarray(digits_run.model.encode(digits_run.dataset.train.arrays()[0]))
     found = module.training_codes(open_stored("model"))
     np.testing.assert_allclose(found.mean, codes.mean(axis=0), atol=1e-3)

@@ -12,7 +12,7 @@ from vae_keras.studies.sweep import sweep
 
 @pytest.mark.slow
 def test_sweep_is_monotone_and_goes_on_where_it_was_stopped(tmp_path, capsys):
-    options = dict(latent_dim=3, epochs=10)
+    options = dict(latent_dim=3, epochs=10, network="linear")
     output = tmp_path / "curve"
     rows = sweep(output, (0.25, 1.0, 4.0), **options)
     assert [row["beta"] for row in rows] == [0.25, 1.0, 4.0]
@@ -32,7 +32,7 @@ def test_sweep_is_monotone_and_goes_on_where_it_was_stopped(tmp_path, capsys):
         sweep(output, (0.25, 1.0, 4.0), **options)
     output.with_suffix(".png").unlink()
     with pytest.raises(UserError, match="sweep with epochs 10, not 9"):
-        sweep(output, (0.25, 1.0, 4.0), latent_dim=3, epochs=9)
+        sweep(output, (0.25, 1.0, 4.0), **{**options, "epochs": 9})
 
 
 @pytest.mark.parametrize(

@@ -140,21 +140,44 @@ def test_patience_ends_the_training():
     assert followed(losses, patience=1)[1] == 3
 
 
-@pytest.mark.slow
-def test_callbacks_of_the_user_run_after_those_of_the_run(tmp_path):
-    seen = []
+@pytest.fixture(scope="module")
+def followed_run(tmp_path_factory):
+    """A run with callbacks of the user: what one logs, what one sees, and the folder of both.
+
+    Another stops it early and keeps the best epoch: the first, for the rate is far too high later.
+    """
+    folder, seen = tmp_path_factory.mktemp("followed"), []
 
     class Looks(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            seen.append(len((tmp_path / "runs/r/history.csv").read_text().splitlines()))
+            seen.append(len((folder / "runs/r/history.csv").read_text().splitlines()))
 
-    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
-    config = TrainConfig(epochs=2, units="4", name="r", output_dir=tmp_path)
-    run = train(config, verbose=0, callbacks=[log, Looks()])
+    log = keras.callbacks.CSVLogger(folder / "log.csv")
+    worse = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch == 0 else 0.5)
+    stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
+    config = TrainConfig(epochs=5, units="4", schedule="constant", keep="last")
+    config = config.replace(name="r", output_dir=folder)
+    return train(config, verbose=0, callbacks=[log, Looks(), worse, stop]), seen, folder
+
+
+@pytest.mark.slow
+def test_callbacks_of_the_user_run_after_those_of_the_run(followed_run):
+    run, seen, folder = followed_run
     assert seen == [2, 3]  # the row of the epoch is there
-    with open(tmp_path / "log.csv") as file:
+    with open(folder / "log.csv") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["val_loss"]) for row in rows] == run.history["val_loss"]
+
+
+@pytest.mark.slow
+def test_weights_that_a_callback_has_brought_back_are_those_of_the_run(followed_run):
+    run, *_ = followed_run
+    losses = run.history["val_loss"]
+    assert len(losses) < 5 and losses[-1] > losses[0] + 0.1
+    batches = run.dataset.validation.batches()
+    for model in (run.model, run.folder.load_model()):
+        found = model.evaluate(batches, verbose=0, return_dict=True)["loss"]
+        assert found == pytest.approx(losses[0], rel=1e-5)
 
 
 @pytest.mark.slow
@@ -166,7 +189,8 @@ from vae_keras import TrainConfig, train
 
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
 with mlflow.start_run() as started:
-    run = train(TrainConfig(epochs=2, units="4"), callbacks=[mlflow.keras.MlflowCallback()])
+    config = TrainConfig(epochs=2, network="linear")
+    run = train(config, callbacks=[mlflow.keras.MlflowCallback()])
 kept = mlflow.MlflowClient().get_metric_history(started.info.run_id, "val_kl_loss")
 assert [metric.value for metric in kept] == run.history["val_kl_loss"]
 """
@@ -176,21 +200,5 @@ assert [metric.value for metric in kept] == run.history["val_kl_loss"]
 
 def test_callbacks_of_the_user_see_what_trains_without_a_folder(tmp_path):
     log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
-    trained(TrainConfig(epochs=1, units="4"), digits(), callbacks=[log])
+    trained(TrainConfig(epochs=1, network="linear"), digits(), callbacks=[log])
     assert "kl_loss" in (tmp_path / "log.csv").read_text().splitlines()[0]
-
-
-@pytest.mark.slow
-def test_weights_that_a_callback_has_brought_back_are_those_of_the_run(tmp_path):
-    """Early stopping keeps the best epoch: here the first, for the rate is far too high later."""
-    config = TrainConfig(epochs=5, units="4", schedule="constant", keep="last")
-    config = config.replace(name="r", output_dir=tmp_path)
-    worse = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch == 0 else 0.5)
-    stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
-    run = train(config, verbose=0, callbacks=[worse, stop])
-    losses = run.history["val_loss"]
-    assert len(losses) < 5 and losses[-1] > losses[0] + 0.1
-    batches = run.dataset.validation.batches()
-    for model in (run.model, run.folder.load_model()):
-        found = model.evaluate(batches, verbose=0, return_dict=True)["loss"]
-        assert found == pytest.approx(losses[0], rel=1e-5)

@@ -16,7 +16,7 @@ from vae_keras.training.fitting import build
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A run of four epochs, with a checkpoint after each."""
-    config = TrainConfig(epochs=4, units="4", output_dir=tmp_path_factory.mktemp("small"))
+    config = TrainConfig(epochs=4, network="linear", output_dir=tmp_path_factory.mktemp("small"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(callbacks, "SHARE", 1e9)
         return train(config, verbose=0)
@@ -121,7 +121,7 @@ def test_checkpoints_of_an_earlier_version_are_used_unless_they_cannot_be_read(
         old = {key: state[key] for key in ("epoch", "train_seconds", "history")}
         (checkpoint / "state.json").write_text(json.dumps(old))
     assert found(model, folder, small.config)[1]["epoch"] == 4
-    other = TrainConfig(units="5").resolved(small.dataset)
+    other = TrainConfig(network="linear", latent_dim=3).resolved(small.dataset)
     build(other, small.dataset).save(folder / "epoch_0004" / "model.keras")
     (line,), state = found(model, folder, small.config)
     assert "epoch_0004 is damaged" in line
@@ -155,10 +155,11 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(small, tmp_path,
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_with_another_learning_rate_which_its_history_tells(small, tmp_path):
+def test_a_finished_run_goes_on_with_more_epochs_and_another_learning_rate(small, tmp_path):
     shutil.copytree(small.folder.path, tmp_path / "runs/digits_vae")
     config = small.config.replace(output_dir=tmp_path, name="digits_vae", resume=True)
     again = train(config.replace(epochs=5, learning_rate=1e-7), verbose=0)
-    rates = again.history["learning_rate"]
+    assert again.metrics["epochs"] == len(again.history["loss"]) == 5
+    rates = again.history["learning_rate"]  # they tell of it
     assert rates[:4] == small.history["learning_rate"]
     assert 0 <= rates[4] < 1e-7

@@ -87,7 +87,8 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def command_run(root):
     """A run of the command, as a user makes one."""
-    command = [sys.executable, TRAIN, "--epochs", str(EPOCHS), "--tensorboard", "--name", "run"]
+    command = [sys.executable, TRAIN, "--epochs", str(EPOCHS), "--units", "8", "--tensorboard"]
+    command += ["--name", "run"]
     process = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return root / "runs/run", process
@@ -225,11 +226,12 @@ def attributed():
     ("name", "images", "options"),
     [
         ("plain", small(1), dict(model="deep", latent_dim=1, ema=0.9)),
-        ("colour", attributed(), dict(model="conditional", latent_dim=5, network="dense")),
+        ("colour", attributed(), dict(model="conditional", latent_dim=5)),
     ],
 )
 def test_other_models_and_data_are_seen(server, root, name, images, options):
     config = TrainConfig(epochs=1, output_dir=root, name=name, tensorboard=True, **options)
+    config = config.replace(network="dense", units="8")
     found = train(config, images, verbose=0)
     run = {"run": f"{name}/tensorboard/validation"}
     server.await_epochs(run["run"], 1)
@@ -284,6 +286,8 @@ def test_killed_run_goes_on_without_doubled_or_lost_steps(config, tmp_path, digi
 def test_overwriting_leaves_nothing_old(config, tmp_path, digits):
     train(config.replace(overwrite=True, epochs=1, seed=1), digits, verbose=0)
     folder = tmp_path / "runs/run"
+    assert len(history(folder)) == 1  # there were three epochs before
+    assert not (folder / "plots/latent_0002.png").exists()
     for run in ("train", "validation"):
         assert [step for step, _, _ in events(folder, run)] == [1]
     pictures = [path.name for path in (folder / "tensorboard").glob("*.png")]
@@ -299,7 +303,7 @@ def not_installed(monkeypatch):
 
 @pytest.mark.slow
 def test_it_may_be_installed_and_asked_for_later(not_installed, tmp_path, digits):
-    config = TrainConfig(epochs=2, output_dir=tmp_path, name="run")
+    config = TrainConfig(epochs=2, units="8", output_dir=tmp_path, name="run")
     plain = train(config, digits, verbose=0)
     folder = plain.folder.path
     assert not (folder / "tensorboard").exists()

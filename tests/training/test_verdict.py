@@ -55,9 +55,10 @@ def test_models_of_sequences_and_plain_ones_have_their_own_lines():
     assert verdict({"latent_dim": 3, "unused_dimensions": 1}, {}) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_has_collapsed_does_not_end_like_a_success(tmp_path, capsys):
-    config = TrainConfig(epochs=9, beta=1e3, learning_rate=0.01, units="8", output_dir=tmp_path)
-    run = train(config, verbose=2)
+    config = TrainConfig(epochs=4, beta=1e3, learning_rate=0.01, units="8")
+    run = train(config.replace(output_dir=tmp_path), verbose=2)
     *_, collapsed, figures, mean = capsys.readouterr().out.strip().splitlines()
     assert collapsed.startswith("the code has collapsed")
     assert "of PCA with 2 numbers" in figures

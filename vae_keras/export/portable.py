@@ -41,7 +41,7 @@ def convert(model, path, config, metrics: dict, format: str):
     model = _of_float32(model)
     found = portable_endpoints(model)
     with tempfile.TemporaryDirectory() as saved, whole_folder(path) as temporary:
-        write_endpoints(found, saved)
+        write_endpoints(found, model, saved)
         try:
             run = WRITERS[format](found, saved, temporary)
         except Exception as error:  # the converters raise errors of many kinds

@@ -6,7 +6,6 @@ import json
 import logging
 import shutil
 
-import keras
 import tensorflow as tf
 
 from vae_keras.config import NOT_OF_THE_RUN
@@ -28,7 +27,7 @@ def export(model, path, config, metrics: dict, beside=()):
     of a table, `assets/columns.json` has what standardises its columns.
     """
     with whole_folder(path) as temporary:
-        write_endpoints(guarded(endpoints(model)), temporary)
+        write_endpoints(guarded(endpoints(model)), model, temporary)
         write_text(temporary / "model_card.md", model_card(model, config, metrics))
         write_text(temporary / TRAINING, config.to_json(without=NOT_OF_THE_RUN))
         for file in beside:
@@ -43,18 +42,21 @@ def write_names(model, metrics: dict, folder):
         write_text(folder / LABELS, json.dumps(metrics["class_names"]) + "\n")
 
 
-def write_endpoints(found: dict, folder):
-    """Write endpoints, {name: (function, specifications of its inputs)}, as a SavedModel.
+def write_endpoints(found: dict, model, folder):
+    """Write endpoints of `model` as a SavedModel: {name: (function, specifications of its inputs)}.
 
     Raises UserError if they cannot be written, as to a full disk.
     """
-    # The endpoints name their variables; tracking the model as well would store each one twice.
-    archive = keras.export.ExportArchive()
+    # Keras's ExportArchive would trace each function twice: first to find the variables it uses.
+    archive = tf.Module()
+    archive.used = [variable.value for variable in model.variables]
     for name, (function, inputs) in found.items():
-        archive.add_endpoint(name, function, inputs)
+        setattr(archive, name, tf.function(function, input_signature=inputs, autograph=False))
+    signatures = {name: getattr(archive, name) for name in found}
+    signatures["serving_default"] = signatures[next(iter(found))]
     try:
         with _quiet():
-            archive.write_out(folder, verbose=False)
+            tf.saved_model.save(archive, folder, signatures)
     except tf.errors.OpError as error:
         raise UserError(f"cannot write the export ({error.message.splitlines()[0]})") from error
 
