@@ -30,7 +30,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [0. Quickstart](00_quickstart.ipynb) ·
-# **To read** about 40 minutes ·
+# **To read** about 45 minutes ·
 # **To run** about 1 minute on two cores
 #
 # Previous: [0. Quickstart](00_quickstart.ipynb) ·
@@ -583,7 +583,8 @@ def answer_1():
 
 def is_as_it_must_be(W):
     """Whether its rows have the right lengths and angles, and keep of the images what PCA keeps."""
-    if np.shape(W) != (8, 64):
+    W = np.asarray(W)
+    if W.shape != (8, 64):
         return False
     is_right = np.abs(np.linalg.eigvalsh(W @ W.T) - 1).max() < 0.15
     return is_right and squared_error(x - mean, (x - mean) @ W.T @ W) < 1.05 * predicted[8]

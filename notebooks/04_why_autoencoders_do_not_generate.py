@@ -397,7 +397,8 @@ def is_better_than_one_gaussian(z):
     of = codes["autoencoder"]
     gap = gaps(z, of)["gap_95_percent_in_spacings"]
     even = class_areas(z, of, labels)["class_entropy"]
-    return gap < measured["autoencoder, fitted"]["gap_95_percent_in_spacings"] and even > 0.95
+    is_nearer = gap < measured["autoencoder, fitted"]["gap_95_percent_in_spacings"]
+    return len(z) == SAMPLES and is_nearer and even > 0.95
 
 
 check(1, answer_1(codes["autoencoder"], SAMPLES), is_better_than_one_gaussian)
