@@ -43,11 +43,11 @@
 SEED = 0
 CURVE_EPOCHS = 80  # fast: 40
 EPOCHS = 40  # fast: 12
-FACE_EPOCHS = 25  # fast: 5
+FACE_EPOCHS = 25  # fast: 4
 HALVES = ("none", "encoder", "decoder")  # fast: ("encoder",)
 LOSSES = 4  # fast: 1
 LOSS_EPOCHS = 40  # fast: 2
-CHARGED_EPOCHS = 25  # fast: 12
+CHARGED_EPOCHS = 25  # fast: 8
 OVERFIT_EPOCHS = 200  # fast: 100
 
 # %% [markdown]
@@ -694,7 +694,9 @@ def measure(number, logs):
 
 keras.utils.set_random_seed(SEED)
 memoriser = autoencoder((64, 256, 128, 16))
-memoriser.compile(keras.optimizers.Adam(0.002), loss=squared)
+adam = keras.optimizers.Adam(0.002)
+adam.build(memoriser.trainable_variables)
+memoriser.compile(adam, loss=squared)
 watch = keras.callbacks.LambdaCallback(on_epoch_end=measure)
 five = np.tile(few, (5, 1))  # every image five times: `fit` measures after five epochs
 memoriser.fit(five, five, epochs=OVERFIT_EPOCHS // 5, batch_size=25, callbacks=[watch], verbose=0)
