@@ -39,8 +39,8 @@
 
 # %% tags=["parameters"]
 SEED = 0
-EPOCHS = 60  # fast: 15
-CLASSIFIER_STEPS = 1_500  # fast: 150
+EPOCHS = 60  # fast: 10
+CLASSIFIER_STEPS = 1_500  # fast: 100
 PAIRS = 300  # fast: 60
 
 # %% [markdown]
@@ -520,7 +520,7 @@ assert terms["KL only"]["kl_loss"] < 0.05, "KL alone: every posterior is the pri
 assert read["KL only"] < 0.25, "and says nothing of the digit"
 assert terms["reconstruction only"]["kl_loss"] > 5 * terms["both"]["kl_loss"]
 assert terms["reconstruction only"]["reconstruction_loss"] < terms["both"]["reconstruction_loss"]
-assert read["both"] > 0.4
+assert read["both"] > (0.4 if EPOCHS >= 60 else 0.25)
 
 # %% [markdown] tags=["navigation"]
 # ---
