@@ -33,7 +33,7 @@
 # [glossary](glossary.md)
 
 # %% tags=["parameters"]
-EPOCHS = 60  # fast: 20
+EPOCHS = 60  # fast: 10
 SEED = 0
 OUTPUT_DIR = "quickstart"  # the run and its export are written below this folder
 
@@ -47,10 +47,12 @@ OUTPUT_DIR = "quickstart"  # the run and its export are written below this folde
 # $$\underbrace{-\log p(x|z)}_{\text{reconstruction\_loss}} \;+\;
 # \underbrace{D_\mathrm{KL}\big[\,q(z|x)\,\|\,\mathcal N(0, I)\,\big]}_{\text{kl\_loss}}$$
 #
-# (A nat is a unit of information, 1.44 bits. Chapter 5 derives every symbol; none is needed today.)
+# (A nat is a unit of information, 1.44 bits. Chapter 5 derives every symbol; none is needed today.
+# The first term is averaged over the points $z$ of the cloud. The pixels are grey here; chapter 9
+# says what that means for this term.)
 #
-# The first term asks that the image that is drawn be like $x$. The second pulls every cloud towards
-# the same round cloud at the origin, the *prior* $\mathcal N(0, I)$. So all clouds together fill
+# The first term is small if the decoded image is like $x$. The second pulls every cloud towards the
+# same round cloud at the origin, the *prior* $\mathcal N(0, I)$. So all clouds together nearly fill
 # the prior, and later we can take points from it.
 
 # %%
@@ -99,8 +101,8 @@ figures.latent_scatter(codes, labels, run.dataset.class_names, title="codes of t
 #
 # ## 3. Draw new digits
 #
-# The plane is full: the decoder draws something at every point. Here is what it draws on a grid of
-# points, dense where the prior $\mathcal N(0, I)$ is dense.
+# The plane has no empty places: at nearly every point the decoder draws something like a digit.
+# Here is what it draws on a grid of points, dense where the prior $\mathcal N(0, I)$ is dense.
 
 # %%
 from vae_keras.latent.grids import prior_grid
@@ -110,8 +112,8 @@ axis = grid[:15, 0]
 figures.manifold(run.model.decode(grid), (axis, axis), title="what each point decodes to")
 
 # %% [markdown]
-# To *generate*, draw random points from the prior and decode them. There is no more to sampling
-# from a VAE than this.
+# To *generate*, draw random points from the prior and decode them. That is all that you need to
+# sample from a VAE.
 
 # %%
 import numpy as np
@@ -172,21 +174,23 @@ people = faces.generate(n=tf.constant(24), seed=tf.constant([SEED, 0]))["x"].num
 figures.image_grid(people, columns=8, title="24 faces of nobody")
 
 # %% [markdown]
-# Codes can be computed with. Take the codes of four of these faces, put them in the corners of a
+# You can calculate with codes. Take the codes of four of these faces, put them in the corners of a
 # square, and mix them in between, decoding every point of the way:
 
 # %%
 corners = faces.encode(people[:4])["z_mean"].numpy()  # [4, 64]
 across, up = np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 1, 5))
+# how much of each of the four corners, for every point of the square: [4, 5, 8]
 share = np.stack([(1 - across) * (1 - up), across * (1 - up), (1 - across) * up, across * up])
 mixed = np.tensordot(share.reshape(4, -1).T, corners, 1).astype("float32")  # [5 · 8, 64]
 square = faces.decode(mixed)["x"].numpy()
 figures.image_grid(square, columns=8, title="from four faces to each other")
 
 # %% [markdown]
-# Every face on the way is a face, and not two faces on top of each other. How that comes about, and
-# where it fails, is what the course is about. Chapter 1 begins with a line through a cloud of
-# points; chapter 11 comes back to these faces and puts glasses on them.
+# Every image on the way is one face with two eyes, and not two faces on top of each other. Only
+# what a face has or has not, such as a beard or long hair, is half there in between. How that comes
+# about, and where it fails, is what the course is about. Chapter 1 begins with a line through a
+# cloud of points; chapter 11 comes back to these faces and puts glasses on them.
 #
 # ## Checks
 

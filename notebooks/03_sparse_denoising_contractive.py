@@ -31,7 +31,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
-# **To read** about 40 minutes ·
+# **To read** about 45 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [2. Deep autoencoders](02_deep_autoencoders.ipynb) ·
@@ -41,10 +41,10 @@
 
 # %% tags=["parameters"]
 SEED = 0
-EPOCHS = 40  # fast: 30
-DENOISING_EPOCHS = 60  # fast: 45
+EPOCHS = 40  # fast: 15
+DENOISING_EPOCHS = 60  # fast: 12
 WEIGHTS = (0.03, 0.1, 0.3, 1.0)  # fast: (0.3,)
-CONTRACTIVE_EPOCHS = 40  # fast: 25
+CONTRACTIVE_EPOCHS = 40  # fast: 10
 CONTRACTIONS = (0.01, 0.1)  # fast: (0.1,)
 
 # %% [markdown]
@@ -53,9 +53,9 @@ CONTRACTIONS = (0.01, 0.1)  # fast: (0.1,)
 # Give an autoencoder a code of 128 numbers for its 64 pixels. Encoder and decoder are one layer
 # each. The code goes through a ReLU, so its numbers are not negative, and we write $h$ for it.
 #
-# > **Predict.** It will rebuild the digits almost perfectly. How well will it rebuild images of
-# > *nothing*? In these, each pixel is taken from another digit, so that every pixel is as usual but
-# > no pixel goes with its neighbours.
+# > **Predict.** It will rebuild the digits almost perfectly. How well will it rebuild *shuffled*
+# > images? In these, each pixel is taken from another digit, so that every pixel is as usual but
+# > no pixel fits its neighbours.
 
 # %%
 import numpy as np
@@ -66,7 +66,7 @@ dataset = load(TrainConfig(dataset="digits"))
 images, labels = dataset.train.arrays()
 test, test_labels = dataset.test.arrays()
 generator = np.random.default_rng(SEED)
-nothing = generator.permuted(test.reshape(-1, 64), axis=0).reshape(test.shape)  # pixel by pixel
+shuffled = generator.permuted(test.reshape(-1, 64), axis=0).reshape(test.shape)  # pixel by pixel
 
 # %% [markdown]
 # In the package a new kind of autoencoder is a subclass of `Autoencoder` that states what is
@@ -90,7 +90,9 @@ def fitted(model_class, rate=2e-3, epochs=EPOCHS, x=images, **options):
     keras.utils.set_random_seed(SEED)  # the same weights and batches for every class
     model = model_class((8, 8, 1), seed=SEED, **options)
     falling = keras.optimizers.schedules.CosineDecay(rate, 21 * epochs)  # 1,295 images: 21 batches
-    model.compile(keras.optimizers.Adam(falling), steps_per_execution=21)  # which saves time
+    adam = keras.optimizers.Adam(falling)
+    adam.build(model.trainable_variables)  # this and the next line only save time
+    model.compile(adam, steps_per_execution=21)
     model.fit(x, images, epochs=epochs, batch_size=64, verbose=0)
     return model
 
@@ -108,15 +110,15 @@ def share_rebuilt(model, x):
     return 1 - squared_error(x, model(x).numpy()) / squared_error(x, x.mean(axis=0))
 
 
-print(f"rebuilt of digits  {share_rebuilt(free, test):6.1%}")
-print(f"rebuilt of nothing {share_rebuilt(free, nothing):6.1%}")
+print(f"rebuilt of digits          {share_rebuilt(free, test):6.1%}")
+print(f"rebuilt of shuffled images {share_rebuilt(free, shuffled):6.1%}")
 
 # %%
 rows = {
     "digits": test[:10],
     "rebuilt": free(test[:10]),
-    "nothing": nothing[:10],
-    "and rebuilt": free(nothing[:10]),
+    "shuffled": shuffled[:10],
+    "and rebuilt": free(shuffled[:10]),
 }
 figures.image_rows(rows, title="a code of 128 numbers, and nothing else asked of it")
 
@@ -139,13 +141,15 @@ drawings.wide_and_narrow()
 #
 # $$\|x - \hat x\|^2 + \lambda \sum_i |h_i| .$$
 #
-# Why the absolute value and not the square? Because its slope does not fade. From 2 to 1 saves as
-# much as from 1 to 0, so it is worth going to exactly 0. The square has no slope left near 0: it
-# makes everything small and nothing zero.
+# Why the absolute value and not the square? Because its slope is the same everywhere. Going from 2
+# to 1 saves as much as going from 1 to 0, so it is worth going to exactly 0. The square has no
+# slope left near 0: it makes everything small and nothing zero.
 #
-# Write it. `Autoencoder` brings encoder, decoder and training. A subclass states in `objective` the
-# terms of the loss, one value for each image, and in `term_weights` how they are weighed. The last
-# method keeps the decoder's weights of every unit at length 1. You will soon see why.
+# Write it. `Autoencoder` brings encoder, decoder and training. A subclass states the terms of the
+# loss in `objective` and their weights in `term_weights`, as in chapter 2. `Options` names the
+# settings that the constructor accepts, here `sparsity_weight` (the package keeps them in the
+# module `rungs`). The last method keeps the decoder's weights of every unit at length 1. You will
+# soon see why.
 
 
 # %%
@@ -236,16 +240,16 @@ Sliders(
 )
 
 # %%
-print("    λ   in use   squared error   rebuilt: digits   nothing")
+print("    λ   in use   squared error   rebuilt: digits  shuffled")
 for w, model in sparse.items():
     error = squared_error(test, model(test).numpy())
-    shares = f"{share_rebuilt(model, test):18.1%}{share_rebuilt(model, nothing):10.1%}"
+    shares = f"{share_rebuilt(model, test):18.1%}{share_rebuilt(model, shuffled):10.1%}"
     print(f"{w:5.2f}{used[w]:9.1f}{error:16.2f}{shares}")
 
 # %% [markdown]
 # The code is still 128 numbers wide, but an image uses only a few units of it. *Which* ones it uses
-# is what the code says. Images of nothing are now rebuilt badly: there are units for parts of
-# digits, and none for single dots.
+# is what the code says. Shuffled images are now rebuilt badly: there are units for parts of digits,
+# and none for single dots.
 #
 # ### The cheat
 #
@@ -279,10 +283,10 @@ print(f"largest difference of a pixel {np.abs(cheat(test) - honest(test)).max():
 print(f"penalty Σ|h|: {penalty(honest):.3f}, then {penalty(cheat):.3f}")
 
 # %% [markdown]
-# The images are the same, the penalty is a tenth, and not one unit fewer is in use. Divide by a
-# million and the penalty is gone. The ReLU does not prevent it, because the ReLU of a tenth is a
-# tenth of the ReLU. Would training find this? Gradient descent finds everything that is downhill.
-# Here is your model without its last method.
+# The images are the same, the penalty is a tenth, and exactly as many units are in use as before.
+# Divide by a million and the penalty is gone. The ReLU does not prevent it, because the ReLU of a
+# tenth is a tenth of the ReLU. Would training find this? Gradient descent finds everything that is
+# downhill. Here is your model without its last method.
 
 
 # %%
@@ -306,8 +310,8 @@ for name, model in (("length 1", honest), ("unbounded", unbounded)):
 # %% [markdown]
 # The penalty is lower, the weights are longer, and *more* units are in use than before: the
 # opposite of what the penalty was for. This is the *shrinking trap*. You will meet it wherever the
-# size of a code costs something and the decoder is free. Ask of every penalty: can it be avoided by
-# a change of units?
+# size of a code costs something and the decoder is free. For every penalty ask: can it be avoided
+# by a change of units?
 #
 # ## 3. Taking noise away
 #
@@ -390,7 +394,7 @@ plain = fitted(Autoencoder, epochs=DENOISING_EPOCHS, **wide)
 pca = PCA(32).fit(images.reshape(-1, 64))
 by_pca = pca.inverse_transform(pca.transform(noisy_test.reshape(-1, 64)))
 decibels = {
-    "nothing": psnr(test, noisy_test),
+    "noisy input": psnr(test, noisy_test),
     "median": psnr(test, median_filter(noisy_test, (1, 3, 3, 1))),
     "PCA": psnr(test, by_pca.reshape(test.shape)),
     "plain": psnr(test, plain(noisy_test).numpy()),
@@ -442,8 +446,8 @@ figures.image_rows(
 #
 # ## 4. Holding still
 #
-# The *contractive* autoencoder asks by calculus that the code ignore small changes of the input: it
-# should have small derivatives,
+# The *contractive* autoencoder uses derivatives: the code should change little when the input
+# changes a little. It minimises
 #
 # $$\|x - \hat x\|^2 + \lambda \sum_i \|\nabla_x h_i\|^2 .$$
 #
@@ -494,8 +498,8 @@ apart_contractive = apart(MyContractive, ContractiveAutoencoder, **contractive)
 print(f"largest difference from the package's: {apart_contractive:.0e}")
 
 # %% [markdown]
-# Three computations of one number, on a small model with a sigmoid code: the formula, the automatic
-# Jacobian, and brute force, which moves each pixel by a little and looks.
+# We compute one number in three ways, on a small model with a sigmoid code: by the formula, by the
+# automatic Jacobian, and by brute force, which moves each pixel by a little and looks.
 
 # %%
 # a sigmoid code; what "kl" asks of it is exercise 1
@@ -547,14 +551,14 @@ for name, model in still.items():
 # %% [markdown]
 # For λ = 0.1 the penalty has become about a hundred times smaller. Look at the second column before
 # you believe it: the codes have shrunk as well. That is the trap of section 2 again. Half of $h$
-# has half the derivatives, and the decoder makes up for it. The next two columns do not depend on
-# the units: how far noise in the image moves its code, *compared with the spread of the codes*, and
-# how far it moves the image that comes out. They have become smaller too, but two or three times,
-# and not a hundred. And ten times the weight has made the codes much smaller, but hardly stiller.
-# The last column is the price.
+# has half the derivatives, and the decoder compensates for it. The next two columns do not depend
+# on the units: how far noise in the image moves its code, *compared with the spread of the codes*,
+# and how far it moves the image that comes out. They have become smaller too, but two or three
+# times, and not a hundred. And ten times the weight has made the codes much smaller, but hardly
+# stiller (the output by a quarter). The last column is the price.
 #
 # (The inventors of the method tied the decoder's weights to the encoder's, which closes this way
-# out. A denoiser has no such way out: exercise 2.)
+# out. Exercise 2 shows that a denoiser cannot avoid its cost in this way.)
 #
 # ## 5. What are the codes good for?
 #
@@ -564,7 +568,8 @@ for name, model in still.items():
 # digit.
 #
 # > **Predict.** Which code is best: the plain one of 32 numbers, the sparse one of 128, the
-# > denoiser's of 32, the contractive one of 8? And is any of them better than the 64 pixels?
+# > denoiser's of 32, the contractive one of 8? And is any of them better than the 64 pixels? (The
+# > last bar is the network of the contractive one without its penalty.)
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -590,6 +595,7 @@ probed = {
     "sparse (128)": probe(sparse[0.3].encode),
     "denoiser (32)": probe(denoiser.encode),
     "contractive (8)": probe(still["λ = 0.1"].encode),
+    "no penalty (8)": probe(still["without"].encode),
 }
 figures.bars(
     {name.replace(" (", "\n("): value for name, value in probed.items()},
@@ -603,9 +609,9 @@ figures.bars(
 # digit is a quarter of a per cent, and chance alone makes a per cent or two. On digits as small and
 # as clean as these, 64 pixels are a good code already. What one can see is that the wide code of
 # section 1 is worth what the pixels are worth, that 32 numbers from the denoiser are about as good
-# as 64 pixels, and that 8 numbers are worse by a few per cent. (PCA's eight in chapter 1 did the
-# same: the reason is the number of numbers, not the penalty.) Whoever reports a probe should report
-# the pixels beside it.
+# as 64 pixels, and that 8 numbers are worse by a few per cent, with the penalty and without it.
+# (PCA's eight in chapter 1 did the same. This suggests that the reason is the number of numbers,
+# not the penalty.) If you report a probe, report the result of the pixels as well.
 #
 # ## Exercises
 #
@@ -696,9 +702,6 @@ def answer_2(model, x):
     return float(np.mean(with_jacobian(lambda x: ops.reshape(model(x), (-1, 64)), x)[1]))
 
 
-assert check(2, answer_2(still["without"], test), by_noise, tolerance=0.05)
-
-
 def of_denoising(model):
     """How much the denoising loss grows, over σ², by pairs of noises ε and −ε."""
     pairs = [
@@ -715,6 +718,7 @@ for name, factor in (("as trained", 1), ("code / 10", 10)):
     jacobians[name] = of_denoising(model), answer_2(model, test), of_code
     print(f"{name:<12}" + "{:21.2f} σ² {:10.2f} {:10.2f}".format(*jacobians[name]))
 first, second = jacobians["as trained"], jacobians["code / 10"]
+assert check(2, first[1], by_noise, tolerance=0.05)
 assert abs(first[0] / first[1] - 1) < 0.2, "the denoising loss grows by the Jacobian of r"
 assert abs(first[2] / first[1] - 1) > 0.5, "which is not that of the code"
 assert abs(second[0] / first[0] - 1) < 0.02 > abs(second[1] / first[1] - 1), "units do not matter"
@@ -755,25 +759,30 @@ assert check(3, estimate, exact, tolerance=0.05)
 # ## Checks
 
 # %%
-assert share_rebuilt(free, test) > 0.98, "a wide code rebuilds digits"
-assert share_rebuilt(free, nothing) > 0.6, "and nothing"
+assert share_rebuilt(free, test) > (0.98 if EPOCHS >= 40 else 0.9), "a wide code rebuilds digits"
+assert share_rebuilt(free, shuffled) > 0.6, "and shuffled ones"
 assert max(apart_sparse, apart_denoising, apart_contractive) < 1e-3, "your models, the package's"
 assert used[0.3] < 0.4 * used[0.0], "the penalty leaves few units in use"
-assert share_rebuilt(sparse[0.3], nothing) < share_rebuilt(free, nothing) - 0.1
+assert share_rebuilt(sparse[0.3], shuffled) < share_rebuilt(free, shuffled) - 0.1
 assert np.abs(cheat(test) - honest(test)).max() < 1e-4, "a change of units changes no image"
 assert abs(penalty(cheat) / penalty(honest) - 0.1) < 1e-3, "but the price"
 assert abs(longest(honest) - 1) < 1e-3 < longest(unbounded) - 1, "training finds the way out"
-assert penalty(unbounded) < penalty(honest) and in_use(unbounded) > in_use(honest)
-assert on_seen["drawn once"] > on_seen["at every step"] + 1, "noise drawn once is learned by heart"
-assert on_new["drawn once"] < on_new["at every step"] - 0.2, "and new noise is not removed"
-assert max(decibels, key=decibels.get) == "every step"
+assert penalty(unbounded) < penalty(honest)
+assert on_seen["drawn once"] > on_seen["at every step"], "noise drawn once is learned by heart"
+if EPOCHS >= 40:  # what shows only after a while
+    assert in_use(unbounded) > in_use(honest), "the opposite of what the penalty is for"
+if DENOISING_EPOCHS >= 60:
+    assert on_seen["drawn once"] > on_seen["at every step"] + 1
+    assert on_new["drawn once"] < on_new["at every step"] - 0.2, "and new noise is not removed"
+    assert max(decibels, key=decibels.get) == "every step"
 assert missing["denoiser"] < 0.9 * missing["plain"], "it copes with what is missing"
 np.testing.assert_allclose(automatic, formula, rtol=1e-3)
 np.testing.assert_allclose(automatic, brute, rtol=1e-2)
 without, strong = stillnesses["without"], stillnesses["λ = 0.1"]
 assert strong[0] < 0.1 * without[0], "the Jacobian shrinks"
 assert strong[1] < 0.2 * without[1], "for a good part because the codes do"
-assert strong[2] < 0.9 * without[2] and strong[3] < without[3], "and in part honestly"
+assert strong[3] < without[3], "and in part honestly"
+assert strong[2] < 0.9 * without[2] or CONTRACTIVE_EPOCHS < 40
 
 # %% [markdown] tags=["navigation"]
 # ---

@@ -11,8 +11,8 @@
 # %% [markdown]
 # # Why autoencoders do not generate
 #
-# A decoder turns two numbers into a digit. So invent two numbers, and you have invented a digit? If
-# you try it, you will be disappointed, and it is not the decoder's fault: it was never told *which*
+# A decoder turns two numbers into a digit. Can you invent two numbers, and get a new digit? If you
+# try it, you will be disappointed, and it is not the decoder's fault: it was never told *which*
 # numbers it would be asked about. This chapter measures in three ways what is wrong with the code
 # of a plain autoencoder. Then it takes apart the loss of a variational one, to see which of its
 # terms mends what. It also defends the plain autoencoder where it deserves that.
@@ -39,8 +39,9 @@
 
 # %% tags=["parameters"]
 SEED = 0
-EPOCHS = 60  # fast: 30
-CLASSIFIER_STEPS = 1_500  # fast: 300
+EPOCHS = 60  # fast: 10
+CLASSIFIER_STEPS = 1_500  # fast: 100
+PAIRS = 300  # fast: 60
 
 # %% [markdown]
 # ## 1. A decoder in search of a code
@@ -126,7 +127,7 @@ cases = {
 decoded = {name: model.decode(z).numpy() for name, (model, _, z) in cases.items()}
 
 # %% tags=["cover"]
-figures.codes_and_samples(
+figure = figures.codes_and_samples(
     {
         name: {"codes": of, "samples": z, "images": decoded[name][:36]}
         for name, (_, of, z) in cases.items()
@@ -134,6 +135,9 @@ figures.codes_and_samples(
     labels,
     dataset.class_names,
 )
+classes = figure.axes[0].get_lines()[:10]
+figure.legend(handles=classes, loc="outside lower center", ncols=10, markerscale=3, frameon=False)
+figure
 
 # %% [markdown]
 # ## 2. Gaps and areas
@@ -173,10 +177,10 @@ for name, row in measured.items():
 #
 # For the gaps the order is not clear, which we did not expect before we measured. In code spacings
 # the VAE is ahead of the fitted Gaussian by only a little: half of the samples of either lie within
-# about one spacing and a third of a code, and one in twenty of either is more than eight spacings
-# away. One often sees an autoencoder full of holes beside a VAE without holes. Such figures do not
-# measure both with the same unit. ($\mathcal N(0, I)$ with the autoencoder is last by the median
-# and first by the 95 %: all its draws fall into the crowded middle.)
+# 1.4 spacings of a training code, and one in twenty of either is more than eight spacings away. One
+# often sees an autoencoder full of holes beside a VAE without holes. Such figures do not measure
+# both with the same unit. ($\mathcal N(0, I)$ with the autoencoder is last by the median and first
+# by the 95 %: all its draws fall into the crowded middle.)
 #
 # What, then, do the samples look like? Let a classifier judge that has seen only real digits: how
 # sure is it, on average, of *some* class?
@@ -242,7 +246,7 @@ figures.image_rows(walks, title="from a zero to a one")
 
 # %%
 pairs = np.random.default_rng(SEED).integers(0, len(test), (1_000, 2))
-pairs = pairs[test_labels[pairs[:, 0]] != test_labels[pairs[:, 1]]][:300]
+pairs = pairs[test_labels[pairs[:, 0]] != test_labels[pairs[:, 1]]][:PAIRS]
 alpha = np.linspace(0, 1, 21, dtype=np.float32)[:, None, None]
 
 
@@ -273,6 +277,7 @@ figures.lines(
 # points of training. The VAE's decoder was given random points of clouds, so whole neighbourhoods
 # had to mean the same image, and its steps are more even. Now look at the curves. For the VAE the
 # classifier is less sure on the way, and also at the ends: even steps come with blurred images.
+# (The axis does not start at 0.)
 #
 # ## 4. What each term does
 #
@@ -345,6 +350,9 @@ for name, model in by_terms.items():
 # moved apart, because noise only does harm. The KL was not minimised here, only measured, and it is
 # very large.
 #
+# (With the KL term alone nothing trains the decoder. The 27.02 nats are those of its start, which
+# the package makes the mean image.)
+#
 # **Both together** balance each other. The clouds stay wide enough to overlap with their
 # neighbours, so neighbours must be alike, and they fill the region that the prior describes. The
 # price is in the table: the reconstruction is worse than with the first term alone, and from a
@@ -359,8 +367,8 @@ for name, model in by_terms.items():
 #    a second model, and it works only if the first one has left something simple.
 # 2. **Neighbourhoods.** The decoder must be trained on regions and not on points, so that what it
 #    draws between two images is something it has been trained for.
-# 3. **A balance.** If this order makes reconstructions worse, somebody must say how much of one is
-#    worth how much of the other. With two terms and a free weight between them, that is a matter of
+# 3. **A balance.** If the first two wishes make the reconstructions worse, we must decide how much
+#    worse they may become. With two terms and a free weight between them, that is a matter of
 #    taste.
 #
 # The third needs a new idea. The next chapter starts from a single question: *how probable are
@@ -389,7 +397,8 @@ def is_better_than_one_gaussian(z):
     of = codes["autoencoder"]
     gap = gaps(z, of)["gap_95_percent_in_spacings"]
     even = class_areas(z, of, labels)["class_entropy"]
-    return gap < measured["autoencoder, fitted"]["gap_95_percent_in_spacings"] and even > 0.95
+    is_nearer = gap < measured["autoencoder, fitted"]["gap_95_percent_in_spacings"]
+    return len(z) == SAMPLES and is_nearer and even > 0.95
 
 
 check(1, answer_1(codes["autoencoder"], SAMPLES), is_better_than_one_gaussian)
@@ -511,7 +520,7 @@ assert terms["KL only"]["kl_loss"] < 0.05, "KL alone: every posterior is the pri
 assert read["KL only"] < 0.25, "and says nothing of the digit"
 assert terms["reconstruction only"]["kl_loss"] > 5 * terms["both"]["kl_loss"]
 assert terms["reconstruction only"]["reconstruction_loss"] < terms["both"]["reconstruction_loss"]
-assert read["both"] > 0.4
+assert read["both"] > (0.4 if EPOCHS >= 60 else 0.25)
 
 # %% [markdown] tags=["navigation"]
 # ---

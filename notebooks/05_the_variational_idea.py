@@ -31,7 +31,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
-# **To read** about 65 minutes ·
+# **To read** about 70 minutes ·
 # **To run** about 1 minute on two cores
 #
 # Previous: [4. Why autoencoders do not generate](04_why_autoencoders_do_not_generate.ipynb) ·
@@ -129,7 +129,7 @@ figures.image_rows({"mean f(z)": f, "a draw of p(x|z)": drawn}, title="the mean,
 # $$-\log p(x|z) = \sum_i \Big( \frac{(x_i - f_i(z))^2}{2\sigma^2} + \log\sigma +
 # \tfrac12 \log 2\pi \Big)$$
 #
-# Mind the bracket: all three terms are inside the sum, so the last two count once for each pixel.
+# Note the bracket: all three terms are inside the sum, so the last two count once for each pixel.
 
 # %%
 sigma, mean = 0.3, f[6].ravel()
@@ -218,14 +218,14 @@ print(f"the whole map sums to {map_total:.4f}")
 figure
 
 # %% [markdown]
-# The map is bright where many $z$ lead, and it sums to 1, as a probability must. The rest of this
-# chapter does the same for digits. Their $x$ has 64 numbers, so there is no map to draw, but the
-# integral for one image is still an integral over one number, an area under a curve.
+# The map is bright at points to which many $z$ lead, and it sums to 1, as a probability must. The
+# rest of this chapter does the same for digits. Their $x$ has 64 numbers, so there is no map to
+# draw, but the integral for one image is still an integral over one number, an area under a curve.
 #
 # We lay a fine grid over $[-10, 10]$ and let the decoder compute $\log p(x|z)$ at each point, once.
-# From then on an integral is a sum. Numbers such as $e^{-60}$ are too small to be added up safely,
-# so we stay with logarithms as long as possible: `logsumexp` computes the logarithm of a sum from
-# logarithms.
+# From then on an integral is a sum. Numbers such as $e^{-800}$ are 0 in a computer (with 32 bits,
+# $e^{-110}$ is), so we stay with logarithms as long as possible: `logsumexp` computes the logarithm
+# of a sum from logarithms.
 
 # %%
 grid = np.linspace(-10, 10, 8_001)
@@ -257,11 +257,11 @@ coarse = logsumexp((log_px_z + log_pz)[:, ::2], axis=-1) + np.log(2 * step)
 print(f"largest change with half of the points: {np.abs(coarse - log_px).max():.1e} nats")
 
 # %% [markdown]
-# For the rest of the chapter we follow one test image. It is an ambiguous one, which we have
-# searched for: more than one place on the number line explains it.
+# For the rest of the chapter we follow one test image. We have chosen an ambiguous one: more than
+# one place on the number line explains it.
 
 # %%
-log_pz_x = log_px_z + log_pz - log_px[:, None]  # Bayes, of which more in section 5
+log_pz_x = log_px_z + log_pz - log_px[:, None]  # Bayes' rule: see section 5
 chosen = IMAGE
 log_px_z, log_pz_x, log_px_1 = log_px_z[chosen], log_pz_x[chosen], log_px[chosen]
 x = images[chosen : chosen + 1]
@@ -303,24 +303,27 @@ print(f"truth {log_px_1:.3f}; the estimates: {estimates.mean():.3f} ± {estimate
 
 # %% [markdown]
 # Now take a code of twenty numbers, which is not large. The model was trained on MNIST and comes
-# with the package. We ask for the probability of an image that the model has drawn itself, so
-# there is certainly a $z$ that explains it.
+# with the package. We ask for the probability of an image that the model has made itself (the mean
+# at a drawn code, black or white at ½), so there is certainly a $z$ that explains it.
 
 # %%
 large = load_exported("../saved_models/pretrained/mnist_vae_20d")
 image = (large.generate(1, seed=SEED + 3) > 0.5).astype("float32")
 others = large.generate(7, seed=SEED)
 figures.image_grid(
-    np.concatenate([image, others]), columns=8, title="our image (left), and draws of the prior"
+    np.concatenate([image, others]),
+    columns=8,
+    title="our image (left), and seven codes from the prior, decoded",
 )
 
 # %% [markdown]
-# > **Predict.** We draw `PRIOR_DRAWS` codes from the prior, tens of thousands of them, and add up
-# > $p(x|z_i)$. How many of the draws make up 99 % of the sum?
+# > **Predict.** We draw `PRIOR_DRAWS` = 100,000 codes from the prior and add up $p(x|z_i)$. How
+# > many of the draws make up 99 % of the sum?
 
 # %%
 z_i = rng.normal(size=(PRIOR_DRAWS, large.latent_dim)).astype("float32")
 repeated = np.repeat(image, 5_000, axis=0)
+# log p(x|z) of our image, for 5,000 codes at a time
 log_w = np.concatenate(
     [large.log_prob(repeated, part) for part in np.split(z_i, len(z_i) // 5_000)]
 )
@@ -340,7 +343,7 @@ print(f"effective sample size: {ess_naive:.2f}")
 print(f"log p(x|z) of the median draw: {np.median(log_w):.0f} nats")
 
 # %% [markdown]
-# It takes fewer than twenty. All those draws together are worth about as much as two good ones.
+# It takes three. All those draws together are worth about as much as two good ones.
 # Nearly all of them decode to some other image, and by the last line such a draw gives our image a
 # probability of $e$ to the power of minus several hundred.
 #
@@ -361,7 +364,7 @@ figure
 
 # %% [markdown]
 # It falls slowly while no better draw comes, then leaps when one does. Is it at least close? We
-# cannot compute the truth here, but the next section has a number that the truth is never below.
+# cannot compute the truth here, but the next section computes a number that is never above it.
 #
 # ## 5. Bayes, and a guess
 #
@@ -401,7 +404,8 @@ z_mean, z_log_var = encoded["z_mean"], encoded["z_log_var"]  # [1, 20] each
 epsilon = rng.normal(size=(5_000, 20)).astype("float32")
 z_i = z_mean + np.exp(0.5 * z_log_var) * epsilon
 of_pixels = large.log_prob(np.repeat(image, 5_000, axis=0), z_i).astype(float)
-log_ratio = 0.5 * np.sum(epsilon**2 + z_log_var - z_i**2, axis=1)  # log p(z) − log q(z|x)
+# log p(z) − log q(z|x): (z − z_mean)² / variance is ε², and ½·log 2π cancels
+log_ratio = 0.5 * np.sum(epsilon**2 + z_log_var - z_i**2, axis=1)
 weighted = logsumexp(of_pixels + log_ratio) - np.log(5_000)
 ess_weighted = effective_sample_size(of_pixels + log_ratio)
 # D[p(z|x)‖p(z)], by the same draws: the mean of log p(x|z) − log p(x) over the posterior
@@ -418,13 +422,13 @@ print(f"D[q(z|x) ‖ p(z)] = {kl:.1f} nats, e to that power {np.exp(kl):.0e}")
 
 # %% [markdown]
 # Five thousand draws from the guess are not all equally good, but they beat all the draws from the
-# prior. The naive estimate lies *below a lower bound* of the truth. The last two lines say why.
-# A divergence $D$, which the next section defines, measures how far one distribution is from
-# another. Averages over $p(z|x)$ with draws of $p(z)$ need about $e^{D[p(z|x)\|p(z)]}$ draws; that
-# is a theorem of Chatterjee and Diaconis (2018). It is about the *true* posterior. We can only
-# estimate that divergence, from the weighted draws. $D[q\|p(z)]$ of the guess is known exactly,
-# and it has the same size here. Each nat multiplies the work by $e$: more draws do not help,
-# better draws do.
+# prior. The naive estimate lies *below a lower bound* of the truth. The last two lines say why. A
+# divergence $D$, which the next section defines, measures how far one distribution is from another.
+# Averages over $p(z|x)$ with draws of $p(z)$ need about $e^{D[p(z|x)\|p(z)]}$ draws; that is a
+# theorem of Chatterjee and Diaconis (2018). The theorem is about the *true* posterior. We can only
+# estimate that divergence, from the weighted draws. $D[q\|p(z)]$ of the guess is known exactly, and
+# it has the same size here. Each nat multiplies the work by $e$: more draws do not help, better
+# draws do.
 #
 # ## 6. The bound, line by line
 #
@@ -460,8 +464,8 @@ gap = expected(log_qz, log_qz - log_pz_x)
 print(f"line 1: {gap:.12f} nats")
 
 # %% [markdown]
-# **Line 2.** Put Bayes' rule, in logarithms, in the place of $\log p(z|x)$. Mind the signs: it is
-# subtracted as a whole.
+# **Line 2.** Put Bayes' rule, in logarithms, in the place of $\log p(z|x)$. Take care of the signs:
+# it is subtracted as a whole.
 #
 # $$D[q\|p(z|x)] =
 # \mathbb E_q\big[\log q(z|x) - \big(\log p(x|z) + \log p(z) - \log p(x)\big)\big]$$
@@ -529,8 +533,8 @@ print(f"gaps of 1,000 random guesses: {gaps.min():.3f} to {gaps.max():,.0f} nats
 
 # %% [markdown]
 # > **Predict.** The encoder's guess has the gap printed above. Suppose that we set the encoder
-# > aside and search for the *best* mean and variance for this one image, with the exact
-# > posterior in hand. Will the gap become 0?
+# > aside, that we know the exact posterior, and that we search for the *best* mean and variance for
+# > this one image. Will the gap become 0?
 
 # %%
 starts = [(m, v) for m in np.linspace(-2.5, 2.5, 11) for v in (-4.0, -1.0)]
@@ -558,8 +562,9 @@ figure
 # %% [markdown]
 # The answer is no. A posterior with more than one peak is no Gaussian, and no choice of mean and
 # variance makes it one. The best Gaussian covers one of the peaks. $D[q\|p]$ is large if $q$ has
-# mass where $p$ has none, but hardly grows if $q$ leaves out a place where $p$ has mass. The gap is
-# the price of a simple family of guesses, and it is not 0.
+# mass where $p$ has none. But if $q$ leaves out a peak of $p$, this costs only $-\log$ of the share
+# that is kept: for half of the mass $\log 2$, which is 0.69 nats. The gap is the price of a simple
+# family of guesses, and it is not 0.
 #
 # Now move the guess yourself. **What to look for:** the black line never moves. A better guess
 # does not make the image more probable; it moves the border between ELBO and gap.
@@ -617,9 +622,10 @@ axes.legend()
 figure
 
 # %% [markdown]
-# For most images the guess is nearly right. The mean gap comes from a few images for which the
-# encoder has chosen the wrong place. It has to answer for *all* images with one set of weights,
-# which is called *amortised* inference, so it sometimes guesses worse than the best Gaussian would.
+# For most images the guess is nearly right. The mean gap comes from a few images for which it is
+# far off. The encoder has to answer for *all* images, also for those that it has never seen, with
+# one set of weights. This is called *amortised* inference. How much of the mean gap is the family's
+# and how much the encoder's, `minimize` could tell as above (Cremer et al., below).
 #
 # ## 7. The penalty in closed form
 #
@@ -670,14 +676,18 @@ figure
 # $z$. What is the derivative of a draw?
 #
 # There are two answers. The first one leaves the draw as it is and differentiates the density.
-# Since $\nabla q = q\,\nabla \log q$, a slope of $q$ can be written as a mean over $q$ again. This
-# is the *score function* estimator, known as REINFORCE:
+# ($\log p(x|z)$ does not depend on `z_mean` and `z_log_var` once $z$ is fixed.) Since
+# $\nabla q = q\,\nabla \log q$, a slope of $q$ can be written as a mean over $q$ again:
 #
-# $$\nabla\, \mathbb E_q[\log p(x|z)] = \mathbb E_q\big[\log p(x|z)\; \nabla \log q(z|x)\big]$$
+# $$\nabla\, \mathbb E_q[\log p(x|z)] = \int \log p(x|z)\, \nabla q\, dz
+# = \int q\, \log p(x|z)\, \nabla \log q\, dz
+# = \mathbb E_q\big[\log p(x|z)\; \nabla \log q(z|x)\big]$$
 #
-# The mean of $\nabla \log q$ over $q$ is 0. So a constant, a *baseline*, may be subtracted from
-# $\log p(x|z)$ without changing the mean, and it can lower the variance a lot. We try both, with
-# the mean of $\log p(x|z)$ over all *other* draws as the baseline.
+# This is the *score function* estimator, known as REINFORCE. The mean of $\nabla \log q$ over $q$
+# is 0, because $\int \nabla q\, dz = \nabla \int q\, dz = \nabla 1 = 0$. So a constant, a
+# *baseline*, may be subtracted from $\log p(x|z)$ without changing the mean, and it can lower the
+# variance a lot. We try both, with the mean of $\log p(x|z)$ over all *other* draws as the
+# baseline.
 #
 # The second one rewrites the draw. A draw from
 # $\mathcal N(\texttt{z\_mean}, e^{\texttt{z\_log\_var}})$ is a standard normal one, stretched and
@@ -768,9 +778,9 @@ figure
 # error is nearly as large as the slope for `z_mean`, so not even the sign is certain. But nearly
 # all of that comes from the missing baseline: $\log p(x|z)$ is around −23 nats at every draw, and
 # this common part only adds noise. With the mean subtracted, the variance is two times that of the
-# trick for `z_mean`, and eight times for `z_log_var`. That is what the trick itself gives in one
-# dimension. The score function only learns *how good* a draw was, and must find the slope by
-# comparing draws. The trick asks the decoder for the slope itself.
+# trick for `z_mean`, and eight times for `z_log_var`. This factor, two to eight, is the advantage
+# of the trick itself in one dimension. The score function only learns *how good* a draw was, and
+# must find the slope by comparing draws. The trick asks the decoder for the slope itself.
 #
 # And with more dimensions? A draw is good or bad because of all of them together, so for the slope
 # of one dimension the others are noise. Here is the same comparison for the code of twenty numbers
@@ -797,9 +807,9 @@ for label, reward in (
     print(f"twenty dimensions, {label:<15}{ratio_20[label]:6,.0f} times the trick's variance")
 
 # %% [markdown]
-# With the baseline a factor of seven to ten is left in twenty dimensions. A variance ten times
-# larger needs ten times as many draws for the same accuracy. With the trick one draw for each
-# image and step is enough, so a VAE trains like any other network.
+# With the baseline a factor of about seven is left in twenty dimensions. Seven times the variance
+# needs seven times as many draws for the same accuracy. With the trick one draw for each image and
+# step is enough, so a VAE trains like any other network.
 #
 # What does *not* work is to draw $z$ and then treat **it** as a constant, as one does with data:
 
@@ -820,7 +830,7 @@ print("gradient for z_mean and z_log_var if z is a constant:", no_gradient)
 # Most of these have been in print. Each is a line that looks right, with a number that shows that
 # it is not. In all of them $q$ is the encoder's guess from section 6 unless another one is named.
 #
-# **The standard deviation is $e^{\frac12 \texttt{z\_log\_var}}$.** One meets
+# **The standard deviation is $e^{\frac12 \texttt{z\_log\_var}}$.** Some texts write
 # $z = \texttt{z\_mean} + e^{\sigma^2/2} \cdot \varepsilon$. With `z_log_var` = −2 the variance of
 # the draws should be $e^{-2}$.
 
@@ -830,7 +840,7 @@ right_one, wrong = np.var(np.exp(0.5 * -2.0) * eps), np.var(np.exp(wanted / 2) *
 print(f"wanted {wanted:.3f};  exp(½·z_log_var)·ε: {right_one:.3f};  exp(σ²/2)·ε: {wrong:.3f}")
 
 # %% [markdown]
-# **The lost minus sign.** For a Gaussian decoder with $\sigma = 1$ and $d$ pixels one meets
+# **The lost minus sign.** For a Gaussian decoder with $\sigma = 1$ and $d$ pixels some texts write
 # $\|x - \mu\|^2 - d \log\sqrt{2\pi}$ as the log-likelihood. It must be
 # $-\tfrac12\|x - \mu\|^2 - d \log\sqrt{2\pi}$: both the minus and the ½ are lost. We compare a
 # mean that is the image itself with a mean that is its negative.
@@ -858,7 +868,7 @@ bracket_lost = expected(log_qz, log_qz - log_px_z + log_pz - log_px_1)
 print(f"D[q‖p(z|x)] = {gap:.3f} nats;  without the bracket: {bracket_lost:.3f}")
 
 # %% [markdown]
-# **A mean of logarithms is not the logarithm of a mean.** One meets
+# **A mean of logarithms is not the logarithm of a mean.** Some texts write
 # "$p(x|z) \approx \mathbb E[\log p(x|z)]$": a probability on the left, a negative number on the
 # right. Even with the logarithm on both sides the two differ, here by several nats, with means over
 # the prior:
@@ -923,7 +933,8 @@ print(f"all, good decoder, the encoder's q:    {elbos.mean():.2f} nats")
 # 1. **Does it add up?** If $p(x)$ is a probability it must sum to 1 over all images. There are
 #    $2^{64}$ of those, which is too many. But pixels are independent given $z$, so leaving factors
 #    out of the product gives the probability of the *other* pixels. Take the nine pixels of rows 3
-#    to 5 and columns 3 to 5, and compute the probability of each of their 512 patterns.
+#    to 5 and columns 3 to 5 (counted from 0), and compute the probability of each of their 512
+#    patterns.
 
 # %%
 patterns = np.array([[(n >> k) & 1 for k in range(9)] for n in range(512)], float)
@@ -936,9 +947,11 @@ def answer_1(patterns, nine):
 
 
 def right_1(p):
-    """They sum to 1, and so do those with the first pixel at 1 to that pixel's own probability."""
-    first = integral(np.exp(log_pz) / (1 + np.exp(-nine[:, 0])))
-    return np.allclose([np.sum(p), np.sum(p[patterns[:, 0] == 1])], [1, first], atol=1e-6)
+    """They sum to 1, and those with the first two pixels at 1 to the probability of these two."""
+    two = integral(np.exp(log_pz) / np.prod(1 + np.exp(-nine[:, :2]), axis=1))
+    have_both = patterns[:, :2].all(axis=1)
+    is_joint = np.shape(p) == (512,) and np.isclose(np.sum(p[have_both]), two, atol=1e-6)
+    return is_joint and np.isclose(np.sum(p), 1, atol=1e-6)
 
 
 check(1, answer_1(patterns, nine), right_1)
@@ -1065,7 +1078,7 @@ for name in exact:  # nearly all of the factor is the missing baseline
     plain, based = (variance_ratio[label][name] for label in ("score function", "with baseline"))
     assert plain > 30 * based and based < 30, (name, plain, based)
 assert ratio_20["score function"] > 30 * ratio_20["with baseline"]
-assert 4 < ratio_20["with baseline"] < 25, "about ten is left"
+assert 4 < ratio_20["with baseline"] < 25, "less than that is left"
 assert no_gradient == [None, None]
 exact_one, lost_one = zip(*likelihoods.values())
 assert exact_one[0] > exact_one[1] and lost_one[0] < lost_one[1], "the worst one is preferred"

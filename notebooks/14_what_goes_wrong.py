@@ -35,7 +35,7 @@
 # | the training loss is excellent, the validation loss is not | 4, 8 |
 # | NaN, or a loss that falls below zero and keeps falling | 5, 6 |
 # | black is never quite black | 7 |
-# | the validation loss is far above, or below, the training loss from the start | 8, 17 |
+# | the validation loss is far above, or below, the training loss from the start | 8 |
 # | the loss jumps about from epoch to epoch | 9 |
 # | the model cannot be loaded again | 10 |
 # | blank images at the edge of the manifold | 11 |
@@ -55,11 +55,11 @@
 
 # %% tags=["parameters"]
 SEED = 0
-EPOCHS = 40  # fast: 12
+EPOCHS = 40  # fast: 8
 WIDE_EPOCHS = 60  # fast: 40
-SAME_NOISE_EPOCHS = 150  # fast: 100
-HARD_EPOCHS = 15  # fast: 8
-STEPS = 100  # fast: 25
+SAME_NOISE_EPOCHS = 150  # fast: 70
+HARD_EPOCHS = 15  # fast: 4
+STEPS = 100  # fast: 10
 
 # %% [markdown]
 # One model without a mistake, for comparison, and a list for what we find:
@@ -187,7 +187,7 @@ finding("mean over code dimensions", "KL, nats", once.mean() / 2, once.mean())
 # reconstructions.
 #
 # **Cause.** An encoder's second head may mean $\log \sigma^2$ or $\log \sigma$. Either is fine.
-# One formula of each is not. With `z_log_var` the standard deviation is
+# But each of the two needs its own formula. With `z_log_var` the standard deviation is
 # $e^{\frac12\texttt{z\_log\_var}}$, and $e^{\texttt{z\_log\_var}}$ is the variance. The formula
 # $e^{\sigma^2/2}$, which has been printed, is neither.
 
@@ -239,21 +239,22 @@ assert (kl_to_standard_normal(*rng.normal(size=(2, 1_000, 1))).numpy() >= 0).all
 # formulas are right.
 #
 # **Cause.** The code costs more than it saves. A Gaussian decoder with $\sigma = 1$ pays
-# $\frac12(x - f)^2$ for a pixel. Pixels in $[0, 1]$ are never wrong by more than 1, so all that
-# there is to know about a digit of 64 pixels saves only a few nats.
+# $\frac12(x - f)^2$ for a pixel. Pixels in $[0, 1]$ deviate from their mean by far less than 1 (4.7
+# in squares per digit), so all that there is to know about a digit saves only a few nats.
 
 # %%
 half_squared = 0.5 * np.sum((x_train - x_train.mean(axis=0)) ** 2, axis=(1, 2, 3)).mean()
 print(f"all that a code can save at σ = 1: {half_squared:.2f} nats per digit")
 fixed = trained(config.replace(likelihood="gaussian", sigma=1.0), dataset)
-learned = trained(config.replace(likelihood="gaussian"), dataset)
-finding("σ = 1 for pixels in [0, 1]", "KL, nats", kl_of(fixed, x_test), kl_of(learned, x_test))
-print(f"the σ that was learned: {np.exp(learned.reconstruction.log_sigma.numpy()):.3f}")
+fitted = trained(config.replace(likelihood="gaussian"), dataset)  # σ follows the squared error
+finding("σ = 1 for pixels in [0, 1]", "KL, nats", kl_of(fixed, x_test), kl_of(fitted, x_test))
+print(f"the σ that was fitted: {np.exp(fitted.reconstruction.log_sigma.numpy()):.3f}")
 
 # %%
 few = x_test[:12]
 figures.image_rows(
-    {"input": few, "σ = 1": fixed(few), "σ learned": learned(few)}, title="the same VAE but for σ"
+    {"input": few, "σ = 1": fixed(few), "σ fitted": fitted(few)},
+    title="the same VAE with another σ",
 )
 
 # %% [markdown]
@@ -286,7 +287,7 @@ figure
 # A dimension whose `z_mean` has a variance of at most 0.01 over the examples is called *inactive*,
 # as in chapters 7 to 9.
 #
-# **Cure.** Let $\sigma$ be learned; use β = 1; raise the KL's weight slowly (`beta_warmup`), or
+# **Cure.** Fit $\sigma$ to the data; use β = 1; raise the KL's weight slowly (`beta_warmup`), or
 # give every dimension a few nats that cost nothing (`free_bits`). An inactive dimension does no
 # harm as long as you know of it; section 12 shows what happens if you do not. **Check.** Count the
 # inactive dimensions. The package warns after an epoch of a run, on the validation images. It looks
@@ -342,15 +343,15 @@ def loss_with(model, stream):
 
 
 own, fresh = loss_with(once_only, 0), loss_with(once_only, 1)
-finding("noise drawn once", "loss with fresh less own noise", fresh - own, 0.0)
+finding("noise drawn once", "loss with fresh noise minus loss with own noise", fresh - own, 0.0)
 print(f"drawn at every step: {loss_with(good, 0):.2f} and {loss_with(good, 1):.2f} nats")
 print(f"drawn once: {own:.2f} with the known noise, {fresh:.2f} with fresh noise")
 
 # %% [markdown]
-# They are more than a nat apart, although there is only one number per dimension. The pair
-# (image, ε) is always the same, so no code near the one that was drawn has to decode to the same
-# image. **Cure.** Draw inside the step. **Check.** Two training steps on the same batch see
-# different noise:
+# They are more than two and a half nats apart, although only two numbers per image, its ε, were
+# kept the same. The pair (image, ε) never changes, so no code near the one that was drawn has to
+# decode to the same image. **Cure.** Draw inside the step. **Check.** Two training steps on the
+# same batch see different noise:
 
 # %%
 batch = good.prepare(x_train[:4])
@@ -493,7 +494,7 @@ figure = figures.lines(
         "of the last batch": (range(1, 101), last),
         "of the epoch": (range(1, 101), np.full(100, losses.mean())),
     },
-    "epoch, nothing being learned",
+    "epoch (the model does not change)",
     "loss, nats",
     "one model that does not change, reported in two ways",
 )
@@ -654,8 +655,8 @@ np.testing.assert_array_equal(wide.encode(x_test[:5]), wide.encode(x_test[:5]))
 # **Symptom.** Adding "glasses" takes them off.
 #
 # **Cause.** The vector was computed as the mean without the feature minus the mean with it. With
-# faces you may not see it at once. A classifier does. It reads the decoded images of digits that
-# are not zeros, before and after one step along the vector.
+# faces you may not see it at once, but a classifier shows it. It reads the decoded images of digits
+# that are not zeros, before and after one step along the vector.
 
 # %%
 from sklearn.neighbors import KNeighborsClassifier
@@ -698,7 +699,7 @@ finding("vector turned round", "share read as a zero", minus, plus)
 #
 # **Cause.** "Squared error plus KL". The Gaussian with $\sigma = 1$ has ½ in front of its square:
 # $-\log p(x|z) = \frac12\|x - f\|^2 + d \log\sqrt{2\pi}$. Without the ½ it is a Gaussian with
-# $\sigma^2 = ½$. That is allowed, if it is meant.
+# $\sigma^2 = ½$. That is allowed if you intend it.
 
 # %%
 x, f = (
@@ -767,7 +768,7 @@ assert abs(density.mean() - 1) < 1e-3, "the continuous Bernoulli integrates to 1
 # **Symptom.** The validation loss of one and the same model changes when you ask again. The best
 # epoch cannot be found again.
 #
-# **Cause.** The loss has an ε in it. With a random generator that goes on, every evaluation draws
+# **Cause.** The loss has an ε in it. With a random generator that continues, every evaluation draws
 # other noise.
 
 # %%
@@ -795,8 +796,8 @@ print(f"{evaluated[0]:.4f} and {evaluated[1]:.4f} nats")
 # %% [markdown]
 # ## 17. A sum over the batch
 #
-# **Symptom.** With another batch size the best learning rate is another. Clipped gradients are
-# clipped at nearly every step. The losses of two runs cannot be compared.
+# **Symptom.** The best learning rate changes with the batch size. Clipped gradients are clipped at
+# nearly every step. The losses of two runs cannot be compared.
 #
 # **Cause.** `tf.reduce_sum(loss)` without an axis sums over pixels *and* over the batch. The loss
 # of a batch of 256 is then 16 times that of a batch of 16, and so is its gradient.
@@ -826,6 +827,7 @@ def gradient(reduce, x):
 def loss_after(reduce, optimizer, size=256):
     """The loss of the validation images after some steps of the fresh model."""
     untrained.set_weights(fresh_weights)
+    optimizer.build(untrained.trainable_variables)
 
     @tf.function
     def step(x):
@@ -952,6 +954,12 @@ def answer_2(hard):
 
 
 def have_collapse_and_cure(models):
+    """Whether both were trained as they should be, and the second has fewer inactive dimensions."""
+    for model, bits in zip(models, (0, 0.1), strict=True):
+        options, steps = model.options, 21 * HARD_EPOCHS  # 1,295 images in batches of 64
+        settings = (options.beta, options.free_bits, model.latent_dim)
+        if settings != (4, bits, 16) or int(model.optimizer.iterations) != steps:
+            return False
     as_it_is, freed = ((variances(model) <= 0.01).sum() for model in models)
     return as_it_is > freed
 
@@ -996,7 +1004,7 @@ assert reconstruction(freed) < reconstruction(collapsed)
 # * Lucas et al. 2019, [Don't Blame the ELBO!](https://arxiv.org/abs/1911.02469): collapse in a
 #   model that can be solved by hand; it is $\sigma$.
 # * Rybkin, Daniilidis and Levine 2021, [Simple and Effective VAE Training with Calibrated
-#   Decoders](https://arxiv.org/abs/2006.13202): let $\sigma$ be learned, and forget about β.
+#   Decoders](https://arxiv.org/abs/2006.13202): fit $\sigma$, and forget about β.
 # * Loaiza-Ganem and Cunningham 2019, [The continuous
 #   Bernoulli](https://arxiv.org/abs/1907.06845): what cross-entropy on grey pixels lacks.
 #
@@ -1010,7 +1018,8 @@ assert measured["σ = 1 for pixels in [0, 1]"][0] < 0.5 * measured["σ = 1 for p
 assert inside[0.02] < inside[1.0] - 0.1, "a weak KL lets the codes leave the prior"
 assert (kl[inactive] < 0.01).all(), "an inactive dimension costs next to nothing"
 assert 0 < inactive.sum() < 16, "some of the sixteen dimensions are active, and some are not"
-assert fresh - own > 1 + abs(loss_with(good, 1) - loss_with(good, 0)), "noise can be learned"
+by_chance = abs(loss_with(good, 1) - loss_with(good, 0))
+assert fresh - own > by_chance + (1 if SAME_NOISE_EPOCHS >= 150 else 0.3), "noise can be learned"
 assert slopes["clipped at 1e-7"][2] == 0 and np.allclose(slopes["softplus(a)"], 1, atol=0.2)
 assert "[0.0, 1.0]" in refused
 assert floor > 1 and kl_loss > 1 and np.ptp(last) > 2

@@ -24,9 +24,14 @@ def of_examples(draw, seed: int, stream: int, index, shape: tuple, part=0):
     (shape, seed). `part` numbers the draws of one example, if it gets several.
     """
     key = _fold_in(_key(seed, stream), tf.cast(part, tf.int64))
+    return _of_keys(draw, key, tf.cast(index, tf.int64), tuple(shape))
+
+
+@tf.function(reduce_retracing=True)  # without a graph, a thousand examples take seconds
+def _of_keys(draw, key, index, shape):
     return tf.map_fn(
         lambda example: draw(shape, _fold_in(key, example)),
-        tf.cast(index, tf.int64),
+        index,
         fn_output_signature=tf.TensorSpec(shape, tf.float32),
     )
 
