@@ -558,13 +558,12 @@ for name in ("sentences", "melodies"):
     stored = json.loads(Path(f"{MODELS}/{name}_vae/benchmark.json").read_text(encoding="utf-8"))
     vae, alone = stored["vae"], stored["language_model"]["reconstruction_loss"]
     costs[name] = {"VAE": vae["nll_of_shown"], "language model": alone}
-    told = {**costs[name], "bound": vae["negative_elbo_of_shown"], "code": vae["kl_loss"]}
+    told = {**costs[name], "bound": vae["negative_elbo_of_shown"], "KL": vae["kl_loss"]}
     print(f"{name:<10}", ", ".join(f"{one} {nats:.2f}" for one, nats in told.items()), "nats")
     if name == "sentences":
-        print(
-            f"           the code tells {vae['mutual_information']:.2f} nats: as much as a choice"
-        )
-        print(f"           among {np.exp(vae['mutual_information']):.0f} sentences")
+        information = vae["mutual_information"]
+        print(f"{'':<10} the code tells {information:.2f} nats", end=": as much as a choice ")
+        print(f"among {np.exp(information):.0f} sentences")
 
 # %% [markdown]
 # The language model of sentences is a little better: a code does not make these sentences more
