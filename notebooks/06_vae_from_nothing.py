@@ -412,6 +412,8 @@ axis = grid[:side, 0]
 figures.manifold(ops.sigmoid(model.decoder(grid)), (axis, axis), title="the plane, decoded")
 
 # %% [markdown]
+# The decoded plane shows a third thing that changes many values: a hat.
+#
 # To generate is to draw from the prior and to decode. None of these faces is in the data:
 
 # %%

@@ -40,8 +40,9 @@
 import os
 
 SEED = 0
-EPOCHS = 40  # fast: 3
+EPOCHS = 40  # fast: 2
 UNITS = "512-256-128"  # fast: "64"
+DIMENSIONS = (2, 5, 10, 20)  # fast: (2, 20)
 DATA_DIR = os.environ.get("VAE_KERAS_DATA_DIR", "")  # fast: ""
 MNIST_EPOCHS = 4
 
@@ -496,7 +497,7 @@ from vae_keras.studies.sizes import sizes
 
 long = MNIST_EPOCHS if largest == "28×28" else EPOCHS
 common = dict(units=UNITS, epochs=long, batch_size=64, learning_rate=1e-3, seed=SEED)
-found, figure = sizes(functools.partial(TrainConfig, **common), digits[largest])
+found, figure = sizes(functools.partial(TrainConfig, **common), digits[largest], DIMENSIONS)
 figure
 
 # %%

@@ -699,9 +699,9 @@ for name in ("glasses", "hat", "beard"):
 # %% [markdown]
 # Both reasons count. The model's own copies show nearly all of a hat and four fifths of the
 # glasses. Against the mean of all kinds the edits do better, as they should if they cannot know
-# which kind is meant. What is still missing there has another cause. One possibility: one vector for
-# all faces is not the vector of this face, with its hair, its tilt and its size. (The vectors are
-# those that ship with the model, by a regression on all of its training faces.)
+# which kind is meant. What is still missing there has another cause. One possibility: one vector
+# for all faces is not the vector of this face, with its hair, its tilt and its size. (The vectors
+# are those that ship with the model, by a regression on all of its training faces.)
 #
 # The beard needs another explanation. The model can copy one, there is one kind only, and the edit
 # brings almost none of it. The third exercise finds out why.
