@@ -507,11 +507,11 @@ for name, row in found.items():
     print(f"{name:<6} {terms:<43}   {row['active_units']}")
 
 # %% [markdown]
-# The loss goes on falling, by less and less. From 10 dimensions to 20 it gains less than a nat, and
-# the KL rises by less than a nat: the ten further dimensions add almost nothing. After so short a
-# training all 20 still count as active here. The next section has a model with 20 dimensions that
-# was trained for longer, on all of MNIST. It has 10 active and 10 inactive dimensions. (On 8×8
-# digits, which are learned faster, 4 or 5 of 20 stay active.)
+# The loss falls by less and less. From 10 dimensions to 20 it falls no longer, and the KL rises by
+# about one nat: the ten further dimensions add almost nothing. After so short a training all 20
+# still count as active here. The next section has a model with 20 dimensions that was trained for
+# longer, on all of MNIST. It has 10 active and 10 inactive dimensions. (On 8×8 digits, which are
+# learned faster, 4 or 5 of 20 stay active.)
 #
 # An inactive dimension costs nothing, because its posterior is the prior and its `kl_loss` is 0. An
 # active one has to save as many nats of reconstruction as it costs. So a VAE with too long a code
