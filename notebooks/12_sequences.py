@@ -44,7 +44,7 @@
 # %% tags=["parameters"]
 SEED = 0
 RECIPES = ("as it is", "free bits", "β = 0.1", "word dropout")  # fast: ("as it is",)
-WINDOWS = 3_500  # fast: 320
+WINDOWS = 2_700  # fast: 320
 EPOCHS = 8  # fast: 1
 HELD_OUT = 1_000  # fast: 150
 WEIGHTED = 500  # fast: 50
