@@ -12,18 +12,18 @@
 # # Faces: editing a picture by adding a vector
 #
 # Take the code of a face, add a certain list of 64 numbers, decode, and the face wears glasses. It
-# is the best-known use of latent spaces, and it is seldom examined. One shows a row of faces with
-# glasses, and they look right. Whether they are the *right* faces, nobody can say, because nobody
-# has photographs of the same people, in the same second, with and without glasses.
+# is the best-known use of latent spaces, and it is seldom examined. People show a row of faces with
+# glasses, and the faces look good. But nobody can say whether they are the *right* faces, because
+# nobody has photographs of the same people, in the same second, with and without glasses.
 #
-# We have. The faces of this chapter are drawn by a program from factors that we know. So we can
-# also draw the face that *should* have come out, and measure every edit. You will
+# We have such pairs: the faces of this chapter are drawn by a program from factors that we know. So
+# we can also draw the face that *should* have come out, and measure every edit. You will
 #
 # 1. morph between two faces, and find out when blending the two images is better,
 # 2. find out where in 64 dimensions the codes of faces are (not where one would expect them),
 # 3. build a feature vector from running means, and see it settle,
 # 4. watch it go wrong where glasses come with hats, and put it right by a regression,
-# 5. measure what of an edit arrives, and what else changes.
+# 5. measure how much of the wanted change appears after an edit, and what else changes.
 #
 # Nothing is trained here: the model ships with the package. You should know what a code, `z_mean`,
 # `z_log_var` and the prior $\mathcal N(0, I)$ are.
@@ -40,17 +40,18 @@
 
 # %% tags=["parameters"]
 SEED = 0
-FACES = 4_000  # fast: 1_400
-TWINS = 300  # fast: 100
-TRIED = 100  # fast: 30
+FACES = 4_000  # fast: 1_200
+TWINS = 300  # fast: 80
+TRIED = 100  # fast: 24
 
 # %% [markdown]
 # ## 1. Faces whose truth can be drawn
 #
 # A face is a row of factors: seven attributes that it has or has not, a few factors that come in
 # kinds (hair, eyes), and fourteen measures. `sample` draws them at random, *all independent of each
-# other*; that will matter. `draw` paints them in colour, 64 × 64 pixels. The shipped model has seen
-# the faces 0 to 19,999 of this stream. Ours are later ones.
+# other*; that will matter. `draw` paints them in colour, 64 × 64 pixels. The shipped model was made
+# with the faces 0 to 19,999 of this stream: 16,200 for training, the others for validation and
+# test. Ours are later ones.
 
 # %%
 import numpy as np
@@ -79,7 +80,7 @@ print("measures:", ", ".join(CONTINUOUS))
 
 # %% [markdown]
 # `flipped` changes one attribute and nothing else. Here are seven faces and, below each, its twin:
-# the same face but for its glasses, smile, hat, beard, moustache, long hair or blush.
+# the same face except for its glasses, smile, hat, beard, moustache, long hair or blush.
 
 # %%
 seven = factors[:7]
@@ -109,9 +110,9 @@ print(f"error of a reconstruction: {errors(again, images[:TRIED]).mean():.4f} (v
 smaller(figures.image_rows({"drawn": images[:8], "rebuilt": again[:8]}))
 
 # %% [markdown]
-# Good, not perfect: a little soft, and textures of hair are lost. Remember that error. It is the
-# *floor*: an edit through this model will hardly come nearer to the truth than the model's own copy
-# of it.
+# The copies are good but not perfect: they are a little blurred, and textures of hair are lost.
+# Remember that error. It is the *floor*: an edit through this model will hardly come nearer to the
+# truth than the model's own copy of it.
 #
 # What does a code know of a face? Look for the *nearest codes*. For each face that we have kept
 # apart, here is the one of the others whose code is nearest, and the one whose pixels are nearest.
@@ -147,7 +148,8 @@ for name, row in neighbours.items():
 # attributes agree, where half of them agree by chance, and the heads have nearly the same tilt. So
 # for this purpose 64 numbers are as good as 12,288 pixels.
 #
-# One number in a model card of colour images surprises everybody once:
+# The model card of a model of colour images contains a number that surprises most readers the first
+# time:
 
 # %%
 some = {"x": images[:TRIED], "label": None, "index": np.arange(TRIED)}
@@ -355,10 +357,12 @@ print(f"{np.sum(eigenvalues > 1)} of 64 directions are wider than the prior")
 # %% [markdown]
 # The codes as a whole are not distributed like the prior: far too narrow in most directions, too
 # wide in a few. (The third line compares two Gaussians, so the true KL is larger still.) Repairing
-# this mismatch would save about 72 nats. As much is saved by errors of the decoder that are 0.6 %
-# smaller, in whatever unit, because there are 12,288 values. So training has little reason to
-# repair it. The disadvantage shows when one *generates*: draws of $\mathcal N(0, I)$ then lie where
-# the decoder has never been trained.
+# this mismatch would save about 72 nats. The reconstructions need not even change: stretch the
+# narrow directions of the code, and let the decoder shrink them again. Why has training not done
+# it? One possible reason is that 72 nats are little here. As much is saved by errors of the decoder
+# that are 0.6 % smaller, in whatever unit, because there are 12,288 values. (Dai and Wipf, in the
+# list at the end, say why a learned σ leads there.) The disadvantage shows when one *generates*:
+# draws of $\mathcal N(0, I)$ then lie where the decoder has never been trained.
 
 # %%
 noise = prior[:8].astype("float32")
@@ -549,12 +553,12 @@ smaller(
 )
 
 # %% [markdown]
-# For strangers it is about a fifth: nearly all of their difference is not glasses. (The means were
-# ten per cent off. Ten per cent at a right angle still give a cosine of 0.995.) A pair of twins
-# gives *these* glasses, lens and frame included, and little else. A pair of strangers gives
-# everything in which the two differ, and adds it to every face at full strength. With photographs,
-# take two of the same person, a minute apart, and a single pair is enough. With two people from an
-# album it is not.
+# For strangers it is 0.23. Its square, a twentieth, is the share of the squared length that is
+# glasses: nearly all of their difference is something else. (The means were ten per cent off. Ten
+# per cent at a right angle still give a cosine of 0.995.) A pair of twins gives *these* glasses,
+# lens and frame included, and little else. A pair of strangers gives everything in which the two
+# differ, and adds it to every face at full strength. With photographs, take two of the same person,
+# a minute apart, and a single pair is enough. With two people from an album it is not.
 #
 # ## 8. When glasses come with hats
 #
@@ -564,7 +568,7 @@ smaller(
 # of the others every tenth.
 
 # %% [markdown]
-# > **Predict.** Of what does the difference of means now have more: of glasses, or of hat?
+# > **Predict.** What does the difference of means now contain more of: glasses or hat?
 
 # %%
 kept = (has == factors["hat"]) | (rng.random(FACES) < 0.1)
@@ -582,8 +586,8 @@ for method, vectors in (("means", means), ("regression", regression)):
     print(f"{method:<18} {cosine(vector, true_vector):>18.2f} {cosine(vector, true_hat):>9.2f}")
 
 # %% [markdown]
-# The answer: of hat, because a hat is the larger thing. As a summary the vector is right: faces
-# with glasses, in this album, do differ by a hat. But it does not answer the question that we
+# The answer: hat. A hat changes more pixels than glasses do. As a summary the vector is right:
+# faces with glasses, in this album, do differ by a hat. But it does not answer the question that we
 # meant.
 #
 # The question was: what do glasses change, *the rest being equal*? That is what a linear
@@ -694,15 +698,15 @@ for name in ("glasses", "hat", "beard"):
 
 # %% [markdown]
 # Both reasons count. The model's own copies show nearly all of a hat and four fifths of the
-# glasses: the model can draw what is asked, except the thinnest frames. Against the mean of all
-# kinds the edits do better, as they should if they cannot know which kind is meant. What is still
-# missing then comes from averaging: frames and brims that are half-transparent. (The vectors are
-# those that ship with the model, by a regression on all of its training faces.)
+# glasses. Against the mean of all kinds the edits do better, as they should if they cannot know
+# which kind is meant. What is still missing there has another cause. One possibility: one vector
+# for all faces is not the vector of this face, with its hair, its tilt and its size. (The vectors
+# are those that ship with the model, by a regression on all of its training faces.)
 #
 # The beard needs another explanation. The model can copy one, there is one kind only, and the edit
 # brings almost none of it. The third exercise finds out why.
 #
-# ## 10. Turn it yourself
+# ## 10. Try it yourself
 #
 # In the middle is the edit, on its left the face as the model rebuilds it, on its right the truth
 # for α = 1. Look for two things: how an attribute grows evenly until about α = 1 and is exaggerated
@@ -786,9 +790,9 @@ def is_right_2(alpha):
 check(2, answer_2(z_bare_all, goal), is_right_2)
 
 # %% [markdown]
-# 3. Of a beard hardly anything arrived. A beard is of the colour of the hair. Find the beard vector
-#    of the black-haired alone, add it to black-haired faces, and measure what arrives. Then give
-#    the blonde the beard vector of everybody. What follows for *one* vector per attribute?
+# 3. The edit brought almost no beard. A beard has the colour of the hair. Find the beard vector of
+#    the black-haired faces alone, add it to black-haired faces, and measure what arrives. Then add
+#    the beard vector of all faces to blonde faces. What follows for *one* vector per attribute?
 #    (`factors["hair"]` is 0 for black and 4 for blonde, `factors["beard"]` says who has one.)
 
 # %%

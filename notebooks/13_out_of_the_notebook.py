@@ -39,25 +39,28 @@
 
 # %% tags=["parameters"]
 SEED = 0
-FILES = 1_200  # fast: 160
-EPOCHS = 8  # fast: 3
-OWN_EPOCHS = 9  # fast: 2
+FILES = 1_200  # fast: 120
+EPOCHS = 8  # fast: 2
+UNITS = "256-128"  # fast: "64"
+OWN_EPOCHS = 9  # fast: 1
 DECODERS = 24  # fast: 6
+PROBED = ("glasses", "shapes")  # fast: ("shapes",)
 MODELS = "../../saved_models/pretrained"  # the models that ship, from this chapter's folder
 
 # %% [markdown]
 # ## 1. A folder of images
 #
-# All files of this chapter go to a folder of their own, which the last cell removes. We move into
-# it, as one does in a shell, so that all paths below are short.
+# All files of this chapter go to a folder of their own, which the last code cell removes. We move
+# into it, as one does in a shell, so that all paths below are short.
 
 # %%
 import os
 import tempfile
 from pathlib import Path
 
-NOTEBOOKS = Path.cwd()
-os.chdir(tempfile.mkdtemp(prefix="elsewhere-", dir=NOTEBOOKS))
+if not Path.cwd().name.startswith("elsewhere-"):  # or this cell has been run already
+    NOTEBOOKS = Path.cwd()
+    os.chdir(tempfile.mkdtemp(prefix="elsewhere-", dir=NOTEBOOKS))
 os.environ["VAE_KERAS_CACHE_DIR"] = str(Path("cache").resolve())  # what is resized goes there
 
 # %% [markdown]
@@ -125,7 +128,7 @@ config = TrainConfig(
     image_size="24",
     latent_dim=8,
     network="dense",
-    units="256-128",
+    units=UNITS,
     batch_size=16,
     learning_rate=2e-3,
     epochs=EPOCHS,
@@ -154,7 +157,7 @@ broken.unlink()
 # %% [markdown]
 # ## 2. One command, and what it leaves
 #
-# On a shell the training is one line, with an option for every field of `TrainConfig`:
+# In a shell the training is one line, with an option for every field of `TrainConfig`:
 #
 # ```sh
 # python train.py --dataset folder:shapes --image-size 24 --latent-dim 8 --network dense \
@@ -214,8 +217,9 @@ figures.image_rows({"test image": shown, "rebuilt": whole.model(shown)})
 #
 # The other process was killed after its second epoch. `SIGKILL` is the signal that no program can
 # catch: no last line is written, no `finally` runs, nothing is tidied up. A power cut looks the
-# same. Checkpoints are written as often as it costs two percent of the time, so in a run of a few
-# seconds the last one is that of the first epoch. What came after it will be trained again.
+# same. The package writes checkpoints, but spends at most two percent of the time on them. So in a
+# run of a few seconds the last one is that of the first epoch. What came after it will be trained
+# again.
 
 # %%
 print(f"exit status {process.wait()}: killed by {signal.SIGKILL.name}")
@@ -248,7 +252,7 @@ careless.fit(train_images, batch_size=16, epochs=epochs_left, verbose=0)
 print(f"largest difference of a weight: {largest_difference(careless, whole.model):.3f}")
 
 # %% [markdown]
-# And now with `--resume`. On a shell: `python train.py --resume --name killed`.
+# And now with `--resume`. In a shell: `python train.py --resume --name killed`.
 
 # %%
 resumed = train(config.replace(name="killed", resume=True), verbose=0)
@@ -394,6 +398,9 @@ rebuilt = {
     name: np.clip(model.predict(dusty_test, verbose=0), 0, 1) for name, model in models.items()
 }
 from_clean = {name: float(np.abs(x - test_images).mean()) for name, x in rebuilt.items()}
+scales = [float(ops.exp(models["Gaussian"].reconstruction.log_sigma))]
+scales.append(float(ops.exp(models["Laplace"].reconstruction.log_scale)))
+print("σ of the Gaussian {:.3f}, b of the Laplace {:.3f}".format(*scales))
 figures.bars(
     {"the dusty image": float(np.abs(dusty_test - test_images).mean()), **from_clean},
     "mean distance from the clean image",
@@ -407,11 +414,14 @@ rows = {"dusty": dusty_test, **rebuilt, "clean": test_images}
 figures.image_rows({name: images[::step][:8] for name, images in rows.items()})
 
 # %% [markdown]
-# The bars agree with the one pixel. The same network, trained on the same dust, ends nearer to the
-# clean images with the Laplace likelihood: its backgrounds keep their colours, while those of the
-# Gaussian turn grey. Neither is nearer than the dusty image itself. Dust is few pixels, and eight
-# numbers after a few epochs cannot hold the edges of a shape. The likelihood decides which mistakes
-# are made, not whether there are any.
+# The bars point the same way as the one pixel. The same network, trained on the same dust, ends
+# nearer to the clean images with the Laplace likelihood: its backgrounds keep their colours, while
+# those of the Gaussian turn grey. The mean in place of the median explains only a part: a twentieth
+# of the way to white is 0.01 on average. One possible reason for the rest: dust is a large squared
+# error, so σ grows, all other errors become cheap, and the code no longer pays for the hue of a
+# background. (Besides, the bars are absolute errors, and these are what the Laplace makes small.)
+# Neither is nearer than the dusty image itself. Dust covers only a few pixels, and eight numbers
+# after a few epochs cannot hold the edges of a shape.
 #
 # ## 5. A network of your own
 #
@@ -518,7 +528,7 @@ print("largest difference of a weight:", largest_difference(own, loaded))
 # %%
 from vae_keras.export.endpoints import endpoints
 
-tf.get_logger().setLevel("ERROR")  # it would tell us where the assets are that there are not
+tf.get_logger().setLevel("ERROR")  # hides a message about assets; this model has none
 archive = keras.export.ExportArchive()
 for name, (function, inputs) in endpoints(own).items():
     archive.add_endpoint(name, function, inputs)
@@ -576,7 +586,7 @@ for model, again in zip((whole.model, own), elsewhere):
 # Here the images are faces, and the model is `faces_vae`, which ships with the course. It has 64
 # numbers of two bytes for a face of 64×64 pixels. We draw four hundred faces that it has not seen.
 # They go to a folder with the parts `train` and `test`, and glasses are the label. (PSNR is the
-# squared error on a logarithmic scale: at 24 decibels a pixel is off by 0.06, where black is 0 and
+# squared error on a logarithmic scale: at 28 decibels a pixel is off by 0.04, where black is 0 and
 # white is 1.)
 
 # %%
@@ -599,8 +609,8 @@ print(f"{found['images']:,} faces of {found['pixel_bytes'] // found['images']:,}
 print(f"codes of {each} bytes each: {ratio:.0f} times smaller; PSNR {found['psnr']:.1f} dB")
 
 # %% [markdown]
-# (On the shell: `python -m vae_keras compress` and `restore`.) It is lossy, and good only for
-# images of this kind: the decoder can draw nothing but such faces.
+# (In a shell: `python -m vae_keras compress` and `restore`.) It is lossy, and good only for images
+# of this kind: the decoder can draw nothing but such faces.
 #
 # **Features.** The encoder alone turns images into a few numbers for whatever comes next. Below, a
 # logistic regression is given codes, pixels, or as many principal components. It learns to tell
@@ -611,12 +621,10 @@ print(f"codes of {each} bytes each: {ratio:.0f} times smaller; PSNR {found['psnr
 # %%
 from vae_keras.evaluation import probe
 
-portraits = load(TrainConfig(dataset="folder:faces", image_size="64"))
 exported = load_exported("saved_models/whole")
-probed = {
-    "glasses": probe.probe(faces_vae, portraits, sizes=())[-1],
-    "shapes": probe.probe(exported, dataset, sizes=())[-1],
-}
+portraits = load(TrainConfig(dataset="folder:faces", image_size="64"))
+asked = {"glasses": (faces_vae, portraits), "shapes": (exported, dataset)}
+probed = {what: probe.probe(*asked[what], sizes=())[-1] for what in PROBED}
 for what, row in probed.items():
     cells = (f"{name} {row[name]:.0%}" for name in ("codes", "pixels", "pca"))
     print(f"{what:<8}{row['labels']:>4} labels:", "  ".join(cells))
@@ -626,8 +634,10 @@ for what, row in probed.items():
 # than codes. Look at the shapes that were rebuilt in section 2 and you see why. Hue and size fill
 # hundreds of pixels, so the code spends its nats on them. Whether a small shape has corners is
 # decided by few pixels at its edge. A code keeps what matters to the *likelihood*, and what matters
-# to you may be something else. The larger model has learned from 16,000 faces, its code has room,
-# and glasses are many pixels.
+# to you may be something else. The larger model has learned from 16,200 faces, its code has room,
+# and glasses are many pixels. (The two cases differ in more: there are 90 labels for 12,288 values
+# in the first, and 972 for 1,728 in the second. The principal components are those of the labelled
+# images alone.)
 #
 # **Generation.** The decoder alone, fed with noise:
 
@@ -643,9 +653,9 @@ figures.image_rows(rows)
 
 # %% [markdown]
 # The codes are chosen by you, so you can also ask what each number of a code is for. The slider
-# sets one of them to a value in all eight faces. The first dimension is the one that the model
-# uses most. **What to look for:** dimensions that change a colour and leave the face alone, and
-# others that put on glasses or a hat. Few dimensions are one thing and nothing else.
+# sets one of them to a value in all eight faces. The first dimension is the one that the model uses
+# most. **What to look for:** dimensions that change a colour and leave the face alone, and others
+# that put on glasses or a hat. Few dimensions change only one thing.
 
 # %%
 from vae_keras.figures.sliders import Sliders
@@ -693,7 +703,11 @@ print(mine.example_shape, "labels:", mine.class_names or "none")
 #
 # ## Exercises
 #
-# 1. Resume the killed run with β = 4. What happens? Why is that better than to do it?
+# Do them before you run the last code cell. It removes the folder, and exercise 1 needs the run in
+# it.
+#
+# 1. Resume the killed run with β = 4. The package refuses. What does it say, and why is it better
+#    to refuse than to continue?
 
 # %%
 from vae_keras.course import check
@@ -704,7 +718,7 @@ def answer_1():
     ...
 
 
-check(1, answer_1(), lambda text: "beta" in text)
+check(1, answer_1(), lambda text: "'killed' was started with beta" in str(text))
 
 # %% [markdown]
 # 2. Write the logarithm of a logistic density,
@@ -721,7 +735,11 @@ def answer_2(x, m, s):
     ...
 
 
-check(2, answer_2(far, 0.3, 0.2), scipy.stats.logistic.logpdf(far, 0.3, 0.2))
+def is_right_2(log_p):
+    return np.allclose(log_p, scipy.stats.logistic.logpdf(far, 0.3, 0.2), rtol=1e-4, atol=1e-4)
+
+
+check(2, answer_2(far, 0.3, 0.2), is_right_2)
 
 # %% [markdown]
 # 3. The codes of the shapes have eight numbers of two bytes. Send each number as one byte, 256 even
@@ -757,7 +775,7 @@ def answer_1():
 
 print(answer_1())
 # Half a run with one objective and half with another is neither, and its config.json would lie.
-assert check(1, answer_1(), lambda text: "beta" in text)
+assert check(1, answer_1(), lambda text: "'killed' was started with beta" in str(text))
 
 
 # %% jupyter={"source_hidden": true, "outputs_hidden": true} tags=["solution"]
@@ -780,7 +798,7 @@ class Logistic(Laplace):
         return parameters + ops.exp(self.log_scale) * (ops.log(u) - ops.log1p(-u))
 
 
-assert check(2, answer_2(far, 0.3, 0.2), scipy.stats.logistic.logpdf(far, 0.3, 0.2))
+assert check(2, answer_2(far, 0.3, 0.2), is_right_2)
 expected = scipy.stats.logistic.logpdf(x, centre, scale).sum(axis=(1, 2, 3))
 np.testing.assert_allclose(Logistic().log_prob(x, centre), expected, rtol=1e-5)
 
@@ -828,8 +846,6 @@ assert in_steps.min() > 1
 # ## Checks
 
 # %%
-import shutil
-
 assert process.returncode == -signal.SIGKILL, "it was killed, not stopped"
 assert largest_difference(resumed.model, whole.model) == 0, "resumed: the very same weights"
 assert largest_difference(careless, whole.model) > 1e-3, "the careless way: others"
@@ -844,9 +860,17 @@ assert "there is no vae_keras here" in user.stdout, user.stderr
 for model, again in zip((whole.model, own), elsewhere):
     np.testing.assert_allclose(model.predict(test_images, verbose=0), again, atol=1e-4)
 assert ratio == 64 * 64 * 3 / (64 * 2), "12,288 bytes against 128"
-glasses, shapes = probed["glasses"], probed["shapes"]
-assert glasses["codes"] > glasses["pixels"] + 0.02, "codes that hold what is asked"
+shapes, glasses = probed["shapes"], probed.get("glasses")
+assert not glasses or glasses["codes"] > glasses["pixels"] + 0.02, "codes that hold what is asked"
 assert shapes["codes"] < shapes["pixels"] - 0.1, "and codes that do not"
+
+# %% [markdown]
+# ## Tidying up
+#
+# This cell removes the folder of the chapter, with all that was trained.
+
+# %%
+import shutil
 
 finished = Path.cwd()
 os.chdir(NOTEBOOKS)

@@ -19,7 +19,13 @@ SYMBOLS = {
     "denoising": ["x", "x̃", "h", "x̂", "noise"],
     "variational": ["x", "μ, log σ²", "z ∼ q(z|x)", "p(x|z)", "x̂"],
     "conditional_model": ["label", "q(z|x, label)", "p(x|z, label)", "z", "N(0, I)"],
-    "autoregressive_decoder": ["told", "telling", "z", "x₃", "x̂₃"],
+    "autoregressive_decoder": [
+        "with true tokens: teacher forcing",
+        "with its own tokens: sampling",
+        "z",
+        "x₃",
+        "x̂₃",
+    ],
     "ladder": [
         *("linear", "deep", "sparse", "denoising", "contractive", "vae"),
         *("conv", "β", "conditional", "sequence", "λ", "KL"),

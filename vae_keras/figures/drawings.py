@@ -357,8 +357,8 @@ def autoregressive_decoder():
     """A decoder of tokens in training, which is told the true ones, and in use, which is not."""
     board = Board(4.3)
     for left, name, effect in (
-        (0.45, "told: teacher forcing", "each true token is the next input"),
-        (4.35, "telling: sampling", "each drawn token is the next input"),
+        (0.45, "with true tokens: teacher forcing", "each true token is the next input"),
+        (4.35, "with its own tokens: sampling", "each drawn token is the next input"),
     ):
         board.write(left + 1.3, 4.05, name, weight="bold")
         board.write(left + 1.3, 3.7, effect)

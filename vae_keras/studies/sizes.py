@@ -11,13 +11,13 @@ from vae_keras.training.fitting import trained
 SIZES = (2, 5, 10, 20)  # dimensions of the codes
 
 
-def sizes(configured, dataset):
-    """Train VAEs with codes of 2, 5, 10 and 20 dimensions, and draw samples of each.
+def sizes(configured, dataset, dimensions=SIZES):
+    """Train a VAE with a code of each number of `dimensions`, and draw samples of each.
 
     It returns {column: {figure: number}} and the picture.
     """
     found, panels = {}, {}
-    for size in SIZES:
+    for size in dimensions:
         model = trained(configured(latent_dim=size), dataset)
         use = code_figures(model, dataset.test)
         found[f"{size}-D"] = {**evaluate(model, dataset), "active_units": use["active_units"]}
