@@ -97,6 +97,7 @@ def test_failed_export_leaves_nothing(digits_run, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_exports_alone_by_the_same_model(digits_run, digits, tmp_path, capsys):
     mine = tmp_path / "mine"
     mine.mkdir()

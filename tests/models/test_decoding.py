@@ -263,6 +263,7 @@ def test_graph_does_not_grow_with_the_steps(decode):
     assert graph_size(decode, made(steps=3)) == graph_size(decode, made(steps=30))
 
 
+@pytest.mark.slow
 def test_graph_does_what_the_functions_do(decoder):
     z, uniform = codes(10), uniforms(10)
     signature = [tf.TensorSpec((None, CODE)), tf.TensorSpec((None, STEPS))]

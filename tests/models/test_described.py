@@ -32,7 +32,10 @@ def model_of(name, network=None):
     return MODELS[name](X.shape[1:], network=network or DenseNetwork((8,))), X
 
 
-@pytest.mark.parametrize("name", MODELS)
+SEQUENCE = pytest.param("sequence", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", [*(name for name in MODELS if name != "sequence"), SEQUENCE])
 def test_inputs_and_outputs_are_those_of_a_functional_model(name):
     model, given = model_of(name)
     shape = (None, *model.example_shape)
@@ -56,10 +59,14 @@ def test_summary_knows_every_shape(name):
     assert "?" not in text and "unbuilt" not in text
 
 
-SLOW = pytest.param("sequence", True, marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize(("name", "is_loaded"), [("vae", False), ("conditional", True), SLOW])
+@pytest.mark.parametrize(
+    ("name", "is_loaded"),
+    [
+        ("vae", False),
+        pytest.param("conditional", True, marks=pytest.mark.slow),
+        pytest.param("sequence", True, marks=pytest.mark.slow),
+    ],
+)
 def test_export_without_arguments(name, is_loaded, tmp_path):
     model, given = model_of(name)
     one = model
@@ -112,7 +119,7 @@ def test_hdf5_is_refused_in_one_line(name, tmp_path):
     assert "\n" not in str(error.value) and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["vae", "conditional", "sparse", "sequence"])
+@pytest.mark.parametrize("name", ["vae", "conditional", "sparse", SEQUENCE])
 def test_weights_alone_are_saved(name, tmp_path):
     model, given = model_of(name)
     model.save_weights(tmp_path / "model.weights.h5")

@@ -109,6 +109,7 @@ def test_the_loss_is_that_of_float32_at_the_same_weights(policy, nats, fitted):
         assert found == pytest.approx(expected, abs=nats)
 
 
+@pytest.mark.slow
 def test_the_loss_of_float16_is_scaled_by_the_optimizer():
     """Gradients are scaled and unscaled: the step is that of float32, and so is the logged loss."""
     x = images(8, (8, 8, 1))

@@ -122,6 +122,7 @@ def test_a_token_is_told_those_before_and_no_other():
         assert (changes[:, place + 1 :].max(axis=-1) > 1e-4).all()
 
 
+@pytest.mark.slow
 def test_importance_weighting_agrees_with_integration_over_the_code():
     model, x = made(latent_dim=1), every_sequence()
     z = np.linspace(-8, 8, 801, dtype=np.float32)
@@ -276,6 +277,7 @@ def test_figures_do_not_depend_on_the_size_of_the_batches(monkeypatch):
 # --- Figures ---
 
 
+@pytest.mark.slow
 def test_figures_by_hand():
     model, data = made(), dataset(sequences(60))
     x, found = data.test.read(slice(None)), evaluate(model, data)
@@ -342,6 +344,7 @@ def test_the_mean_code_is_decoded_greedily_or_searched():
 # --- Saving ---
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_the_same(tmp_path):
     x = sequences(20)
     model = made(

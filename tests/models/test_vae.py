@@ -91,6 +91,7 @@ def test_free_bits_keep_a_code_from_collapsing():
     assert kl(0.5).min() > 0.2
 
 
+@pytest.mark.slow
 def test_history_has_both_the_kl_and_what_is_minimised(tmp_path):
     dataset = digits()
     model = build(TrainConfig(free_bits=0.3, units="8").resolved(dataset), dataset)

@@ -27,6 +27,7 @@ def two_models(inputs=SHAPE, code=3, outputs=SHAPE):
     return dict(encoder=encoder, decoder=keras.Model(z, decoded))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vae", "deep", "conditional"])
 def test_two_keras_models_are_the_encoder_and_the_decoder(name, tmp_path):
     labels = np.arange(8) % 2
