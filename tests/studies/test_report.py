@@ -1,8 +1,13 @@
 """The command evaluate, against NumPy over an export's endpoints."""
 
+import contextlib
+import functools
+import io
 import json
 import math
 import shutil
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +15,8 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from tests.commands import printed, refused
-from tests.folders import files
+from tests.commands import printed, refused, status
+from tests.folders import files, working_in
 from tests.pictures import assert_shows
 from vae_keras import VAE, Examples, TrainConfig, figures, load_exported, train
 from vae_keras.evaluation.likelihood import likelihood_figures
@@ -38,19 +43,38 @@ def run(request):
     return request.getfixturevalue(request.param)
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """A copy of a run or an export in its `folder`: what `evaluate` wrote, and what it printed."""
+
+    folder: Path
+    new: set[str]  # the files that it wrote
+    kept: bool  # all others are as they were
+    out: str
+
+    @functools.cached_property
+    def numbers(self) -> dict:
+        return strict_json(self.folder / "evaluation.json")
+
+
 @pytest.fixture(scope="module")
-def numbers_of(tmp_path_factory):
-    """What `evaluate` writes of a run or an export, with 50 samples: once for each."""
-    known = {}
+def evaluated(tmp_path_factory):
+    """Evaluates a run or an export, with 50 samples: once for each."""
 
-    def numbers(path):
-        if path not in known:
-            folder = tmp_path_factory.mktemp("evaluation")
-            report(path, **{**FAST, "samples": 50}, output=folder)
-            known[path] = strict_json(folder / "evaluation.json")
-        return known[path]
+    @functools.cache
+    def evaluated(path):
+        place = tmp_path_factory.mktemp("evaluation")
+        shutil.copytree(path, place / "runs" / path.name)
+        before = files(place)
+        with working_in(place), contextlib.redirect_stdout(io.StringIO()) as out:
+            assert status("evaluate", f"runs/{path.name}", *OPTIONS, "--samples=50") == 0
+        after = files(place)
+        new = after.keys() - before.keys()
+        return Evaluated(
+            place / "runs" / path.name, new, before.items() <= after.items(), out.getvalue()
+        )
 
-    return numbers
+    return evaluated
 
 
 def by_hand(run, samples):
@@ -96,8 +120,8 @@ def by_hand(run, samples):
 
 
 @pytest.mark.slow
-def test_figures_are_those_of_a_few_lines_over_the_export(run, numbers_of):
-    found, (values, errors) = numbers_of(run.folder.path), by_hand(run, 50)
+def test_figures_are_those_of_a_few_lines_over_the_export(run, evaluated):
+    found, (values, errors) = evaluated(run.folder.path).numbers, by_hand(run, 50)
     for name, each in values.items():
         apart = 4 * math.sqrt(2) * errors[name] + 1e-5 * abs(each.mean())
         assert found[name] == pytest.approx(each.mean(), abs=apart), name
@@ -111,8 +135,8 @@ def test_figures_are_those_of_a_few_lines_over_the_export(run, numbers_of):
 
 
 @pytest.mark.slow
-def test_export_has_the_figures_of_its_run(run, numbers_of):
-    of_run, of_export = (numbers_of(p) for p in (run.folder.path, run.folder.exported))
+def test_export_has_the_figures_of_its_run(run, evaluated):
+    of_run, of_export = (evaluated(p).numbers for p in (run.folder.path, run.folder.exported))
     for one, other in zip(leaves(of_run), leaves(of_export), strict=True):
         assert one == (pytest.approx(other, rel=1e-3) if isinstance(other, float) else other)
 
@@ -125,8 +149,8 @@ def leaves(found):
 
 
 @pytest.mark.slow
-def test_evaluation_says_what_it_was_made_of(run, numbers_of):
-    found = numbers_of(run.folder.path)
+def test_evaluation_says_what_it_was_made_of(run, evaluated):
+    found = evaluated(run.folder.path).numbers
     assert found["model"] == run.folder.name
     assert (found["dataset"], found["data_kind"], found["images"]) == ("digits", "grey", 359)
     assert found["likelihood"] == run.config.likelihood
@@ -149,31 +173,25 @@ def place(tmp_path, monkeypatch, digits_run):
     return tmp_path
 
 
-def assert_evaluated(folder, out):
-    """`folder` holds the numbers and the picture of an evaluation that printed `out`."""
-    found = strict_json(folder / "evaluation.json")
-    drawn = figures.evaluation(found["convergence"], found["kl_per_dimension"])
-    assert_shows(folder / "evaluation.png", drawn)
-    for figure in ("negative_elbo", "reconstruction_loss", "kl_loss", "nll"):
-        assert f"{found[figure]:.3f} ± " in out
-    assert f"{found['probe_accuracy']:.1%}" in out
-    error = f"± {found['kl_parts_error']:.3f} nats"
-    assert f"{found['mutual_information']:.3f} {error} (at most log 359 = 5.88)" in out
-    assert f"{found['marginal_kl']:.3f} {error} (of 359 examples" in out
-    assert f"{found['aggregate_posterior_kl']:.3f} nats" in out
-    assert "cross-entropy of grey values: a loss, not a likelihood" in out
-    last = found["convergence"][-1]
-    assert f"{last['naive']:.2f} ± {last['naive_error']:.2f}" in out
-
-
 @pytest.mark.slow
-def test_numbers_and_picture_lie_in_the_folder_of_an_export(place, capsys):
-    before = files(place)
-    out = printed(capsys, "evaluate", "saved_models/mine", *OPTIONS)
-    new = {f"saved_models/mine/evaluation.{ending}" for ending in ("json", "png")}
-    assert files(place).keys() - before.keys() == new
-    assert before.items() <= files(place).items()
-    assert_evaluated(place / "saved_models/mine", out)
+@pytest.mark.parametrize("place", ["path", "exported"])
+def test_numbers_and_picture_lie_in_the_folder_of_the_model(digits_run, evaluated, place):
+    found = evaluated(getattr(digits_run.folder, place))
+    assert found.new == {f"runs/digits_vae/evaluation.{ending}" for ending in ("json", "png")}
+    assert found.kept
+    numbers, out = found.numbers, found.out
+    drawn = figures.evaluation(numbers["convergence"], numbers["kl_per_dimension"])
+    assert_shows(found.folder / "evaluation.png", drawn)
+    for figure in ("negative_elbo", "reconstruction_loss", "kl_loss", "nll"):
+        assert f"{numbers[figure]:.3f} ± " in out
+    assert f"{numbers['probe_accuracy']:.1%}" in out
+    error = f"± {numbers['kl_parts_error']:.3f} nats"
+    assert f"{numbers['mutual_information']:.3f} {error} (at most log 359 = 5.88)" in out
+    assert f"{numbers['marginal_kl']:.3f} {error} (of 359 examples" in out
+    assert f"{numbers['aggregate_posterior_kl']:.3f} nats" in out
+    assert "cross-entropy of grey values: a loss, not a likelihood" in out
+    last = numbers["convergence"][-1]
+    assert f"{last['naive']:.2f} ± {last['naive_error']:.2f}" in out
 
 
 @pytest.mark.slow
@@ -187,8 +205,8 @@ def test_evaluation_of_a_run_that_exists_is_replaced_only_by_wish(place, capsys)
         assert files(place) == before
         if taken == "evaluation.png":
             (folder / taken).unlink()
-    out = printed(capsys, "evaluate", "mine", *OPTIONS, "--overwrite")
-    assert_evaluated(folder, out)
+    printed(capsys, "evaluate", "mine", *OPTIONS, "--overwrite")
+    assert strict_json(folder / "evaluation.json")["model"] == "mine"
     after = files(place)
     assert after.keys() - before.keys() == {"runs/mine/evaluation.png"}
     for path in before.keys() - {"runs/mine/evaluation.json"}:
@@ -354,9 +372,9 @@ def test_export_without_its_configuration_is_refused(place, capsys):
 
 
 @pytest.mark.slow
-def test_evaluate_agrees_with_the_figures_of_the_run(digits_run, numbers_of):
+def test_evaluate_agrees_with_the_figures_of_the_run(digits_run, evaluated):
     """The run took one draw of the code for each image, evaluation the average over many."""
-    found, metrics = numbers_of(digits_run.folder.path), digits_run.metrics
+    found, metrics = evaluated(digits_run.folder.path).numbers, digits_run.metrics
     assert found["kl_loss"] == pytest.approx(metrics["test_kl_loss"], rel=1e-5)  # in closed form
     exported, x = load_exported(digits_run.folder.exported), digits_run.dataset.test.arrays()[0]
     heads, rng = exported.call("encode", x=x), np.random.default_rng(0)

@@ -15,7 +15,7 @@ from vae_keras.studies import generation, losses, study, terms
 from vae_keras.training.fitting import trained
 
 LINE = np.array([[0, 0], [1, 0], [2, 0], [3, 0]], float)  # codes one apart
-configured = functools.partial(TrainConfig, epochs=2)
+configured = functools.partial(TrainConfig, network="linear")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_nearest_label_accuracy():
 
 @pytest.mark.slow
 def test_kl_alone_collapses(dataset):
-    model = trained(configured(epochs=10), dataset, terms.KLOnlyVAE)
+    model = trained(TrainConfig(epochs=10), dataset, terms.KLOnlyVAE)
     found = terms.sampled_posterior(model, dataset.test)
     assert np.abs(found["z_mean"]).max() < 0.1
     assert np.abs(found["sigma"] - 1).max() < 0.1
@@ -105,7 +105,9 @@ TEXTS = {
 @pytest.mark.parametrize("name", study.STUDIES)
 def test_command_writes_picture_and_figures(name, tmp_path, capsys, monkeypatch):
     drawn = []
-    monkeypatch.setattr(classifier, "STEPS", 100)
+    monkeypatch.setattr(classifier, "STEPS", 20)
+    monkeypatch.setattr(generation, "SAMPLES", 500)
+    monkeypatch.setattr(study, "TrainConfig", configured)
     monkeypatch.setitem(study.STUDIES, name, keeping(study.STUDIES[name], drawn))
     arguments = [name, "--epochs", "2", "--output", str(tmp_path / "new")]
     cli_study.main(arguments, standalone_mode=False)

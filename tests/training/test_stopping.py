@@ -9,6 +9,8 @@ import pytest
 
 from tests.commands import TRAIN
 from tests.runs import PATIENCE, wait_for, weights
+from vae_keras import TrainConfig, train
+from vae_keras.config.options import flag
 from vae_keras.training.stopping import Stopped, Stops
 
 
@@ -38,15 +40,16 @@ def test_an_ignored_signal_stays_ignored():
 
 @pytest.mark.slow
 def test_a_run_that_is_stopped_within_an_epoch_ends_like_one_that_is_not(tmp_path):
-    options = ["--epochs", "3", "--units", "8", "--batch-size", "16", "--binarize", "dynamic"]
-    options += ["--ema", "0.9", "--beta-warmup", "2", "--patience", "9"]
+    options = dict(epochs=2, network="linear", batch_size=16, binarize="dynamic", ema=0.9)
+    options |= dict(beta_warmup=2, patience=9, output_dir=tmp_path)
 
-    def train(*more):
-        command = [sys.executable, TRAIN, *more, "--output-dir", tmp_path]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    def command(**options):
+        words = [sys.executable, TRAIN]
+        for name, value in options.items():
+            words += [flag(name)] if value is True else [flag(name), str(value)]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    whole = train(*options, "--name", "whole")
-    stopped = train(*options, "--name", "cut", "--checkpoint-minutes", "1e-4")
+    stopped = command(**options, name="cut", checkpoint_minutes=1e-4)
     checkpoints = tmp_path / "runs/cut/checkpoints"
     wait_for(lambda: list(checkpoints.glob("epoch_0001_step_*")) or stopped.poll() is not None)
     stopped.send_signal(signal.SIGTERM)
@@ -55,10 +58,12 @@ def test_a_run_that_is_stopped_within_an_epoch_ends_like_one_that_is_not(tmp_pat
     assert f"train.py --resume --name cut --output-dir {tmp_path}" in output.splitlines()[-1]
     assert not (tmp_path / "runs/cut/model.keras").exists()
 
-    resumed = train("--resume", "--name", "cut")
-    assert "after epoch 1 and" in resumed.communicate(timeout=PATIENCE)[0]
-    assert whole.wait(PATIENCE) == resumed.returncode == 0
-    histories = [(tmp_path / f"runs/{name}/history.csv").read_text() for name in ("whole", "cut")]
-    assert histories[0] == histories[1]
+    resumed = command(resume=True, name="cut", output_dir=tmp_path, checkpoint_minutes=9)
+    output, error = resumed.communicate(timeout=PATIENCE)
+    assert (resumed.returncode, error) == (0, "")
+    assert "after epoch 1 and" in output
+    whole = train(TrainConfig(**options, name="whole"), verbose=0)
+    history = (tmp_path / "runs/cut/history.csv").read_text()
+    assert history == whole.folder.history.read_text()
     of = [weights(tmp_path / f"runs/{name}/model.keras") for name in ("whole", "cut")]
     assert all((a == b).all() for a, b in zip(*of, strict=True))

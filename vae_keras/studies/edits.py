@@ -13,7 +13,7 @@ import numpy as np
 from vae_keras import figures
 from vae_keras.data import Dataset
 from vae_keras.data.dataset import Examples
-from vae_keras.data.drawn.face_factors import BINARY, flipped, other_details, sample
+from vae_keras.data.drawn.face_factors import BINARY, DETAILS_OF, flipped, other_details, sample
 from vae_keras.data.drawn.faces import SEED, draw
 from vae_keras.errors import UserError, unknown
 from vae_keras.evaluation.classifier import trained_classifier
@@ -71,9 +71,10 @@ def edit_figures(model, dataset: Dataset, attribute: str, found: Edited, classif
     factors = flipped(factors_of(dataset.test), attribute)
     factors = factors[factors[attribute]]
     mean, nearest, least = 0.0, found.truth, errors(found.edit, found.truth)
-    for seed in range(DETAIL_DRAWS):
+    draws = DETAIL_DRAWS if attribute in DETAILS_OF else 1  # other attributes have one kind
+    for seed in range(draws):
         kind = _drawn(other_details(factors, attribute, seed), dataset)
-        mean = mean + kind / DETAIL_DRAWS
+        mean = mean + kind / draws
         far = errors(found.edit, kind)
         nearest = np.where((far < least)[:, None, None, None], kind, nearest)
         least = np.minimum(far, least)
