@@ -42,7 +42,7 @@
 SEED = 0
 EPOCHS = 25
 LONG_EPOCHS = 95  # fast: 40
-SIZES = (1, 2, 4, 8, 16, 32)  # fast: (2, 8)
+SIZES = (1, 2, 4, 8, 16, 32)  # fast: (8,)
 
 # %% [markdown]
 # ## 1. An image is a point
@@ -170,9 +170,9 @@ print(f"{autoencoder.count_params()} parameters")
 # scale. In a loss of two terms it changes how they are balanced, so the whole course sums.
 #
 # The target of `fit` is the input itself; there is no label. The learning rate falls to 0 during
-# training (`CosineDecay`), so that the weights come to rest; `steps_per_execution` only saves time.
-# The batch size divides the number of images, so that all of them weigh the same: with 64, the last
-# batch would hold 15.
+# training (`CosineDecay`), so that the weights come to rest; `steps_per_execution` and `build` only
+# save time. The batch size divides the number of images, so that all of them weigh the same: with
+# 64, the last batch would hold 15.
 
 
 # %%
@@ -182,7 +182,9 @@ def half_squared_error(x, x_hat):
 
 equal = dict(batch_size=37, verbose=0)  # 1,295 = 35 · 37: no small batch at the end
 rate = keras.optimizers.schedules.CosineDecay(0.05, decay_steps=35 * EPOCHS)
-autoencoder.compile(keras.optimizers.Adam(rate), loss=half_squared_error, steps_per_execution=35)
+adam = keras.optimizers.Adam(rate)
+adam.build(autoencoder.trainable_variables)
+autoencoder.compile(adam, loss=half_squared_error, steps_per_execution=35)
 history = autoencoder.fit(x, x, epochs=EPOCHS, **equal).history
 losses = np.array(history["loss"])
 figures.lines(
@@ -482,7 +484,9 @@ keras.utils.set_random_seed(SEED)
 sizes = (32, 16, 2, 16, 32, 64)
 stack = keras.Sequential([keras.Input((64,)), *map(layers.Dense, sizes)])
 rate = keras.optimizers.schedules.CosineDecay(0.005, decay_steps=35 * EPOCHS)
-stack.compile(keras.optimizers.Adam(rate), loss=half_squared_error, steps_per_execution=35)
+adam = keras.optimizers.Adam(rate)
+adam.build(stack.trainable_variables)
+stack.compile(adam, loss=half_squared_error, steps_per_execution=35)
 stack.fit(x, x, epochs=EPOCHS, **equal)
 stack_error = squared_error(x, stack(x).numpy())
 print(f"64 => 32 => 16 => 2 => 16 => 32 => 64   {stack.count_params():,} parameters")

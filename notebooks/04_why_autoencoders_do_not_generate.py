@@ -41,6 +41,7 @@
 SEED = 0
 EPOCHS = 60  # fast: 10
 CLASSIFIER_STEPS = 1_500  # fast: 100
+SAMPLES = 10_000  # fast: 2_000
 PAIRS = 300  # fast: 60
 
 # %% [markdown]
@@ -116,7 +117,6 @@ Sliders(sampled, deviation=SCALES)
 # The package does it for every autoencoder (`model.prior`).
 
 # %%
-SAMPLES = 10_000
 prior = vae.prior.sample(SAMPLES, (SEED, 0)).numpy()  # N(0, I)
 fitted = plain.prior.sample(SAMPLES, (SEED, 0)).numpy()  # N(mean, covariance) of the codes
 cases = {
