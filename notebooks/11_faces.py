@@ -40,7 +40,7 @@
 
 # %% tags=["parameters"]
 SEED = 0
-FACES = 4_000  # fast: 1_200
+FACES = 4_000  # fast: 1_400
 TWINS = 300  # fast: 80
 TRIED = 100  # fast: 24
 

@@ -42,8 +42,9 @@ SEED = 0
 FILES = 1_200  # fast: 120
 EPOCHS = 8  # fast: 2
 UNITS = "256-128"  # fast: "64"
+WIDTHS = (512, 256, 128)  # fast: (64,)
 OWN_EPOCHS = 9  # fast: 1
-DECODERS = 24  # fast: 6
+DECODERS = 24  # fast: 4
 PROBED = ("glasses", "shapes")  # fast: ("shapes",)
 MODELS = "../../saved_models/pretrained"  # the models that ship, from this chapter's folder
 
@@ -380,11 +381,13 @@ figures.lines(
 
 # %%
 from vae_keras import VAE
+from vae_keras.networks import DenseNetwork
 
 
-def fitted(likelihood, network="dense", epochs=OWN_EPOCHS):
+def fitted(likelihood, network=None, epochs=OWN_EPOCHS):
     """A VAE that has seen only the dusty images."""
     keras.utils.set_random_seed(SEED)
+    network = network or DenseNetwork(WIDTHS)
     model = VAE(dataset.example_shape, 8, network, likelihood, seed=SEED)
     # as `train` does: begin at the mean image
     model.offset.offset.assign(model.reconstruction.initial(dusty_train.mean(axis=0)))
@@ -509,7 +512,7 @@ figure
 # Now both parts of your own in one model: trained, saved, loaded.
 
 # %%
-own = fitted(Laplace(), RepeatAndConvolve(), epochs=max(2, OWN_EPOCHS // 3))
+own = fitted(Laplace(), RepeatAndConvolve(), epochs=max(1, OWN_EPOCHS // 3))
 own.save("own.keras")
 loaded = keras.models.load_model("own.keras")
 print(type(loaded.network).__name__, "and", type(loaded.reconstruction).__name__, "are back")
