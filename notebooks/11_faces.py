@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # Faces: editing a picture by adding a vector
+# # Faces: editing an image by adding a vector
 #
 # Take the code of a face, add a certain list of 64 numbers, decode, and the face wears glasses. It
 # is the best-known use of latent spaces, and it is seldom examined. People show a row of faces with

@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # Out of the notebook: your pictures, your parts, another machine
+# # Out of the notebook: your images, your parts, another machine
 #
 # A notebook is a good place to understand a model and a bad place to keep one. The kernel dies. The
 # cells were run in an order that nobody remembers. A colleague who wants to *use* the model has
