@@ -59,6 +59,14 @@ def test_saved_model_and_the_example_of_its_card_run_without_the_package(
     assert "python train.py --epochs 5" in card
 
 
+def test_endpoints_take_their_inputs_by_place_and_by_name(digits_run, digits):
+    model = tf.saved_model.load(digits_run.folder.exported)
+    n, seed, x = tf.constant(3), tf.constant([0, 1]), tf.constant(digits)
+    by_name = model.generate(n=n, seed=seed)["x"]
+    np.testing.assert_array_equal(by_name, model.generate(n, seed)["x"])
+    np.testing.assert_array_equal(model.encode(x=x)["z"], model.encode(x)["z"])
+
+
 @pytest.mark.parametrize(
     ("endpoint", "wrong", "words"),
     [

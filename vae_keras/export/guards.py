@@ -1,5 +1,7 @@
 """What the endpoints of a SavedModel refuse in words before they compute."""
 
+import functools
+
 import tensorflow as tf
 
 MOST = 1_000_000  # examples that one call generates; their codes alone are some 100 MB
@@ -16,6 +18,7 @@ def guarded(endpoints: dict) -> dict:
 
 
 def _guarded(function, inputs):
+    @functools.wraps(function)  # the names of its arguments are part of the export
     def checked(*tensors):
         checks = [
             check for spec, tensor in zip(inputs, tensors) for check in _checks(spec.name, tensor)
