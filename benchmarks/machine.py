@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 CPU = Path("/proc/cpuinfo")
+RESULTS = Path(__file__).parent / "results"
+RESULTS.mkdir(exist_ok=True)
 
 
 def page(title: str, text: str, lines: list[str]) -> str:

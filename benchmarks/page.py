@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 from playwright.sync_api import sync_playwright
 
-from machine import megabytes, page
+from machine import RESULTS, megabytes, page
 from vae_keras.files import write_text
 from vae_keras.progress import progress
 
@@ -77,7 +77,7 @@ def main(model, tabs, moves):
         finally:
             server.kill()
     text = f"`python benchmarks/page.py`: `{model}`, in one Chromium on the machine of the server."
-    write_text(ROOT / "benchmarks/results/page.md", page("The page under load", text, lines))
+    write_text(RESULTS / "page.md", page("The page under load", text, lines))
 
 
 if __name__ == "__main__":

@@ -16,18 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import click
 import numpy as np
 
-from machine import page
+from machine import RESULTS, page
 from vae_keras.data.dataset import Dataset, Examples
 from vae_keras.figures.base import panels, save
 from vae_keras.files import write_text
 from vae_keras.progress import progress
 
-RESULTS = Path(__file__).parent / "results"
 STEPS, BATCH = 200, 240
 BASE = dict(count=10_000, side=28, latent_dim=2, units="512-256-128")
 GROWTH = {

@@ -12,7 +12,7 @@ import click
 import numpy as np
 import tensorflow as tf
 
-from machine import megabytes, page
+from machine import RESULTS, megabytes, page
 from vae_keras.files import write_text
 from vae_keras.progress import progress
 
@@ -73,7 +73,7 @@ def main(model, calls):
         f"`python benchmarks/serving.py`: `{model.name}`, loaded by TensorFlow and called by one "
         f"client in Python, {SECONDS} s for each number of examples."
     )
-    write_text(ROOT / "benchmarks/results/serving.md", page("Endpoints under load", text, lines))
+    write_text(RESULTS / "serving.md", page("Endpoints under load", text, lines))
 
 
 if __name__ == "__main__":
