@@ -26,9 +26,9 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(place):
     config = TrainConfig(
-        dataset=place / "iris.csv", epochs=30, learning_rate=1e-2, units="16", output_dir=place
+        dataset=place / "iris.csv", epochs=3, passes=10, learning_rate=1e-2, units="16"
     )
-    return train(config, verbose=0)
+    return train(config.replace(output_dir=place), verbose=0)
 
 
 @pytest.fixture

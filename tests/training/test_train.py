@@ -64,7 +64,7 @@ def test_a_run_ends_with_its_best_epoch(digits_run):
 def test_patience_ends_a_run_that_gets_worse_and_keeps_what_was_best(tmp_path, capsys):
     noise = np.random.default_rng(0).integers(0, 256, (40, 6, 6), np.uint8)  # nothing to learn
     config = TrainConfig(
-        epochs=60, patience=3, latent_dim=8, units="64", learning_rate=0.01, beta=0.0
+        epochs=60, passes=3, patience=3, latent_dim=8, units="64", learning_rate=0.01, beta=0.0
     )
     config = config.replace(name="noise", output_dir=tmp_path)
     run = train(config, noise, verbose=0)
