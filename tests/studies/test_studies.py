@@ -57,7 +57,7 @@ def test_nearest_label_accuracy():
 
 @pytest.mark.slow
 def test_kl_alone_collapses(dataset):
-    model = trained(TrainConfig(epochs=10), dataset, terms.KLOnlyVAE)
+    model = trained(TrainConfig(epochs=5), dataset, terms.KLOnlyVAE)
     found = terms.sampled_posterior(model, dataset.test)
     assert np.abs(found["z_mean"]).max() < 0.1
     assert np.abs(found["sigma"] - 1).max() < 0.1
