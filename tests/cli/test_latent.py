@@ -210,6 +210,7 @@ def test_vectors_are_added_to_those_in_the_folder_of_the_model(model, photos, dr
         np.testing.assert_allclose(row, moved, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_all_attributes_of_yes_and_no_are_taken_unless_some_are_named(model, capsys):
     assert status("feature", "model") == 0
     assert list(vectors_of(model)) == ["large", "even"]  # the others are rare, constant, a measure

@@ -98,6 +98,7 @@ def test_a_notebook_shows_a_figure_with_twice_the_pixels_of_its_size(figure, tmp
     assert Image.open(tmp_path / "saved.png").size == pytest.approx((width, height), abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "figure", [faces_figure(), digits_figure(), line_figure()], ids=["faces", "digits", "lines"]
 )

@@ -12,6 +12,7 @@ def titles(figure):
     return [axes.get_title() for axes in figure.axes if axes.get_title()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 12, 40])
 def test_columns_have_a_panel_each_as_far_as_there_is_room(count):
     names = [f"_a${n}" for n in range(count)]

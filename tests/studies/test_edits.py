@@ -210,6 +210,7 @@ def test_who_cannot_know_the_kind_comes_as_near_as_the_blind_bound(dataset):
     assert measured["edit"] == pytest.approx(measured["blind"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_who_guesses_the_kind_is_far_from_the_truth_and_at_the_nearest_kind(dataset, model):
     guessing = Guessing(dataset)
     found = edits.edited(guessing, dataset, direction(glasses=1), "glasses")

@@ -185,6 +185,7 @@ def test_rows_are_morphed_in_the_units_of_the_data(run, inside, tmp_path, capsys
     assert lengths[0] < 3 < lengths[-1]
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_of_the_test_rows(run, inside, capsys):
     text = printed(
         *(capsys, "evaluate", "runs/iris_vae", "--samples", "2", "--naive-samples", "2"),
