@@ -30,12 +30,19 @@ def pytest_xdist_make_scheduler(config, log):
     return WorkStealingScheduling(config, log)
 
 
-def pytest_collection_modifyitems(items):
-    """Put the chapters first in the shares of two processes: nothing else takes as long.
+RUNS = {"digits_run", "conditional_run", "talk", "tunes", "run", "small"}  # fixtures that train
 
-    What looks at the runs of sequences, which take long too, stands together: one process makes
-    them.
+
+@pytest.hookimpl(tryfirst=True)  # before the tests are chosen by their markers
+def pytest_collection_modifyitems(items):
+    """Call slow what looks at a run, and deal out what takes long.
+
+    The chapters come first in the shares of two processes: nothing else takes as long. What looks
+    at the runs of sequences stands together: one process makes them.
     """
+    for item in items:
+        if RUNS & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
     if IS_WORKER:
         items.sort(key=lambda item: not {"talk", "tunes"} & set(item.fixturenames))
         chapters = [item for item in items if "test_chapter_runs" in item.name]

@@ -21,6 +21,7 @@ with open("done", "w") as file:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_silent_and_no_file_takes_their_place(tmp_path, closed):
     command = f"exec {sys.executable} -c '{PROGRAM}' {closed}"

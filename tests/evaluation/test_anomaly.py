@@ -28,6 +28,7 @@ def test_the_scores_of_a_run_and_of_its_export_are_the_same(digits_run):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["mse", "rmse", "bce"])
 def test_the_score_of_an_autoencoder_is_its_reconstruction_loss(loss, digits_run, tmp_path):
     model, config = MODELS["deep"]((8, 8, 1), 3, loss=loss), TrainConfig(model="deep", loss=loss)

@@ -170,6 +170,7 @@ def test_no_error_is_stated_where_one_draw_has_most_of_the_weight(linear_rows):
     assert [row["naive_error"] for row in rows] == [None, None, None]
 
 
+@pytest.mark.slow
 def test_draws_are_a_function_of_the_seed_of_the_model():
     model, found = linear_model(), []
     for seed in (0, 0, 1):
@@ -179,6 +180,7 @@ def test_draws_are_a_function_of_the_seed_of_the_model():
     assert np.all(found[0] != found[2])
 
 
+@pytest.mark.slow
 def test_figures_of_an_example_do_not_depend_on_the_others(monkeypatch):
     model, examples = linear_model(), Examples(POINTS)
     whole = likelihood_figures(model, examples, 130)

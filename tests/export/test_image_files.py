@@ -29,6 +29,7 @@ def test_images_are_cropped_to_the_shape_and_greyed_as_the_model_is(three, monke
     assert 0 <= colour.min() < 0.2 < 0.8 < colour.max() <= 1
 
 
+@pytest.mark.slow
 def test_deep_images_are_scaled_as_those_of_the_training(tmp_path):
     values = np.linspace(0, 4_095, 64).reshape(8, 8).astype(np.uint16)
     Image.fromarray(values).save(tmp_path / "one.tiff")

@@ -22,6 +22,7 @@ def test_figures_do_not_depend_on_the_batch_size():
         assert found == pytest.approx(whole, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_epoch_log_is_the_mean_over_examples_not_the_last_batch():
     model = VAE((8, 8, 1))
     model.offset.offset.assign(tf.ones_like(model.offset.offset))  # white pixels are likelier

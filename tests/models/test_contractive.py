@@ -31,6 +31,7 @@ def test_exact_contraction_is_the_norm_of_the_jacobian(network, x):
     np.testing.assert_allclose(penalty, jacobian_norms(model, x), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_projected_contraction_is_unbiased_and_has_the_stated_variance(x):
     model = ContractiveAutoencoder(SHAPE, latent_dim=4)
     one = np.repeat(x[:1], 20_000, axis=0)

@@ -249,6 +249,7 @@ def graph_size(decode, decoder):
     return len(graph.node) + sum(len(part.node_def) for part in graph.library.function)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "decode",
     [

@@ -28,6 +28,7 @@ def test_model_of_version_0_1_is_the_same(name):
     assert int(model.optimizer.iterations) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vae", "sequence"])
 def test_it_is_saved_again_as_a_model_of_today(name, tmp_path):
     model = keras.models.load_model(FOLDER / f"{name}.keras")

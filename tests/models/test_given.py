@@ -146,6 +146,7 @@ def test_conditional_model_learns_the_same_from_labels_in_every_form(given, of_d
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [(X, LABELS), ({"x": X, "label": ONE_HOT},)],

@@ -94,6 +94,7 @@ def fitted():
     return model, digits().test.take(slice(192)).arrays()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "nats"), [("mixed_bfloat16", 0.1), ("mixed_float16", 0.01), ("float64", 1e-4)]
 )
@@ -134,6 +135,7 @@ def test_the_loss_of_float16_is_scaled_by_the_optimizer():
         np.testing.assert_allclose(found[1], step, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_step_whose_scaled_gradient_overflows_is_left_out():
     model = VAE((8, 8, 1), network=DenseNetwork((8,)), dtype="mixed_float16")
     model.compile("adam")

@@ -218,6 +218,7 @@ def test_tokens_of_its_own_are_kept_from_it_as_often_as_others():
         assert np.mean(found == token) == pytest.approx(share, abs=0.03)
 
 
+@pytest.mark.slow
 def test_own_tokens_are_drawn_as_the_model_would():
     """With all tokens its own, the first of them is of the distribution after the start."""
     model = made(scheduled_sampling=1.0)

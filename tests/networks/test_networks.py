@@ -22,6 +22,7 @@ def test_every_image_size_is_encoded_and_decoded(shape, network):
     assert model(x).shape == x.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["dense", "conv", "resnet"])
 def test_every_weight_has_a_part_in_the_loss(network):
     model = VAE((29, 34, 1), latent_dim=3, network=network)

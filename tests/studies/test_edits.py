@@ -245,6 +245,7 @@ def test_perfect_edits_change_what_they_should_alone(model, dataset):
     np.testing.assert_array_equal(found, np.eye(len(NAMES)))
 
 
+@pytest.mark.slow
 def test_leakage_is_the_share_of_faces_that_another_attribute_changes_in(
     model, dataset, test_factors
 ):

@@ -198,6 +198,7 @@ assert [metric.value for metric in kept] == run.history["val_kl_loss"]
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
 
 
+@pytest.mark.slow
 def test_callbacks_of_the_user_see_what_trains_without_a_folder(tmp_path):
     log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     trained(TrainConfig(epochs=1, network="linear"), digits(), callbacks=[log])

@@ -348,6 +348,7 @@ def test_a_reader_that_is_open_meanwhile_forgets_the_epochs_that_are_run_again(t
 # --- The parts of the projector ---
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), st.integers(0))
 def test_each_image_has_its_place_in_the_sprite(count, height, width, channels, seed):

@@ -56,6 +56,7 @@ def drawn_in_evaluation(images):
     return x_of(dynamic(np.broadcast_to(images, (COUNT, *images.shape[1:]))).batches())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [drawn_in_training, drawn_in_evaluation])
 @pytest.mark.parametrize("images", [LEVELS, as_floats(LEVELS)], ids=["bytes", "floats"])
 def test_every_grey_value_is_white_with_itself_as_probability(images, draw):
@@ -80,6 +81,7 @@ def test_pixels_examples_and_steps_are_drawn_independently():
         assert abs(equal.mean() - 0.5) < 4 * 0.5 / math.sqrt(equal.size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [GREY, as_floats(GREY)], ids=["bytes", "floats"])
 def test_training_draws_are_a_function_of_seed_and_step(images):
     same = np.repeat(images[:1], 20, axis=0)  # so that the order does not matter

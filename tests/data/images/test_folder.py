@@ -500,6 +500,7 @@ CELLS = st.text(st.characters(codec="utf-8"), max_size=6) | st.text(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(CELLS, st.integers(0, 9))
 def test_cell_is_a_finite_number_or_an_error(ten_photos, cell, place):

@@ -66,6 +66,7 @@ def shapes(window):
         yield tuple((s, None if t == NOTE_OFF else t - first) for s, t in some)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_near_is_what_its_definition_says(seed):
     generator = np.random.default_rng(seed)

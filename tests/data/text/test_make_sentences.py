@@ -60,6 +60,7 @@ def test_made_twice_it_is_the_same(tmp_path, monkeypatch, capsys):
 # --- Documentation ---
 
 
+@pytest.mark.slow
 def test_help_and_docstrings_give_thousands_of_sentences_without_an_import():
     assert len(set(prose(topics.values(), Counter()))) > 1_000
     assert len(set(prose(docstrings(FILES), Counter()))) > 1_000

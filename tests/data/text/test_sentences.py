@@ -127,6 +127,7 @@ def test_the_model_that_ships_knows_the_words_of_documentation(documentation):
     assert tuple(words) == sentence_dataset(documentation).kind.vocabulary
 
 
+@pytest.mark.slow
 def test_documentation_is_read_from_one_file_and_nothing_is_written():
     script = """
 import lzma, sys
