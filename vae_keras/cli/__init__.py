@@ -3,6 +3,7 @@
 Run it as `python train.py`, `python -m vae_keras COMMAND` or `vae-keras COMMAND`.
 """
 
+import errno
 import sys
 
 import click
@@ -25,6 +26,7 @@ from vae_keras.training.stopping import Stopped
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 EXIT_SIGNAL = 128  # and the number of the signal
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -52,7 +54,10 @@ def main(arguments=None):
     except UserError as error:
         _fail(str(error))
     except OSError as error:  # such as a full disk, or a folder without write permission
-        _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
+        message = f"{error.filename or 'file system'}: {error.strerror or error}"
+        if error.errno in FULL:
+            message += "; make room for it (a training run goes on with --resume)"
+        _fail(message)
     except (KeyboardInterrupt, click.Abort) as stop:  # click makes the first the second
         if isinstance(stop.__cause__, Stopped):
             sys.exit(EXIT_SIGNAL + stop.__cause__.signal)

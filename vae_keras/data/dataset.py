@@ -39,12 +39,12 @@ class Share(NamedTuple):
 
         size = tf.shape(index, tf.int64)[0]
         parts = tf.data.Dataset.range(self.own.start, self.own.stop)
-        return parts.map(
-            lambda part: (
-                tf.concat([key, [part]], axis=0),
-                index[size * part // self.count : size * (part + 1) // self.count],
-            )
-        )
+
+        def selected(part):
+            first, end = size * part // self.count, size * (part + 1) // self.count
+            return tf.concat([key, [part]], axis=0), index[first:end]
+
+        return parts.map(_as_it_is(selected))
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Examples:
             return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
 
         first_step = first_epoch * math.ceil(len(self) / batch_size)
-        batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(order).skip(skip)
+        batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(_as_it_is(order)).skip(skip)
         return self._gather(batches, share, seed, first_step + skip)
 
     def _gather(self, order, share, seed=None, first_step=0) -> "tf.data.Dataset":
@@ -178,6 +178,7 @@ class Examples:
         def read(key, index):
             return self.read(index, None if seed is None else (seed, *key))
 
+        @_as_it_is
         def gather(key, index):
             values = tf.numpy_function(read, [key, index], dtype)
             values = tf.ensure_shape(values, (None, *self.example_shape))
@@ -191,11 +192,18 @@ class Examples:
         parallel = dict(num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         numbered = order.enumerate(first_step)
         if share is None:  # one function to trace: a pass over a small split takes half the time
-            return numbered.map(lambda step, index: gather([step], index), **parallel).prefetch(
-                tf.data.AUTOTUNE
-            )
-        parts = numbered.map(lambda step, index: ([step], index)).flat_map(share.of)
+            one = _as_it_is(lambda step, index: gather([step], index))
+            return numbered.map(one, **parallel).prefetch(tf.data.AUTOTUNE)
+        keyed = numbered.map(_as_it_is(lambda step, index: ([step], index)))
+        parts = keyed.flat_map(_as_it_is(share.of))
         return parts.map(gather, **parallel).prefetch(tf.data.AUTOTUNE)
+
+
+def _as_it_is(function):
+    """`function` for a pipeline without AutoGraph, which writes a temporary file for each."""
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 def _drawn(values, key):

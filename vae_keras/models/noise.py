@@ -27,7 +27,8 @@ def of_examples(draw, seed: int, stream: int, index, shape: tuple, part=0):
     return _of_keys(draw, key, tf.cast(index, tf.int64), tuple(shape))
 
 
-@tf.function(reduce_retracing=True)  # without a graph, a thousand examples take seconds
+# Without a graph, a thousand examples take seconds.
+@tf.function(reduce_retracing=True, autograph=False)
 def _of_keys(draw, key, index, shape):
     return tf.map_fn(
         lambda example: draw(shape, _fold_in(key, example)),

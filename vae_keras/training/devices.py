@@ -96,7 +96,7 @@ class Devices:
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
             return tf.where(replica == first, value, tf.zeros_like(value))
 
-        @tf.function
+        @tf.function(autograph=False)
         def total(value):
             values = self.strategy.run(own, (value,))
             return self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
