@@ -1,6 +1,6 @@
 """Does to runs what machines and people do, and prints what was survived and what was lost.
 
-    python -m tests.faults [--kills N] [--seed S]
+    python -m tests.faults [--kills N] [--tries N] [--seed S]
 
 Every run is a real process. Whatever has happened to it, it is resumed until it ends, and must then
 have the history, the weights and the samples of a run to which nothing happened, bit for bit. It
@@ -145,13 +145,14 @@ class Faults:
 
 @click.command()
 @click.option("--kills", default=30, show_default=True, help="runs that are killed, and resumed")
+@click.option("--tries", type=int, help="so many of all, drawn by the seed (default: all)")
 @click.option("--seed", default=0, show_default=True)
-def main(kills, seed):
+def main(kills, tries, seed):
     """Try all faults, and print a table of them."""
     with tempfile.TemporaryDirectory() as root:
         faults = Faults(Path(root), seed)
         overwrite, resume = [*OPTIONS, "--overwrite"], ["--resume"]
-        tries = [
+        all_of_them = [
             *[("SIGKILL at a random moment", lambda: faults.signalled(signal.SIGKILL))] * kills,
             *[("SIGKILL, three times in a run", lambda: faults.signalled(signal.SIGKILL, 3))]
             * (kills // 6),
@@ -174,10 +175,10 @@ def main(kills, seed):
             ("two commands, one run", lambda: faults.race(OPTIONS, resume)),
             ("two commands, one run", lambda: faults.race(OPTIONS, overwrite)),
         ]
-        faults.random.shuffle(tries)  # so that a part of them is one of each kind
+        faults.random.shuffle(all_of_them)  # so that a part of them is of every kind
         tried, survived = Counter(), Counter()
         with contextlib.suppress(KeyboardInterrupt):
-            for what, attempt in progress(tries, "faults"):
+            for what, attempt in progress(all_of_them[:tries], "faults"):
                 well = attempt()
                 tried[what] += 1
                 survived[what] += well
