@@ -26,8 +26,8 @@ def test_defaults_leave_the_recipe_open():
         *("digits", "vae", 2, 1),
     )
     open_choices = ("network", "epochs", "batch_size", "learning_rate", "likelihood", "sigma")
-    open_choices += ("latent_dim", "passes", "keep", "patience")
-    assert [getattr(config, name) for name in open_choices] == [None] * 10
+    open_choices += ("latent_dim", "passes", "keep", "patience", "jit")
+    assert [getattr(config, name) for name in open_choices] == [None] * 11
 
 
 @pytest.mark.parametrize(
@@ -273,3 +273,20 @@ def test_the_words_of_the_options_are_those_that_there_are():
 
 def test_effective_beta_of_nothing_on_the_reconstruction_is_infinite():
     assert TrainConfig(beta=0.0, beta_on="reconstruction").effective_beta() == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "expected"),
+    [
+        (1_000, dict(), "off"),  # it would compile for longer than it trains
+        (1_000, dict(jit="on"), "on"),
+        (1_000, dict(epochs=40_000), "on"),
+        (1_000, dict(epochs=400, passes=100), "on"),
+        (1_000, dict(epochs=40_000, jit="auto"), "on"),
+        (1_000, dict(epochs=40_000, jit="off"), "off"),
+        (1_000, dict(epochs=40_000, network="conv"), "off"),
+        (1_000, dict(epochs=40_000, model="denoising"), "off"),
+    ],
+)
+def test_long_trainings_of_dense_networks_are_compiled(count, options, expected):
+    assert TrainConfig(**options).resolved(toy(count)).jit == expected

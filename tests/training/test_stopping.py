@@ -39,9 +39,10 @@ def test_an_ignored_signal_stays_ignored():
 
 
 @pytest.mark.slow
-def test_a_run_that_is_stopped_within_an_epoch_ends_like_one_that_is_not(tmp_path):
+@pytest.mark.parametrize("jit", ["off", "on"])
+def test_a_run_that_is_stopped_within_an_epoch_ends_like_one_that_is_not(jit, tmp_path):
     options = dict(epochs=2, network="linear", batch_size=16, binarize="dynamic", ema=0.9)
-    options |= dict(beta_warmup=2, patience=9, output_dir=tmp_path)
+    options |= dict(beta_warmup=2, patience=9, output_dir=tmp_path, jit=jit)
 
     def command(**options):
         words = [sys.executable, TRAIN]

@@ -7,6 +7,7 @@ from typing import Any
 MIN_EPOCHS, MOST_EPOCHS = 5, 100  # of small sets, an epoch passes over the data several times
 SMALLEST_BATCH = 8  # to which "fewest_steps" shrinks a batch at most
 WIDE = 4  # dimensions: a larger code is trained better with more and smaller steps
+JIT_VALUES = 4e8  # pixels that a training reads; XLA saves less time on fewer than it compiles
 PLANAR = ("digits", "mnist", "fashion_mnist")  # a map of two dimensions is worth their blur
 CODE_SIZE = 32  # of other images
 SENTENCES = dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3)
@@ -71,6 +72,16 @@ def code_size_of(dataset: str, of_rung: int, example_shape: tuple[int, ...], cou
     if dataset in PLANAR or len(example_shape) != 3:
         return of_rung
     return max(of_rung, min(CODE_SIZE, math.prod(example_shape) // 4, count // 4))
+
+
+def jit_of(model: str, network: str, values: float) -> str:
+    """Whether XLA pays for a training that reads so many `values`: "on" or "off".
+
+    On a processor it makes dense networks faster and convolutions slower, and its random numbers
+    are slow, of which a denoising autoencoder draws one for each pixel.
+    """
+    pays = network == "dense" and model != "denoising" and values > JIT_VALUES
+    return "on" if pays else "off"
 
 
 def epochs_of(steps: int, steps_per_pass: int) -> tuple[int, int]:

@@ -8,9 +8,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from vae_keras.config.names import ACTIVATIONS, COLOR_MODES, COLUMNS, DATASETS, NETWORKS, STRATEGIES
+from vae_keras.config.names import (
+    ACTIVATIONS,
+    COLOR_MODES,
+    COLUMNS,
+    DATASETS,
+    JIT,
+    NETWORKS,
+    PRECISIONS,
+    STRATEGIES,
+)
 from vae_keras.config.options import check_fields, flag, option
-from vae_keras.config.recipes import SMALLEST_BATCH, code_size_of, epochs_of, recipe_of
+from vae_keras.config.recipes import SMALLEST_BATCH, code_size_of, epochs_of, jit_of, recipe_of
 from vae_keras.config.rungs import RUNGS, RungOptions, SequenceOptions, VAEOptions, rung_named
 from vae_keras.errors import UserError, unknown
 
@@ -113,6 +122,17 @@ class TrainConfig(Generic[OptionsT]):
     )
     seed: int = option(
         0, "seed of weights, noise and order of the data", at_least=0, at_most=2**31 - 1
+    )
+    jit: str | None = option(
+        None,
+        "compile training steps with XLA: auto (dense networks that train for long), on, off; not "
+        "on several devices",
+        choices=JIT,
+    )
+    precision: str = option(
+        "float32",
+        "in which the networks compute: float32, or mixed_bfloat16, for processors that have it",
+        choices=PRECISIONS,
     )
     strategy: str = option(
         "auto",
@@ -248,7 +268,13 @@ class TrainConfig(Generic[OptionsT]):
         recipe["epochs"], recipe["passes"] = epochs_of(recipe.pop("steps"), steps_per_pass)
         if self.epochs is not None:
             recipe["passes"] = 1  # what the user counts are passes
+        passes = self.passes or recipe["passes"]
+        seen = (self.epochs or recipe["epochs"]) * passes * count
+        network = self.network or recipe["network"]
+        recipe["jit"] = jit_of(self.model, network, seen * math.prod(dataset.example_shape))
         values, choices = self.as_dict(), {**recipe, **dataset.settles}
+        if self.jit == "auto":
+            values["jit"] = None
         resolved = self.replace(**{k: v for k, v in choices.items() if values.get(k, 0) is None})
         resolved.options.check_epochs(resolved.epochs)
         return resolved

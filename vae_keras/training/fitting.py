@@ -3,6 +3,7 @@
 import math
 
 import keras
+import tensorflow as tf
 
 from vae_keras import data
 from vae_keras.config import TrainConfig, rung_named
@@ -33,6 +34,7 @@ def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
         seed=config.seed,
         epochs=config.epochs,
         steps_per_epoch=steps,
+        dtype=config.precision,
         name=config.model,
     )
     model.start_from(dataset)
@@ -42,6 +44,11 @@ def build(config: TrainConfig, dataset: data.Dataset) -> Autoencoder:
     # If `per_execution` did not divide the steps of an epoch, Keras would run into the next one.
     model.compile(optimizer(config, steps), steps_per_execution=per_execution)
     model.optimizer.build(model.trainable_variables)
+    if config.jit == "on" and not tf.distribute.has_strategy():
+        # Evaluation is not compiled: it is short, and draws the noise of each example by itself.
+        model.train_step = tf.function(
+            model.train_step, jit_compile=True, reduce_retracing=True, autograph=False
+        )
     return model
 
 
