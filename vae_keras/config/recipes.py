@@ -33,6 +33,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         network="lstm", batch_size=128, steps=10_300, learning_rate=1.5e-3, clip_norm=1.0
     ),
     "melodies sequence": dict(units="128-256", steps=10_400, learning_rate=3e-3),
+    "midi sequence": dict(units="128-256", steps=2_400, learning_rate=3e-3),
     "sentences sequence": SENTENCES,
     "text sequence": SENTENCES,
     "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
