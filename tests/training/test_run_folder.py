@@ -219,3 +219,6 @@ def test_a_disk_that_is_full_is_told_in_one_line(size, tmp_path):
     assert process.returncode == 2
     assert error.startswith("error: ") and error.count("\n") == 1
     assert "File too large" in error
+    again = TrainConfig(name="digits_linear", output_dir=tmp_path, overwrite=True)
+    with claimed(new_run(again), again, True) as run:  # nothing is left that stands in the way
+        assert run.read_config().name == "digits_linear"

@@ -135,12 +135,12 @@ class RunFolder:
                 if self.path.exists():
                     remove_folder(self.path)
             self.path.mkdir(parents=True, exist_ok=config.resume)
+            write_text(self.config, config.to_json())  # first: it tells that the rest is a run's
             for folder in (self.plots, self.checkpoints):
                 folder.mkdir(exist_ok=True)
             for folder in (self.path, self.plots, self.checkpoints):
                 sweep(folder)
             sweep(self.exported.parent, self.name)
-            write_text(self.config, config.to_json())
 
     def check_replaceable(self):
         """Raise UserError if run or export are links, or hold what no run has written."""
