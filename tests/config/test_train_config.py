@@ -11,6 +11,7 @@ import pytest
 from vae_keras import Examples, TrainConfig, UserError, data
 from vae_keras.config import names
 from vae_keras.data.dataset import split_dataset
+from vae_keras.data.kinds import kind_of
 from vae_keras.networks import NETWORKS
 from vae_keras.objectives.likelihoods import LIKELIHOODS, LOSSES
 from vae_keras.training.run_folder import RunFolder
@@ -290,3 +291,12 @@ def test_effective_beta_of_nothing_on_the_reconstruction_is_infinite():
 )
 def test_long_trainings_of_dense_networks_are_compiled(count, options, expected):
     assert TrainConfig(**options).resolved(toy(count)).jit == expected
+
+
+def test_sequences_of_ones_own_have_free_bits():
+    tokens = split_dataset("toy", Examples(np.zeros((1000, 4), np.int32)))
+    tokens = dataclasses.replace(tokens, kind=kind_of(("", "end", "a")))
+    for dataset, bits in (("midi:here", 0.3), ("text:here.txt", 0.3), ("sentences", None)):
+        config = TrainConfig(dataset=dataset, model="sequence")
+        assert config.resolved(tokens).free_bits == bits
+        assert config.replace(free_bits=0.0).resolved(tokens).free_bits == 0

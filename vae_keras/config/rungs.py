@@ -116,7 +116,7 @@ class BoundOptions(RungOptions):
     )
     beta_warmup: int = option(0, "epochs over which the KL weight rises from 0", at_least=0)
     beta_cycles: int = option(1, "times that the KL weight rises, evenly over the run", at_least=1)
-    free_bits: float = option(
+    free_bits: float | None = option(
         0.0, "nats of KL that each code dimension may use at no cost", at_least=0
     )
 
@@ -172,6 +172,11 @@ class SequenceOptions(BoundOptions):
 
     code_size = 32
     likelihood: ClassVar[str] = "categorical"  # the only one of tokens, so it is no option
+    free_bits: float | None = option(
+        None,
+        "nats of KL that each code dimension may use at no cost (default: of midi: and text: 0.3)",
+        at_least=0,
+    )
     word_dropout: float = option(
         0.0, "share of previous tokens that the decoder is not told", at_least=0, at_most=1
     )
