@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 
 from tests.images import images
-from vae_keras import VAE, TrainConfig, train
+from vae_keras import VAE, TrainConfig, data, train
 from vae_keras.export.endpoints import endpoints
 from vae_keras.models import MODELS, CompletionVAE
 from vae_keras.networks import DenseNetwork, RecurrentNetwork
+from vae_keras.training.fitting import build
 
 POLICIES = ("mixed_bfloat16", "mixed_float16", "float64")
 KINDS = {**MODELS, "completion": CompletionVAE}
@@ -158,3 +159,10 @@ def test_a_run_follows_the_policy_of_keras(tmp_path):
         keras.config.set_dtype_policy("float32")
     assert run.folder.load_model().dtype_policy.name == "mixed_bfloat16"
     assert run.folder.exported.is_dir() and run.history["loss"][1] < run.history["loss"][0]
+
+
+@pytest.mark.parametrize("precision", [None, "float32", "mixed_bfloat16"])
+def test_an_option_chooses_the_policy(precision):
+    dataset = data.load(TrainConfig())
+    model = build(TrainConfig(precision=precision, units="8").resolved(dataset), dataset)
+    assert model.dtype_policy.name == (precision or "float32")

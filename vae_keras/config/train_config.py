@@ -129,9 +129,10 @@ class TrainConfig(Generic[OptionsT]):
         "on several devices",
         choices=JIT,
     )
-    precision: str = option(
-        "float32",
-        "in which the networks compute: float32, or mixed_bfloat16, for processors that have it",
+    precision: str | None = option(
+        None,
+        "in which the networks compute: mixed_bfloat16, for processors that have it, or float32 "
+        "(default: the policy of keras.config, which is float32)",
         choices=PRECISIONS,
     )
     strategy: str = option(
