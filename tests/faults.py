@@ -149,6 +149,8 @@ class Faults:
 @click.option("--seed", default=0, show_default=True)
 def main(kills, tries, seed):
     """Try all faults, and print a table of them."""
+    # A shell that starts this in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as root:
         faults = Faults(Path(root), seed)
         overwrite, resume = [*OPTIONS, "--overwrite"], ["--resume"]
