@@ -1,6 +1,6 @@
 """Measures this project beside what people would use instead, on MNIST, on this machine.
 
-    python benchmarks/compare.py --data-dir DIR [quality|speed|use]
+    python benchmarks/compare.py --data-dir DIR [quality|speed]
 
 Each measurement is a process of its own. They take turns, so that a machine that is slow for a
 while is slow for all. Tables and a plot go to benchmarks/results; all of it takes half an hour on
@@ -26,7 +26,6 @@ from vae_keras.progress import progress
 
 ROUNDS = 3
 GOALS = {2: 146.95, 20: 105.3}  # nats: what the examples of keras.io and PyTorch reach
-RIVAL_OF = {2: ("KerasExample", 30), 20: ("TorchExample", 10)}  # and its own number of epochs
 SAME_NETWORK = ("KerasExample", "TorchConv", "TorchConvChannelsLast")
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
@@ -118,6 +117,8 @@ def product(side=2048):
 
 def steps(data_dir, epochs=3, **options):
     """The speed of training without callbacks, once traced and compiled, and its share of work."""
+    import keras
+
     from rivals import multiplications
     from vae_keras import TrainConfig
     from vae_keras.training.fitting import build, fit
@@ -126,8 +127,6 @@ def steps(data_dir, epochs=3, **options):
     config = TrainConfig(dataset="mnist", data_dir=data_dir, epochs=epochs, **options)
     config = config.resolved(dataset)
     model, times = build(config, dataset), []
-    import keras
-
     noted = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: times.append(time.perf_counter())
     )
@@ -211,6 +210,14 @@ def quality(data_dir, rounds):
     curves["keras.io's example, 2-D"] = [keras_rows]
     example.kill()
     example.communicate()
+    lines = compared(curves)
+    draw(curves)
+    write_text(RESULTS / "quality.md", page("Time to quality", QUALITY_TEXT, lines))
+    print("\n".join(lines))
+
+
+def compared(curves: dict[str, list[list[dict]]]) -> list[str]:
+    """The table of the times, and the ratios: from the rows of each run, by name."""
     lines = [
         "| what | goal, nats | reached in s, median (each) | epochs | last test loss |",
         "|---|---|---|---|---|",
@@ -231,9 +238,7 @@ def quality(data_dir, rounds):
         if name in times:
             ratio = times[name] / times[f"ours, {size}-D"]
             lines.append(f"Ours needs 1/{ratio:.1f} of the time of {name}.\n")
-    draw(curves)
-    write_text(RESULTS / "quality.md", page("Time to quality", QUALITY_TEXT, lines))
-    print("\n".join(lines))
+    return lines
 
 
 QUALITY_TEXT = """`python benchmarks/compare.py --data-dir DIR quality`, MNIST, grey, seed 0.
