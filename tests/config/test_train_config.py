@@ -14,7 +14,7 @@ from vae_keras.data.dataset import split_dataset
 from vae_keras.data.kinds import kind_of
 from vae_keras.networks import NETWORKS
 from vae_keras.objectives.likelihoods import LIKELIHOODS, LOSSES
-from vae_keras.training.run_folder import RunFolder
+from vae_keras.training.run_folder import RunFolder, read_config
 
 
 def toy(count=1000, channels=1):
@@ -300,3 +300,12 @@ def test_sequences_of_ones_own_have_free_bits():
         config = TrainConfig(dataset=dataset, model="sequence")
         assert config.resolved(tokens).free_bits == bits
         assert config.replace(free_bits=0.0).resolved(tokens).free_bits == 0
+
+
+def test_a_run_of_before_the_option_goes_on_without_xla(tmp_path):
+    config = TrainConfig(epochs=40_000)
+    stored = json.loads(config.to_json())
+    del stored["jit"]
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    assert config.resolved(toy()).jit == "on"
+    assert read_config(tmp_path / "config.json").resolved(toy()).jit == "off"

@@ -269,15 +269,13 @@ class TrainConfig(Generic[OptionsT]):
         recipe["epochs"], recipe["passes"] = epochs_of(recipe.pop("steps"), steps_per_pass)
         if self.epochs is not None:
             recipe["passes"] = 1  # what the user counts are passes
-        passes = self.passes or recipe["passes"]
-        seen = (self.epochs or recipe["epochs"]) * passes * count
-        network = self.network or recipe["network"]
-        recipe["jit"] = jit_of(self.model, network, seen * math.prod(dataset.example_shape))
         values, choices = self.as_dict(), {**recipe, **dataset.settles}
-        if self.jit == "auto":
-            values["jit"] = None
         resolved = self.replace(**{k: v for k, v in choices.items() if values.get(k, 0) is None})
         resolved.options.check_epochs(resolved.epochs)
+        if resolved.jit not in ("on", "off"):
+            found = resolved.as_dict()
+            seen = found["epochs"] * found["passes"] * count * math.prod(dataset.example_shape)
+            resolved = resolved.replace(jit=jit_of(self.model, found["network"], seen))
         return resolved
 
     def _check_takes(self, dataset: "Dataset"):

@@ -39,12 +39,12 @@ class Share(NamedTuple):
 
         size = tf.shape(index, tf.int64)[0]
         parts = tf.data.Dataset.range(self.own.start, self.own.stop)
-
-        def selected(part):
-            first, end = size * part // self.count, size * (part + 1) // self.count
-            return tf.concat([key, [part]], axis=0), index[first:end]
-
-        return parts.map(_as_it_is(selected))
+        return parts.map(
+            lambda part: (
+                tf.concat([key, [part]], axis=0),
+                index[size * part // self.count : size * (part + 1) // self.count],
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,6 @@ class Examples:
         def read(key, index):
             return self.read(index, None if seed is None else (seed, *key))
 
-        @_as_it_is
         def gather(key, index):
             values = tf.numpy_function(read, [key, index], dtype)
             values = tf.ensure_shape(values, (None, *self.example_shape))
@@ -196,7 +195,7 @@ class Examples:
             return numbered.map(one, **parallel).prefetch(tf.data.AUTOTUNE)
         keyed = numbered.map(_as_it_is(lambda step, index: ([step], index)))
         parts = keyed.flat_map(_as_it_is(share.of))
-        return parts.map(gather, **parallel).prefetch(tf.data.AUTOTUNE)
+        return parts.map(_as_it_is(gather), **parallel).prefetch(tf.data.AUTOTUNE)
 
 
 def _as_it_is(function):

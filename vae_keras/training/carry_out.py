@@ -297,6 +297,7 @@ def command(config: TrainConfig, dataset: data.Dataset) -> str:
     """The shortest command that repeats the run: the options that differ from their defaults."""
     plain = TrainConfig(dataset=config.dataset, model=config.model).resolved(dataset).as_dict()
     plain |= {"dataset": "digits", "model": "vae", **dict.fromkeys(dataset.settles)}
+    plain["jit"] = config.replace(jit=None).resolved(dataset).jit  # it follows from the others
     return _train_command(
         {
             name: value
