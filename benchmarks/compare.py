@@ -1,6 +1,6 @@
 """Measures this project beside what people would use instead, on MNIST, on this machine.
 
-    python benchmarks/compare.py --data-dir DIR [quality|speed]
+    python benchmarks/compare.py --data-dir DIR [quality|speed|use]
 
 Each measurement is a process of its own. They take turns, so that a machine that is slow for a
 while is slow for all. Tables and a plot go to benchmarks/results; all of it takes half an hour on
@@ -19,11 +19,12 @@ import time
 import click
 import numpy as np
 
-from machine import RESULTS, page
+from machine import RESULTS, page, rows, started
 from vae_keras.figures.base import panels, save
 from vae_keras.files import write_text
 from vae_keras.progress import progress
 
+ROOT = RESULTS.parents[1]
 ROUNDS = 3
 GOALS = {2: 146.95, 20: 105.3}  # nats: what the examples of keras.io and PyTorch reach
 SAME_NETWORK = ("KerasExample", "TorchConv", "TorchConvChannelsLast")
@@ -135,22 +136,83 @@ def steps(data_dir, epochs=3, **options):
     say(speed=speed, gflops=2e-9 * multiplications(model) * speed)
 
 
-MEASURES = {f.__name__: f for f in (ours, rival, product, steps)}
+def seconds_of(call, times=5) -> float:
+    """The median time of a call, after a first one."""
+    call()
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
+def uses(data_dir, images=200, draws=1_000, new=10_000):
+    """What is done with a trained 40-D VAE: by this project, and by a plain loop over its parts."""
+    import keras
+    import scipy.special
+
+    from vae_keras import TrainConfig, load_exported, train
+    from vae_keras.evaluation.likelihood import likelihood_figures
+    from vae_keras.training.callbacks import LatentPlot
+
+    dataset = loaded(data_dir)
+    with tempfile.TemporaryDirectory() as folder:
+        options = dict(units="200-200", activation="tanh", latent_dim=40, epochs=1)
+        config = TrainConfig(dataset="mnist", data_dir=data_dir, output_dir=folder, **options)
+        run = train(config, verbose=0)
+        model, exported = run.model, load_exported(run.folder.exported)
+        plot = LatentPlot(dataset.train, dataset.class_names, run.folder.plots)
+        plot.set_model(model)
+        say(
+            what="a latent plot of 3,000 codes",
+            unit="s",
+            ours=seconds_of(lambda: plot.on_epoch_end(1)),
+        )
+        say(
+            what=f"generate {new:,} images",
+            unit="images/s",
+            ours=new / seconds_of(lambda: exported.generate(new, 0)),
+            plain=new
+            / seconds_of(
+                lambda: model.decoder.predict(
+                    np.random.normal(size=(new, 40)), batch_size=new, verbose=0
+                )
+            ),
+        )
+    few = dataset.test.take(slice(images))
+    x = few.arrays()[0]
+
+    def plainly():
+        mean, log_var = model.encoder(x)
+        weights = []
+        for _ in range(draws):
+            noise = keras.random.normal(mean.shape)
+            z = mean + keras.ops.exp(0.5 * log_var) * noise
+            cross_entropy = keras.ops.binary_crossentropy(x, model.decoder(z), from_logits=True)
+            log_q = -0.5 * keras.ops.sum(noise**2 + log_var, axis=1)
+            log_p = -0.5 * keras.ops.sum(z**2, axis=1)
+            weights.append(log_p - log_q - keras.ops.sum(cross_entropy, axis=(1, 2, 3)))
+        return np.log(draws) - scipy.special.logsumexp(weights, axis=0).mean()
+
+    estimates = images * draws
+    say(
+        what=f"importance weighting of {images} images, {draws:,} draws each",
+        unit="draws/s",
+        ours=estimates / seconds_of(lambda: likelihood_figures(model, few, draws), 3),
+        plain=estimates / seconds_of(plainly, 1),
+    )
+
+
+MEASURES = {f.__name__: f for f in (ours, rival, product, steps, uses)}
 
 
 # The processes
 
 
-def started(what: str, **arguments) -> subprocess.Popen:
-    """The process of a measurement."""
-    command = [sys.executable, __file__, "measure", what, json.dumps(arguments)]
-    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    return subprocess.Popen(command, **pipes)
-
-
-def rows(process: subprocess.Popen) -> list[dict]:
-    """All that a measurement prints, when it has ended."""
-    return [json.loads(line) for line in process.communicate()[0].splitlines() if line[:1] == "{"]
+def measured(what: str, **arguments) -> list[dict]:
+    """What a measurement prints."""
+    return rows(started(__file__, what, **arguments))
 
 
 def epochs_of(process: subprocess.Popen, count: int) -> list[dict]:
@@ -175,7 +237,7 @@ def main(context, data_dir):
     """Measure everything, or one part."""
     context.obj = data_dir
     if context.invoked_subcommand is None:
-        for part in (quality, speed):
+        for part in (quality, speed, use):
             context.invoke(part)
 
 
@@ -194,17 +256,18 @@ def measure(what, arguments):
 def quality(data_dir, rounds):
     """Measure the seconds until the test loss is that of a rival."""
     curves: dict[str, list[list[dict]]] = {}
-    example = started("rival", data_dir=data_dir, name="KerasExample", epochs=30, goal=GOALS[2])
+    example = started(
+        __file__, "rival", data_dir=data_dir, name="KerasExample", epochs=30, goal=GOALS[2]
+    )
     keras_rows: list[dict] = []
     for _ in progress(range(rounds), "rounds of time to quality"):
         for size, goal in GOALS.items():
-            found = rows(started("ours", data_dir=data_dir, latent_dim=size, goal=goal))
+            found = measured("ours", data_dir=data_dir, latent_dim=size, goal=goal)
             curves.setdefault(f"ours, {size}-D", []).append(found[:-1])
         keras_rows += epochs_of(example, -(-30 // rounds))
         if HAS_TORCH:
-            process = started(
-                "rival", data_dir=data_dir, name="TorchExample", epochs=10, goal=GOALS[20]
-            )
+            rival_of_it = dict(name="TorchExample", epochs=10, goal=GOALS[20])
+            process = started(__file__, "rival", data_dir=data_dir, **rival_of_it)
             curves.setdefault("PyTorch's example, 20-D", []).append(epochs_of(process, 10))
             process.communicate()
     curves["keras.io's example, 2-D"] = [keras_rows]
@@ -274,19 +337,19 @@ def speed(data_dir, rounds):
     names = [name for name in SAME_NETWORK if HAS_TORCH or not name.startswith("Torch")]
     for _ in progress(range(rounds), "rounds of speed"):
         options = dict(network="example", batch_size=128, epochs=2, learning_rate=1e-3)
-        first, second = rows(started("ours", data_dir=data_dir, **options))[:2]
+        first, second = measured("ours", data_dir=data_dir, **options)[:2]
         same.setdefault("ours, all callbacks", []).append(
             55_000 / (second["seconds"] - first["seconds"])
         )
         for name in names:
-            process = started("rival", data_dir=data_dir, name=name, epochs=2)
+            process = started(__file__, "rival", data_dir=data_dir, name=name, epochs=2)
             first, second = epochs_of(process, 2)
             process.communicate()
             taken = second["seconds"] - first["seconds"]
             same.setdefault(name, []).append(second["images"] / taken)
-        (peak, _) = rows(started("product"))
+        (peak, _) = measured("product")
         for jit in ("off", "on"):
-            (found, _) = rows(started("steps", data_dir=data_dir, jit=jit))
+            (found, _) = measured("steps", data_dir=data_dir, jit=jit)
             dense.setdefault(jit, []).append((found["speed"], found["gflops"] / peak["gflops"]))
     lines = ["| the network of keras.io's example | images/s, median (each) |", "|---|---|"]
     for name, found in same.items():
@@ -304,6 +367,55 @@ def speed(data_dir, rounds):
 SPEED_TEXT = """`python benchmarks/compare.py --data-dir DIR speed`, MNIST, grey. The second epoch
 of each training: the first traces and compiles. The matrix product is of 2048 × 2048 numbers in
 float32; of the training, the multiplications of the dense layers are counted."""
+
+
+@main.command()
+@click.option("--rounds", default=ROUNDS, show_default=True)
+@click.pass_obj
+def use(data_dir, rounds):
+    """Measure what is done beside training: start-up, pictures, generation, evaluation, memory."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for _ in progress(range(rounds), "rounds of use"):
+        times = {"ours": ["train.py", "--help"], "plain": ["-c", "import keras"]}
+        row = found.setdefault("the help text; plain: `import keras` (s)", {})
+        for whose, arguments in times.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
+            row.setdefault(whose, []).append(time.perf_counter() - start)
+        *of_uses, _ = measured("uses", data_dir=data_dir)
+        for each in of_uses:
+            row = found.setdefault(f"{each['what']} ({each['unit']})", {})
+            for whose in {"ours", "plain"} & each.keys():
+                row.setdefault(whose, []).append(each[whose])
+        options = dict(network="example", batch_size=128, epochs=1, learning_rate=1e-3)
+        row = found.setdefault("memory at most, training the example's network (MB)", {})
+        row.setdefault("ours", []).append(
+            measured("ours", data_dir=data_dir, **options)[-1]["peak"]
+        )
+        process = started(__file__, "rival", data_dir=data_dir, name="KerasExample", epochs=1)
+        row.setdefault("plain", []).append(rows_after_an_epoch(process)[-1]["peak"])
+    lines = ["| what | ours | plain | ours each |", "|---|---|---|---|"]
+    for what, row in found.items():
+        ours, plain = (
+            f"{statistics.median(row[whose]):,.4g}" if whose in row else ""
+            for whose in ("ours", "plain")
+        )
+        lines.append(
+            f"| {what} | {ours} | {plain} | {', '.join(f'{v:,.4g}' for v in row['ours'])} |"
+        )
+    write_text(RESULTS / "use.md", page("Beside training", USE_TEXT, lines))
+    print("\n".join(lines))
+
+
+def rows_after_an_epoch(process: subprocess.Popen) -> list[dict]:
+    """All that a rival prints which trains for one epoch."""
+    found = epochs_of(process, 1)
+    return [*found, *rows(process)]
+
+
+USE_TEXT = """`python benchmarks/compare.py --data-dir DIR use`, MNIST, grey. Medians of several
+processes, each after a first call. Plain is what a user would write around the same encoder and
+decoder: `decoder.predict`, and a loop over draws. Ours `generate` is that of the SavedModel."""
 
 
 if __name__ == "__main__":

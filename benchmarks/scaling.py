@@ -9,19 +9,16 @@ Table and plot go to benchmarks/results. It takes about ten minutes on two idle 
 import itertools
 import json
 import math
-import os
 import resource
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 
 import click
 import numpy as np
 
-from machine import RESULTS, page
+from machine import RESULTS, page, rows, started
 from vae_keras.data.dataset import Dataset, Examples
 from vae_keras.figures.base import panels, save
 from vae_keras.files import write_text
@@ -107,12 +104,10 @@ def measured(what: str, workers=1, **arguments) -> dict:
     for index in range(workers):
         task = {"type": "worker", "index": index}
         config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        environment = os.environ | ({"TF_CONFIG": config} if workers > 1 else {})
-        command = [sys.executable, __file__, "measure", what, json.dumps(arguments)]
-        pipes = dict(stdout=subprocess.PIPE, text=True)
-        processes.append(subprocess.Popen(command, env=environment, **pipes))
-    found = [process.communicate()[0] for process in processes]
-    return json.loads(found[0].splitlines()[-1])
+        environment = {"TF_CONFIG": config} if workers > 1 else {}
+        processes.append(started(__file__, what, environment, **arguments))
+    found = [rows(process) for process in processes]
+    return found[0][-1]
 
 
 @click.group(invoke_without_command=True)

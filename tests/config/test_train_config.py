@@ -216,6 +216,15 @@ def test_code_of_few_or_tiny_images_is_small():
     assert TrainConfig(dataset="mine.npz").resolved(toy(10)).latent_dim == 2
 
 
+@pytest.mark.parametrize(
+    ("count", "channels", "size"), [(30_000, 3, 128), (30_000, 1, 32), (20_000, 3, 32)]
+)
+def test_code_of_many_colour_images_is_large(count, channels, size):
+    values = np.broadcast_to(np.uint8(0), (count, 32, 32, channels))  # 81 % of it is for training
+    images = split_dataset("toy", Examples(values))
+    assert TrainConfig(dataset="mine.npz").resolved(images).latent_dim == size
+
+
 def test_config_of_an_earlier_version_means_what_it_did(tmp_path):
     folder = RunFolder.below(tmp_path, "run")
     folder.create(TrainConfig(likelihood="gaussian", epochs=3))
@@ -237,7 +246,7 @@ def test_given_choices_stay_when_the_recipe_fills_the_rest():
 @pytest.mark.parametrize(
     ("count", "batch_size", "epochs"),
     # a recipe of 2,000 steps; 81 % of the examples are for training
-    [(1000, None, 77), (1000, 81, 100), (100_000, None, 5), (1000, 1, 5), (10, None, 100)],
+    [(1000, None, 77), (1000, 81, 100), (100_000, None, 4), (1000, 1, 4), (10, None, 100)],
 )
 def test_epochs_keep_the_number_of_steps_but_are_five_to_a_hundred(count, batch_size, epochs):
     data = toy(count)

@@ -217,10 +217,8 @@ def test_every_sample_counts_once_whatever_the_parts_it_is_drawn_in(monkeypatch)
     monkeypatch.setattr(likelihood, "DRAWS", 10)
     model, examples = linear_model(), Examples(POINTS[:5])
     batch = model.prepare({"x": POINTS[:5], "index": np.arange(5)})
-    heads = [head[:, None] for head in model.posterior(batch)]
-    parts = [
-        likelihood._codes(model, batch.index, *heads, part, noise.IMPORTANCE) for part in range(8)
-    ]
+    q = model.proposal(batch)
+    parts = [likelihood._codes(model, batch.index, q, n, noise.IMPORTANCE) for n in range(8)]
     draws = np.concatenate([part[0] for part in parts], axis=1).swapaxes(0, 1)
     log_px = np.stack([model.log_likelihood(batch, z) for z in draws], axis=1)
     weights = np.float64(log_px + np.concatenate([part[1] for part in parts], axis=1))

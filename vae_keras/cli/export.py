@@ -1,4 +1,4 @@
-"""The command export: it writes a run as a SavedModel, or for another runtime."""
+"""The commands export and refit: the first writes a run as a SavedModel, or for another runtime."""
 
 from pathlib import Path
 
@@ -48,4 +48,21 @@ def export_command(run, format_, output, overwrite):
     print(output)
 
 
-COMMANDS = (export_command,)
+@click.command(name="refit")
+@click.argument("model")
+@click.option("--prior", type=click.Choice(["mixture"]), default="mixture", show_default=True)
+@click.option("--components", type=click.IntRange(1), help="Gaussians; default: by validation data")
+@click.option("--data-dir", help="folder with the archive of the model's data set")
+@click.option("--output", type=Path, help="folder to write; default: saved_models/MODEL-mixture")
+@click.option("--overwrite", is_flag=True, help="replace the folder if it exists")
+def refit_command(model, prior, **options):
+    """Export MODEL, a run or an export, with a prior that is fitted to its codes.
+
+    Its samples are then decoded from where the codes of the training data lie.
+    """
+    from vae_keras.studies.refit import refit
+
+    print(refit(model, **options))
+
+
+COMMANDS = (export_command, refit_command)

@@ -4,12 +4,13 @@ import functools
 import math
 from typing import Any
 
-MIN_EPOCHS, MOST_EPOCHS = 5, 100  # of small sets, an epoch passes over the data several times
+MIN_EPOCHS, MOST_EPOCHS = 4, 100  # of small sets, an epoch passes over the data several times
 SMALLEST_BATCH = 8  # to which "fewest_steps" shrinks a batch at most
 WIDE = 4  # dimensions: a larger code is trained better with more and smaller steps
 JIT_VALUES = 4e8  # pixels that a training reads; XLA saves less time on fewer than it compiles
 PLANAR = ("digits", "mnist", "fashion_mnist")  # a map of two dimensions is worth their blur
 CODE_SIZE = 32  # of other images
+MANY, LARGE_CODE = 20_000, 128  # colour images of this number show more than 32 numbers hold
 SENTENCES = dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3)
 RECIPES: dict[str, dict[str, Any]] = {
     # `recipe_of` goes through the entries that fit; a later one replaces values of an earlier one.
@@ -24,10 +25,14 @@ RECIPES: dict[str, dict[str, Any]] = {
         learning_rate=2e-3,
     ),
     "wide vae": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
+    "wide iwae": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
+    "wide ladder": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
     "wide conditional": dict(batch_size=128, steps=12_800, learning_rate=1e-3),
     "linear": dict(network="linear", learning_rate=1e-2),
     "sparse": dict(network="linear"),
     "vae": dict(likelihood="bernoulli"),
+    "iwae": dict(likelihood="bernoulli"),
+    "ladder": dict(likelihood="bernoulli"),
     "conditional": dict(likelihood="bernoulli"),
     "sequence": dict(
         network="lstm", batch_size=128, steps=10_300, learning_rate=1.5e-3, clip_norm=1.0
@@ -43,10 +48,14 @@ RECIPES: dict[str, dict[str, Any]] = {
     "large photos": dict(network="resnet", steps=1_200),
     "few photos": dict(batch_size=32, steps=800),
     "photos vae": dict(likelihood="gaussian"),
+    "photos iwae": dict(likelihood="gaussian"),
+    "photos ladder": dict(likelihood="gaussian"),
     "photos conditional": dict(likelihood="gaussian"),
     "faces": dict(network="resnet", batch_size=64, steps=6_400, learning_rate=2e-3),
     "numbers": dict(network="dense", units="64-32", batch_size=128, steps=2_000, fewest_steps=20),
     "numbers vae": dict(likelihood="gaussian"),
+    "numbers iwae": dict(likelihood="gaussian"),
+    "numbers ladder": dict(likelihood="gaussian"),
     "numbers conditional": dict(likelihood="gaussian"),
 }
 
@@ -73,7 +82,8 @@ def code_size_of(dataset: str, of_rung: int, example_shape: tuple[int, ...], cou
     """
     if dataset in PLANAR or len(example_shape) != 3:
         return of_rung
-    return max(of_rung, min(CODE_SIZE, math.prod(example_shape) // 4, count // 4))
+    size = LARGE_CODE if count >= MANY and example_shape[-1] > 1 else CODE_SIZE
+    return max(of_rung, min(size, math.prod(example_shape) // 4, count // 4))
 
 
 def jit_of(model: str, network: str, values: float) -> str:

@@ -17,6 +17,15 @@ from vae_keras.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from vae_keras.models import Autoencoder
+    from vae_keras.models.priors import Prior
+
+
+PRIORS = {  # module:class, as `Rung.where`
+    "normal": "vae:StandardNormal",
+    "mixture": "learned_priors:Mixture",
+    "vamp": "learned_priors:Vamp",
+    "flow": "learned_priors:Flow",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +128,15 @@ class BoundOptions(RungOptions):
     free_bits: float | None = option(
         0.0, "nats of KL that each code dimension may use at no cost", at_least=0
     )
+    prior: str = option(
+        "normal",
+        "p(z): normal (N(0, I)), or learned: mixture (of Gaussians), vamp (posteriors of "
+        "pseudo-inputs), flow",
+        choices=tuple(PRIORS),
+    )
+    components: int = option(
+        100, "Gaussians of a mixture, or pseudo-inputs of vamp", at_least=1, at_most=10_000
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -160,6 +178,59 @@ class VAEOptions(BoundOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImportanceOptions(VAEOptions):
+    """The options of the rung iwae.
+
+    Raises UserError, too, if there is a weight of the KL term: the bound is not a sum with one.
+    """
+
+    code_size = 50
+    samples: int = option(5, "draws of q(z|x) for each example", at_least=1, at_most=10_000)
+    gradient: str = option(
+        "doubly_reparameterised",
+        "of the encoder: doubly_reparameterised, or plain, whose noise grows with samples",
+        choices=("doubly_reparameterised", "plain"),
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("beta", "beta_warmup", "free_bits"):
+            if getattr(self, name) != getattr(type(self), name):
+                raise UserError(
+                    f"the importance-weighted bound has no KL term to weigh: leave {flag(name)} out"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderOptions(VAEOptions):
+    """The options of the rung ladder: its levels share the dimensions of the code.
+
+    Raises UserError, too, if the code is too small for the levels, or if a prior is named: that of
+    a ladder is made of its levels.
+    """
+
+    code_size = 48
+    levels: int = option(2, "levels of the code, each twice the one above", at_least=2, at_most=5)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.prior != "normal":
+            raise UserError(f"the levels of a ladder are its prior: leave {flag('prior')} out")
+        if self.latent_dim is not None and self.latent_dim < 2**self.levels - 1:
+            raise UserError(
+                f"{self.levels} levels need a code of at least {2**self.levels - 1} dimensions: "
+                f"raise {flag('latent_dim')}"
+            )
+
+    def sizes(self) -> tuple[int, ...]:
+        """The dimensions of each level, from the top one to the bottom."""
+        size = self.latent_dim or self.code_size
+        top = size // (2**self.levels - 1)
+        upper = [top * 2**level for level in range(self.levels - 1)]
+        return (*upper, size - sum(upper))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConditionalOptions(VAEOptions):
     """The options of the rung conditional."""
 
@@ -188,6 +259,11 @@ class SequenceOptions(BoundOptions):
     )
 
 
+def _class_at(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(f"vae_keras.models.{module}"), name)
+
+
 class Rung(NamedTuple):
     """A rung: its options, where its class is, and what it takes, such as images."""
 
@@ -197,8 +273,7 @@ class Rung(NamedTuple):
 
     def model(self) -> "type[Autoencoder]":
         """The class of the rung's model, a subclass of Autoencoder."""
-        module, _, name = self.where.partition(":")
-        return getattr(importlib.import_module(f"vae_keras.models.{module}"), name)
+        return _class_at(self.where)
 
 
 RUNGS = {
@@ -208,6 +283,8 @@ RUNGS = {
     "denoising": Rung(DenoisingOptions, "denoising:DenoisingAutoencoder"),
     "contractive": Rung(ContractiveOptions, "contractive:ContractiveAutoencoder"),
     "vae": Rung(VAEOptions, "vae:VAE"),
+    "iwae": Rung(ImportanceOptions, "importance:ImportanceWeightedAutoencoder"),
+    "ladder": Rung(LadderOptions, "ladder:LadderVAE"),
     "conditional": Rung(ConditionalOptions, "conditional:ConditionalVAE"),
     "sequence": Rung(SequenceOptions, "sequence:SequenceVAE", takes=("tokens",)),
 }
@@ -218,3 +295,8 @@ def rung_named(name: str) -> Rung:
     if not isinstance(name, str) or name not in RUNGS:
         raise unknown("model", name, RUNGS)
     return RUNGS[name]
+
+
+def prior_named(name: str) -> "type[Prior]":
+    """The class of the prior called `name`, one of PRIORS."""
+    return _class_at(PRIORS[name])

@@ -10,10 +10,12 @@ import scipy.linalg
 import scipy.ndimage
 import tensorflow as tf
 
+from vae_keras.evaluation.code_use import mean_kl_per_dimension
 from vae_keras.evaluation.pixels import fitted_pca, flat_values, psnr, signed_images
 from vae_keras.models.autoencoder import Autoencoder
 from vae_keras.models.conditional import ConditionalVAE
 from vae_keras.models.denoising import DenoisingAutoencoder
+from vae_keras.models.ladder import LadderVAE
 from vae_keras.models.linear import LinearAutoencoder
 from vae_keras.models.sequence import SequenceVAE
 from vae_keras.models.sparse import SparseAutoencoder
@@ -153,6 +155,29 @@ def _(model: ConditionalVAE, dataset):
         for i in range(STYLES)
     }
     return _with_reconstructions(model, dataset, "styles", rows)
+
+
+@figures_of.register
+def _(model: LadderVAE, dataset):
+    """The KL of each level, given the levels above, in nats: level 1 is the lowest."""
+    kl = model.prior.parts(mean_kl_per_dimension(model, dataset.test))
+    return {f"kl_level_{model.levels - n}": float(np.sum(part)) for n, part in enumerate(kl)}
+
+
+@exhibits_of.register
+def _(model: LadderVAE, dataset):
+    """Samples that share their upper levels: what the levels below still decide."""
+    shared, other = (
+        np.asarray(tf.random.stateless_normal((SHOWN_IMAGES, model.latent_dim), (model.seed, n)))
+        for n in (1, 2)
+    )
+    rows = {"all levels drawn": model.decode(model.prior.drawn(shared))}
+    for kept in range(1, model.levels):
+        size = sum(model.prior.sizes[:kept])
+        mixed = np.concatenate([np.repeat(shared[:1, :size], SHOWN_IMAGES, 0), other[:, size:]], 1)
+        level = f"level {model.levels - kept + 1} and above" if kept > 1 else "the top level"
+        rows[f"{level} of the first"] = model.decode(model.prior.drawn(mixed))
+    return _with_reconstructions(model, dataset, "levels", rows)
 
 
 @exhibits_of.register

@@ -5,11 +5,13 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from vae_keras.config.recipes import jit_of
 from vae_keras.errors import UserError
-from vae_keras.latent.codes import posterior
 from vae_keras.models import noise
 from vae_keras.models.autoencoder import Batch
-from vae_keras.models.protocol import VariationalModel
+from vae_keras.models.priors import log_normal
+from vae_keras.models.protocol import Proposal, VariationalModel
+from vae_keras.models.vae import VAE
 from vae_keras.progress import progress
 
 DRAWS = 50  # for one example at a time, so that memory does not grow with the number of samples
@@ -21,17 +23,17 @@ def likelihood_figures(model: VariationalModel, examples, samples: int) -> dict[
     """The negative ELBO and the importance-weighted estimate of −log p(x), for each example.
 
     All are [n] in nats, from `samples` draws of q(z|x). `negative_elbo` is `reconstruction_loss` +
-    `kl_loss`, the latter in closed form. `nll` is equation 8 of Burda et al. 2016 (Importance
-    weighted autoencoders): an upper bound that falls towards −log p(x) with the number of samples.
-    `nll_error` is the standard error of its sampling, NaN for a single sample.
+    `kl_loss`; the latter is in closed form if the prior is N(0, I). `nll` is equation 8 of Burda et
+    al. 2016 (Importance weighted autoencoders): an upper bound that falls towards −log p(x) with
+    the number of samples. `nll_error` is the standard error of its sampling, NaN for a single
+    sample.
 
     The draws depend only on the model's seed and the example. They are summed up as they come, so
     memory does not grow with their number. `samples` is at least 1.
     """
-    found = _streamed(_estimator(model, examples), examples, samples, "importance weighting")
-    kl = model.prior.kl(posterior(model, examples)).numpy()
-    elbo = found["reconstruction_loss"] + kl
-    return {"negative_elbo": elbo, "kl_loss": kl, **found}
+    estimator = _estimator(model, examples, samples=samples)
+    found = _streamed(estimator, examples, samples, "importance weighting")
+    return {"negative_elbo": found["reconstruction_loss"] + found["kl_loss"], **found}
 
 
 def convergence(model: VariationalModel, examples, samples: int, naive_samples: int) -> list[dict]:
@@ -66,33 +68,42 @@ def convergence(model: VariationalModel, examples, samples: int, naive_samples: 
     return [rows[count] for count in sorted(rows)]
 
 
-def _estimator(model, examples, proposal=noise.IMPORTANCE):
+def _estimator(model, examples, proposal=noise.IMPORTANCE, samples=0):
     """A function (batch of examples, samples) that gives the estimates for each example.
 
-    It takes DRAWS draws of the proposal at a time.
+    It takes DRAWS draws of the proposal at a time. `samples` tells how many there will be of each
+    example: decoding many is compiled by XLA where that pays, and only that, for random numbers are
+    slow with it.
     """
+    decoded = model.log_likelihood
+    values = len(examples) * samples * math.prod(examples.example_shape)
+    if isinstance(model, VAE) and jit_of("vae", model.network.name, values) == "on":
+        decoded = tf.function(decoded, jit_compile=True, autograph=False)
 
     @tf.function(input_signature=[examples.batches().element_spec, tf.TensorSpec((), tf.int32)])
     def accumulated(data, samples):
         batch = model.prepare(data)
-        z_mean, z_log_var = (head[:, None] for head in model.posterior(batch))
+        q = model.proposal(batch)
         repeated = Batch(*(None if p is None else tf.repeat(p, DRAWS, axis=0) for p in batch))
         nothing = tf.zeros(tf.shape(batch.index))
-        total, squares, reconstruction = nothing - math.inf, nothing - math.inf, nothing
+        total, squares = nothing - math.inf, nothing - math.inf
+        reconstruction, kl = nothing, nothing
         for part in tf.range(-(-samples // DRAWS)):
-            z, log_ratio = _codes(model, batch.index, z_mean, z_log_var, part, proposal)
-            log_px = model.log_likelihood(repeated, tf.reshape(z, (-1, model.latent_dim)))
+            z, log_ratio, kl_of_draws = _codes(model, batch.index, q, part, proposal)
+            log_px = decoded(repeated, tf.reshape(z, (-1, model.latent_dim)))
             log_px = tf.reshape(log_px, (-1, DRAWS))
             counts = part * DRAWS + tf.range(DRAWS) < samples
             log_weight = tf.where(counts, log_px + log_ratio, -math.inf)
             total = _log_add(total, log_weight)
             squares = _log_add(squares, 2 * log_weight)
             reconstruction -= tf.reduce_sum(tf.where(counts, log_px, 0.0), axis=1)
+            kl += tf.reduce_sum(tf.where(counts, kl_of_draws, 0.0), axis=1)
         count = tf.cast(samples, tf.float32)
         # The variance of the mean weight over its square; a single weight has none.
         relative = (tf.exp(squares - 2 * total) - 1 / count) * count / (count - 1)
         return {
             "reconstruction_loss": reconstruction / count,
+            "kl_loss": kl / count,
             "nll": tf.math.log(count) - total,
             "nll_error": tf.where(count > 1, tf.sqrt(tf.maximum(relative, 0.0)), math.nan),
         }
@@ -111,8 +122,8 @@ def _streamed(estimator, examples, samples: int, what: str) -> dict[str, np.ndar
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
-def _codes(model, index, z_mean, z_log_var, part, proposal: int):
-    """Draw codes [batch, DRAWS, latent_dim], with log p(z) − log proposal(z) of each."""
+def _codes(model, index, q: Proposal, part, proposal: int):
+    """Draw codes [batch, DRAWS, latent_dim]; give log p(z) − log proposal(z) and the KL of each."""
 
     def drawn(draw, stream, size):
         return noise.of_examples(draw, model.seed, stream, index, (DRAWS, size), part)
@@ -121,8 +132,7 @@ def _codes(model, index, z_mean, z_log_var, part, proposal: int):
         return model.prior.sample(shape[0], seed)
 
     def of_posterior():
-        epsilon = drawn(tf.random.stateless_normal, noise.IMPORTANCE, model.latent_dim)
-        return z_mean + tf.exp(0.5 * z_log_var) * epsilon
+        return q.draw(drawn(tf.random.stateless_normal, noise.IMPORTANCE, model.latent_dim))
 
     if proposal == noise.IMPORTANCE:
         z = of_posterior()
@@ -131,16 +141,14 @@ def _codes(model, index, z_mean, z_log_var, part, proposal: int):
     if proposal == noise.DEFENSIVE:
         coin = drawn(tf.random.stateless_normal, noise.DEFENSIVE, 1)
         z = tf.where(coin > 0, z, of_posterior())
-    log_prior = model.prior.log_prob(z)
-    distance = tf.square(z - z_mean) * tf.exp(-z_log_var)
-    normaliser = z_log_var + math.log(2 * math.pi)
-    log_posterior = -0.5 * tf.reduce_sum(distance + normaliser, axis=-1)
+    posterior = q.heads_at(z)
+    log_prior, log_posterior = model.prior.log_prob(z), log_normal(z, *posterior)
     log_density = {
         noise.IMPORTANCE: log_posterior,
         noise.PRIOR: log_prior,
         noise.DEFENSIVE: tf.reduce_logsumexp([log_prior, log_posterior], axis=0) - math.log(2),
     }[proposal]
-    return z, log_prior - log_density
+    return z, log_prior - log_density, model.prior.kl(posterior, z)
 
 
 def _log_add(total, values):

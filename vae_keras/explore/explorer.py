@@ -71,7 +71,7 @@ class Explorer:
     def random_code(self, rng: np.random.Generator, label=None) -> np.ndarray:
         """A code [latent_dim] drawn from the prior; without one, the code of a generated image."""
         if self.model.is_variational:
-            return rng.standard_normal(self.latent_dim, np.float32)
+            return np.asarray(self.model.prior.sample(1, rng.integers(2**31, size=2)))[0]
         return self.encode(self.model.generate(1, rng.integers(2**31), label)[0], label)
 
     def plane(self, label=None) -> np.ndarray:

@@ -5,7 +5,10 @@ import functools
 import tensorflow as tf
 
 from vae_keras.models.autoencoder import Autoencoder
+from vae_keras.models.ladder import LadderVAE
+from vae_keras.models.priors import FittedGaussian, Prior
 from vae_keras.models.sequence import SequenceVAE
+from vae_keras.models.vae import StandardNormal
 from vae_keras.objectives.likelihoods import Likelihood
 
 N = tf.TensorSpec((), tf.int32, "n")
@@ -48,7 +51,30 @@ def endpoints(model: Autoencoder) -> dict:
     }
     if isinstance(model.reconstruction, Likelihood):
         found["log_prob"] = (log_prob, [x, z, *label])
-    return found
+    return found | of_prior(model.prior)
+
+
+def of_prior(prior: Prior) -> dict:
+    """The endpoints of a prior that is more than a Gaussian: what draws from it, and log p(z)."""
+    if isinstance(prior, (StandardNormal, FittedGaussian)):
+        return {}
+    z = tf.TensorSpec((None, prior.latent_dim), tf.float32, "z")
+    return {
+        "sample_prior": (lambda n, seed: {"z": prior.sample(n, seed)}, [N, SEED]),
+        "log_prior": (lambda z: {"log_prob": prior.log_prob(z)}, [z]),
+    }
+
+
+@endpoints.register
+def _(model: LadderVAE) -> dict:
+    """Those of images, and the posterior at a code: a level of it depends on those above."""
+    x = tf.TensorSpec((None, *model.example_shape), tf.float32, "x")
+    z = tf.TensorSpec((None, model.latent_dim), tf.float32, "z")
+
+    def posterior(x, z):
+        return dict(zip(model.heads, model.posterior_at(x, z), strict=True))
+
+    return {**endpoints.dispatch(Autoencoder)(model), "posterior": (posterior, [x, z])}
 
 
 @endpoints.register
@@ -88,4 +114,5 @@ def _(model: SequenceVAE) -> dict:
         "nucleus": (nucleus, [N, SEED, TEMPERATURE, TOP_P]),
         "search": (lambda z, beams: {"x": model.search(z, beams)}, [z, BEAMS]),
         "log_prob": (log_prob, [x, z]),
+        **of_prior(model.prior),
     }

@@ -10,6 +10,8 @@ from vae_keras.data.kinds import read_assets
 from vae_keras.errors import UserError, unknown
 from vae_keras.export.places import LABELS, TRAINING
 from vae_keras.models.autoencoder import Batch
+from vae_keras.models.priors import Prior
+from vae_keras.models.protocol import Proposal, gaussian_proposal
 from vae_keras.models.vae import StandardNormal
 from vae_keras.objectives.likelihoods import loss_named
 
@@ -18,6 +20,23 @@ LIMITS = {  # the smallest and the largest value of each choice of `generate`
     "top_p": (0.001, 1),
     "beams": (1, 100),
 }
+
+
+class ExportedPrior(Prior):
+    """The prior of an exported model, by its endpoints."""
+
+    def __init__(self, latent_dim, signatures):
+        super().__init__(latent_dim)
+        self.signatures = signatures
+
+    def sample(self, count, seed):
+        seed = tf.cast(seed, tf.int32)
+        return self.signatures["sample_prior"](n=tf.constant(count), seed=seed)["z"]
+
+    def log_prob(self, z):
+        z = tf.convert_to_tensor(z)
+        rows = self.signatures["log_prior"](z=tf.reshape(z, (-1, self.latent_dim)))["log_prob"]
+        return tf.reshape(rows, tf.shape(z)[:-1])
 
 
 class ExportedModel:
@@ -49,7 +68,9 @@ class ExportedModel:
             self.class_names = tuple(json.loads((self.path / LABELS).read_text(encoding="utf-8")))
         training = self._training()
         self.kind = read_assets(self.path).as_trained(training)
-        self.prior = StandardNormal(self.latent_dim)  # the prior if the model is variational
+        self.prior: Prior = StandardNormal(self.latent_dim)  # if the model is variational
+        if "log_prior" in self.endpoints:
+            self.prior = ExportedPrior(self.latent_dim, self.model.signatures)
         self.seed = int(training.get("seed", 0))  # decides the noise of an evaluation
 
     def _inputs(self, endpoint) -> dict[str, tf.TensorSpec]:
@@ -156,6 +177,32 @@ class ExportedModel:
         """`z_mean` and `z_log_var` of q(z|x): [batch, latent_dim] each."""
         found = self._encoded(batch)
         return found["z_mean"], found["z_log_var"]
+
+    @property
+    def levels(self) -> int:
+        """The levels of the code: 1 unless q(z|x) of some dimensions depends on others."""
+        return int(self._training().get("levels", 1))
+
+    def proposal(self, batch: Batch) -> Proposal:
+        """q(z|x) of a batch, from which an evaluation takes many draws."""
+        if "posterior" not in self.endpoints:
+            return gaussian_proposal(self.posterior(batch))
+
+        def heads_at(z):
+            shape = tf.shape(z)
+            rows = tf.repeat(batch.x, shape[1], axis=0)
+            z = tf.reshape(z, (-1, self.latent_dim))
+            found = self.model.signatures["posterior"](x=rows, z=z)
+            return [tf.reshape(found[name], shape) for name in ("z_mean", "z_log_var")]
+
+        def draw(epsilon):
+            z = epsilon
+            for _ in range(self.levels):  # each time, one more level is right
+                z_mean, z_log_var = heads_at(z)
+                z = z_mean + tf.exp(0.5 * z_log_var) * epsilon
+            return z
+
+        return Proposal(draw, heads_at)
 
     def log_likelihood(self, batch: Batch, z):
         """log p(x|z) of each example at its code `z` [batch, latent_dim], in nats: [batch]."""

@@ -78,6 +78,9 @@ OUTPUTS = {
     "decode": "`x`",
     "generate": "`x` [n, …], the same for the same seed",
     "log_prob": "`log_prob` [batch], nats",
+    "sample_prior": "`z` [n, …] of the learned prior, the same for the same seed",
+    "log_prior": "`log_prob` [batch] of the learned prior, nats",
+    "posterior": "`z_mean`, `z_log_var` [batch, …] of each level, given those above it in `z`",
     "nucleus": "`x` as `generate`, of the likeliest tokens with probability `top_p` together",
     "search": "`x`, the likeliest sequence that so many beams find",
 }

@@ -17,7 +17,7 @@ from vae_keras.files import whole_folder, write_text
 from vae_keras.models import onnx_operators
 from vae_keras.startup import standard_error_held_back
 
-NAMES = ("encode", "decode", "reconstruct", "generate")
+NAMES = ("encode", "decode", "reconstruct", "generate")  # the last one needs the prior
 TOLERANCE = 1e-5  # of a value near 0; of a large value it is this share
 SIZES = (3, 1)  # of the batches on which a file is checked
 
@@ -26,7 +26,8 @@ def convert(model, path, config, metrics: dict, format: str):
     """Write `model` in the `format` "onnx" or "litert" into the folder `path`, with its model card.
 
     The endpoints are those of the SavedModel without `log_prob`. `generate` takes z from N(0, I),
-    because random numbers are not converted. ONNX has a file for each endpoint; LiteRT has one,
+    because random numbers are not converted; it is left out if the prior is no map of N(0, I), as a
+    mixture. ONNX has a file for each endpoint; LiteRT has one,
     model.tflite, in which they are signatures. All are computed once by their runtime, and must
     give what the SavedModel gives.
 
@@ -71,7 +72,8 @@ def portable_endpoints(model) -> dict:
         return decode(model.prior.drawn(z), *label)
 
     found["generate"] = (generate, specs)
-    return {name: found[name] for name in NAMES}
+    names = NAMES if model.prior.maps_standard else NAMES[:-1]
+    return {name: found[name] for name in names}
 
 
 def to_onnx(found: dict, saved: str, folder: Path) -> Callable:

@@ -47,9 +47,14 @@ def write_endpoints(found: dict, model, folder):
 
     Raises UserError if they cannot be written, as to a full disk.
     """
+    write_functions(found, [variable.value for variable in model.variables], folder)
+
+
+def write_functions(found: dict, used: list, folder):
+    """Write endpoints as a SavedModel with all variables `used` by them, as `write_endpoints`."""
     # Keras's ExportArchive would trace each function twice: first to find the variables it uses.
     archive = tf.Module()
-    archive.used = [variable.value for variable in model.variables]
+    archive.used = used
     for name, (function, inputs) in found.items():
         setattr(archive, name, tf.function(function, input_signature=inputs, autograph=False))
     signatures = {name: getattr(archive, name) for name in found}

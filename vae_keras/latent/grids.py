@@ -54,8 +54,8 @@ def spread(exported, count=4 * BATCH, seed=0) -> Spread:
     batch = exported.prepare({"x": images, "label": labels, "index": np.arange(count)})
     if exported.is_variational:
         use = exported.prior.kl_per_dimension(exported.posterior(batch)).numpy().mean(axis=0)
-        size = exported.latent_dim
-        return Spread(np.zeros(size, np.float32), np.ones(size, np.float32), use, "nats")
+        centre, width = (np.asarray(moment) for moment in exported.prior.moments())
+        return Spread(centre, width, use, "nats")
     codes = exported.code(batch).numpy()
     return Spread(codes.mean(axis=0), codes.std(axis=0), codes.var(axis=0), "variance")
 

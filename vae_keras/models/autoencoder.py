@@ -9,7 +9,7 @@ from keras import layers, ops
 from vae_keras.config.rungs import AutoencoderOptions, RungOptions
 from vae_keras.models import earlier, given, noise, precision
 from vae_keras.models.described import DescribedModel
-from vae_keras.models.priors import FittedGaussian
+from vae_keras.models.priors import FittedGaussian, Prior
 from vae_keras.networks import network_of
 from vae_keras.objectives import replicas
 from vae_keras.objectives.likelihoods import Reconstruction, loss_named
@@ -51,7 +51,6 @@ class Autoencoder(DescribedModel):
     terms: tuple[str, ...] = ("reconstruction_loss",)
     code_activation: str | None = None
     default_network = "dense"
-    prior_class: type = FittedGaussian
     takes_labels = False
     is_variational = False  # True if the encoder gives a posterior q(z|x)
     vocabulary: tuple[str, ...] = ()  # the word for each token; empty for images
@@ -88,7 +87,7 @@ class Autoencoder(DescribedModel):
             self.encoder = self.build_encoder()
             self.decoder = self.build_decoder()
         self.reconstruction.build((None, *self.parameters_shape))
-        self.prior = self.prior_class(self.latent_dim, name="prior")
+        self.prior = self.build_prior()
         self.trackers = {name: keras.metrics.Mean(name) for name in ("loss", *self.terms)}
         self.built = True
 
@@ -128,6 +127,10 @@ class Autoencoder(DescribedModel):
         `code_size` is `latent_dim` unless it is given.
         """
         return self.network.decoder(code_size or self.latent_dim, self.parameters_shape)
+
+    def build_prior(self) -> Prior:
+        """Make the prior whose samples `generate` decodes: here, one that is fitted to codes."""
+        return FittedGaussian.of(self)
 
     # What a rung defines
 
@@ -260,6 +263,10 @@ class Autoencoder(DescribedModel):
         """The encoder's outputs in the order of `heads`: [batch, latent_dim] each."""
         outputs = self.encoder(x)
         return outputs if len(self.heads) > 1 else [outputs]  # Keras unpacks a single one
+
+    def head_biases(self) -> list:
+        """The biases of the encoder's heads, which are 0 before the first step."""
+        return [self.encoder.get_layer(head).bias for head in self.heads]
 
     def decoder_inputs(self, z, condition=None):
         """What the decoder sees for codes `z` [batch, latent_dim]: the codes and nothing else."""

@@ -119,8 +119,7 @@ def is_untrained(model) -> bool:
     """
     if model.start is None or model.optimizer is None:
         return False
-    heads = [model.encoder.get_layer(head).bias for head in model.heads]
-    weights = [model.optimizer.iterations, model.start, *heads]
+    weights = [model.optimizer.iterations, model.start, *model.head_biases()]
     return not any(np.any(tf.convert_to_tensor(weight)) for weight in weights)
 
 

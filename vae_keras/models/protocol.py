@@ -1,6 +1,30 @@
 """What evaluation, latent tools and the page need of a model, be it live or exported."""
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import tensorflow as tf
+
+
+class Proposal(NamedTuple):
+    """q(z|x) of a batch, from which an evaluation takes many draws.
+
+    `draw` turns noise of N(0, I) into codes, both [batch, draws, latent_dim]. `heads_at` gives the
+    z_mean and z_log_var at codes; they broadcast to these. If the code has levels, those of a lower
+    level depend on the levels above, so that log q(z|x) is the normal density at `heads_at(z)`.
+    """
+
+    draw: Callable
+    heads_at: Callable
+
+
+def gaussian_proposal(posterior) -> Proposal:
+    """The proposal of a posterior (z_mean, z_log_var), [batch, latent_dim] each, without levels."""
+    z_mean, z_log_var = (head[:, None] for head in posterior)
+    return Proposal(
+        draw=lambda epsilon: z_mean + tf.exp(0.5 * z_log_var) * epsilon,
+        heads_at=lambda z: (z_mean, z_log_var),
+    )
 
 
 @runtime_checkable
@@ -59,8 +83,15 @@ class LatentModel(Protocol):
 class VariationalModel(LatentModel, Protocol):
     """A model with a posterior q(z|x) and a likelihood p(x|z)."""
 
+    @property
+    def levels(self) -> int:
+        """The levels of the code: 1 unless q(z|x) of some dimensions depends on others."""
+
     def posterior(self, batch) -> Any:
         """`z_mean` and `z_log_var` of q(z|x) for a batch: [batch, latent_dim] each."""
+
+    def proposal(self, batch) -> Proposal:
+        """q(z|x) of a batch, from which an evaluation takes many draws."""
 
     def log_likelihood(self, batch, z) -> Any:
         """log p(x|z) of each example at its code, in nats: [batch]."""

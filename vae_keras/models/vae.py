@@ -4,11 +4,12 @@ import math
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.config.rungs import BoundOptions, VAEOptions
+from vae_keras.config.rungs import BoundOptions, VAEOptions, prior_named
 from vae_keras.models.autoencoder import Autoencoder, Batch
+from vae_keras.models.priors import Prior
+from vae_keras.models.protocol import Proposal, gaussian_proposal
 from vae_keras.networks.offset import Offset
 from vae_keras.objectives.likelihoods import likelihood_named
 from vae_keras.objectives.schedules import Warmup
@@ -60,47 +61,38 @@ def kl_to_standard_normal(z_mean, z_log_var):
 
 
 @keras.saving.register_keras_serializable("vae_keras")
-class StandardNormal(layers.Layer):
+class StandardNormal(Prior):
     """The prior p(z) = N(0, I) of codes with `latent_dim` dimensions."""
 
-    def __init__(self, latent_dim, **kwargs):
-        super().__init__(**kwargs)
-        self.latent_dim = latent_dim
-        self.build((None, latent_dim))
+    maps_standard = True
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def __init__(self, latent_dim, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        self.build((None, latent_dim))
 
     def kl(self, posterior, z=None):
         """KL[q(z|x) ‖ N(0, I)] of each example in closed form, in nats: [batch].
 
         `posterior` is (z_mean, z_log_var), [batch, latent_dim] each. The draw `z` is not needed in
-        closed form; a learned prior may need it.
+        closed form; a learned prior needs it.
         """
         return kl_to_standard_normal(*posterior)
+
+    def kl_terms(self, posterior, z=None):
+        return kl_per_dimension(*posterior)
 
     def kl_per_dimension(self, posterior):
         """The terms of which `kl` is the sum: [batch, latent_dim], in nats."""
         return kl_per_dimension(*posterior)
 
     def log_prob(self, z):
-        """log p(z) of codes [..., latent_dim], in nats: [...]."""
         return -0.5 * ops.sum(ops.square(z) + math.log(2 * math.pi), axis=-1)
 
-    def sample(self, count, seed):
-        """Draw `count` codes, the same for the same `seed` (int32 [2]): [count, latent_dim]."""
-        return self.drawn(tf.random.stateless_normal((count, self.latent_dim), seed))
-
     def drawn(self, standard):
-        """Turn draws of N(0, I) into draws of this prior: they stay as they are."""
         return standard
 
-    def fit(self, codes):
-        """Do nothing: N(0, I) has no parameters to fit to the training codes."""
-
-    def from_standard(self, codes):
-        """Map codes of N(0, I) to this prior: they stay as they are."""
-        return codes
+    def moments(self):
+        return ops.zeros(self.latent_dim), ops.ones(self.latent_dim)
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -124,8 +116,8 @@ class VAE(Autoencoder):
     Options: type[BoundOptions] = VAEOptions
     options: VAEOptions
     heads = ("z_mean", "z_log_var")
-    prior_class = StandardNormal
     is_variational = True
+    levels = 1  # of the code
 
     def __init__(self, example_shape, *args, **kwargs):
         super().__init__(example_shape, *args, **kwargs)
@@ -146,13 +138,18 @@ class VAE(Autoencoder):
     def objective(self, batch: Batch, training: bool) -> dict:
         posterior = self.posterior(batch)
         z = self.sampling(posterior, self.noise(batch, (self.latent_dim,), training))
+        return self.terms_at(z, posterior, batch, training)
+
+    def terms_at(self, z, posterior, batch: Batch, training: bool) -> dict:
+        """The terms of the loss at a draw `z` of the posterior: {name: [batch]}."""
         found = {
             "reconstruction_loss": self.reconstruction_loss(batch, z, training),
             "kl_loss": self.prior.kl(posterior, z),
         }
         if self.options.free_bits:
-            kl = ops.maximum(self.prior.kl_per_dimension(posterior), self.options.free_bits)
-            found["free_bits_kl_loss"] = ops.sum(kl, axis=-1)
+            kl = self.prior.kl_terms(posterior, z)  # of each dimension, or of all of them together
+            free = self.options.free_bits * (self.latent_dim / kl.shape[-1])
+            found["free_bits_kl_loss"] = ops.sum(ops.maximum(kl, free), axis=-1)
         return found
 
     def term_weights(self, step=None) -> dict:
@@ -168,6 +165,10 @@ class VAE(Autoencoder):
         """`z_mean` and `z_log_var` of q(z|x) for a batch: [batch, latent_dim] each."""
         return self.head_outputs(batch.x, batch.condition)
 
+    def proposal(self, batch: Batch) -> Proposal:
+        """q(z|x) of a batch, from which an evaluation takes many draws."""
+        return gaussian_proposal(self.posterior(batch))
+
     def log_likelihood(self, batch: Batch, z):
         """log p(x|z) of each example at its `z` [batch, latent_dim], in nats: [batch]."""
         return -self.reconstruction_loss(batch, z, training=False)
@@ -180,6 +181,10 @@ class VAE(Autoencoder):
         sigma = {} if self.options.sigma is None else {"sigma": self.options.sigma}
         return likelihood_named(self.options.likelihood or "bernoulli", **sigma)
 
+    def build_prior(self) -> Prior:
+        """Make the prior p(z) of the options. Raises UserError if this model cannot have it."""
+        return prior_named(self.options.prior).of(self)
+
     def build_decoder(self, code_size=None):
         """Make the decoder, with an `Offset` that `start_from` sets to the mean example."""
         decoder = super().build_decoder(code_size)
@@ -190,11 +195,13 @@ class VAE(Autoencoder):
         """Let the decoder start from the mean example, and a Gaussian from the data's deviation."""
         mean = dataset.mean_example()
         self._start(mean, lambda: dataset.deviation(mean))
+        self.prior.start_from(lambda count: dataset.train.spread(count).arrays()[0])
 
     def start_at(self, examples):
         """Start from the mean and the deviation of some examples [n, *example_shape]."""
         mean = np.mean(examples, axis=0, dtype=np.float64).astype(np.float32)
         self._start(mean, lambda: float(np.sqrt(np.mean(np.square(examples - mean)))))
+        self.prior.start_from(lambda count: examples[:count])
 
     def _start(self, mean, deviation):
         self.start.assign(self.reconstruction.initial(mean))

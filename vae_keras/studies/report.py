@@ -73,7 +73,8 @@ def report(
         found |= {"likelihood": config.options.likelihood, "samples": samples}
         found |= averages(likelihood_figures(model, dataset.test, samples))
         found |= code_figures(model, dataset.test)
-        found |= kl_parts(model, dataset.test)
+        if model.levels == 1:  # with several, q(z|x) of another example has no closed form at z
+            found |= kl_parts(model, dataset.test)
         found |= figures_of(model, dataset)
         rows = convergence(model, compared, samples, naive_samples)
         found |= {"naive_images": len(compared), "convergence": rows}
@@ -112,10 +113,20 @@ def report_table(found: dict) -> str:
         "  KL": nats("kl_loss"),
         f"−log p(x), {found['samples']:,} importance-weighted samples": nats("nll"),
         "active units": f"{found['active_units']:6} of {found['latent_dim']}",
-        "mutual information of code and example": _part(found, "mutual_information"),
-        "aggregate posterior to prior: KL − information": _part(found, "marginal_kl"),
-        "  by mean and covariance alone, a lower bound": _in_nats(found["aggregate_posterior_kl"]),
     }
+    if "mutual_information" in found:
+        rows |= {
+            "mutual information of code and example": _part(found, "mutual_information"),
+            "aggregate posterior to prior: KL − information": _part(found, "marginal_kl"),
+        }
+    for name in found:
+        if name.startswith("kl_level_"):
+            level = name.removeprefix("kl_level_")
+            rows[f"  KL of level {level}, given those above"] = _in_nats(found[name])
+    if found["aggregate_posterior_kl"] is not None:
+        rows["  by mean and covariance alone, a lower bound"] = _in_nats(
+            found["aggregate_posterior_kl"]
+        )
     for name, what in SEQUENCE_FIGURES.items():
         if name in found:
             rows[what] = f"{found[name]:10.3f}"
