@@ -124,10 +124,13 @@ def test_a_run_on_rows_is_drawn_with_and_without_labels_and_likelihood(place, mo
         ("denoising", {"corruption": "gaussian"}),
         ("denoising", {"corruption": "masking"}),
         ("contractive", {}),
+        ("iwae", {"samples": 2}),
+        ("ladder", {"latent_dim": 3}),
     ],
 )
 def test_every_rung_of_images_learns_rows(run, tmp_path, name, options):
-    config = TrainConfig(model=name, dataset=run.config.dataset, latent_dim=2, epochs=1, **options)
+    options = {"latent_dim": 2, "epochs": 1, **options}
+    config = TrainConfig(model=name, dataset=run.config.dataset, **options)
     model = trained(config, run.dataset)
     export(model, tmp_path / "export", config.resolved(run.dataset), run.metrics)
     assert_learned(load_exported(tmp_path / "export"), model, run.dataset)
@@ -137,7 +140,8 @@ def test_every_rung_of_images_learns_rows(run, tmp_path, name, options):
 
 def test_every_rung_is_tried_on_rows():
     takers = {name for name, rung in RUNGS.items() if "numbers" in rung.takes}
-    assert takers == {*("linear deep sparse denoising contractive conditional vae".split())}
+    tried = "linear deep sparse denoising contractive conditional vae iwae ladder"
+    assert takers == {*tried.split()}
 
 
 def test_gaussian_noise_of_rows_is_not_cut_to_the_range_of_pixels(place):

@@ -30,7 +30,7 @@ class ImportanceWeightedAutoencoder(VAE):
     options: ImportanceOptions
 
     @property
-    def terms(self):
+    def terms(self):  # type: ignore[override]
         """The names of the terms: `importance_loss` is minimised, the others are reported."""
         return ("reconstruction_loss", "kl_loss", "importance_loss")
 
