@@ -6,7 +6,7 @@ import pytest
 from vae_keras import TrainConfig, data
 from vae_keras.data.drawn.face_factors import BINARY
 from vae_keras.data.drawn.faces import faces_dataset
-from vae_keras.evaluation.classifier import trained_classifier
+from vae_keras.evaluation.classifier import FEATURES, trained_classifier
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,16 @@ def test_it_reads_digits(digits, reader):
     np.testing.assert_array_equal(
         reader.classes(images), reader.probabilities(images).argmax(axis=1)
     )
+
+
+@pytest.mark.slow
+def test_features_are_what_the_last_layer_decides_by(digits, reader):
+    images, _ = digits.test.take(slice(30)).arrays()
+    weights, bias = reader.network.layers[-1].get_weights()
+    logits = reader.features(images) @ weights + bias
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(p, reader.probabilities(images), atol=1e-5)
+    assert reader.features(images).shape == (30, FEATURES)
 
 
 @pytest.mark.slow

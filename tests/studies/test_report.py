@@ -19,6 +19,7 @@ from tests.commands import printed, refused, status
 from tests.folders import files, working_in
 from tests.pictures import assert_shows
 from vae_keras import VAE, Examples, TrainConfig, figures, load_exported, train
+from vae_keras.evaluation import classifier
 from vae_keras.evaluation.likelihood import likelihood_figures
 from vae_keras.networks import LinearNetwork
 from vae_keras.studies.report import averages, report
@@ -195,7 +196,8 @@ def test_numbers_and_picture_lie_in_the_folder_of_the_model(digits_run, evaluate
 
 
 @pytest.mark.slow
-def test_evaluation_of_a_run_that_exists_is_replaced_only_by_wish(place, capsys):
+def test_evaluation_of_a_run_that_exists_is_replaced_only_by_wish(place, capsys, monkeypatch):
+    monkeypatch.setattr(classifier, "STEPS", 1)  # rounded up to one epoch
     folder = place / "runs/mine"
     for taken in ("evaluation.png", "evaluation.json"):
         (folder / taken).write_text("mine")
@@ -205,8 +207,10 @@ def test_evaluation_of_a_run_that_exists_is_replaced_only_by_wish(place, capsys)
         assert files(place) == before
         if taken == "evaluation.png":
             (folder / taken).unlink()
-    printed(capsys, "evaluate", "mine", *OPTIONS, "--overwrite")
-    assert strict_json(folder / "evaluation.json")["model"] == "mine"
+    out = printed(capsys, "evaluate", "mine", *OPTIONS, "--samples-quality", "--overwrite")
+    found = strict_json(folder / "evaluation.json")
+    assert found["model"] == "mine" and found["sample_quality"]["compared_images"] == 179
+    assert f"{found['sample_quality']['samples']['frechet_distance']:.3f}" in out
     after = files(place)
     assert after.keys() - before.keys() == {"runs/mine/evaluation.png"}
     for path in before.keys() - {"runs/mine/evaluation.json"}:

@@ -1,5 +1,6 @@
 """A classifier that is trained on real images, independently of a model, and judges its images."""
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from keras import layers, ops
 from vae_keras.data.dataset import Dataset, Examples
 
 STEPS, BATCH = 1_500, 64  # training steps, and images in each
+FEATURES = 128  # units of the last hidden layer
 LARGE_SIDE = 32  # side in pixels above which the first convolution has a stride
 
 
@@ -27,6 +29,14 @@ class Classifier:
     def probabilities(self, images) -> np.ndarray:
         """The probability of each class or attribute in images [n, *example_shape]: [n, k]."""
         return self.network.predict(np.clip(images, 0, 1), batch_size=200, verbose=0)
+
+    def features(self, images) -> np.ndarray:
+        """What the last hidden layer gives for images [n, *example_shape]: [n, FEATURES]."""
+        return self._hidden.predict(np.clip(images, 0, 1), batch_size=200, verbose=0)
+
+    @functools.cached_property
+    def _hidden(self) -> keras.Model:
+        return keras.Model(self.network.inputs, self.network.layers[-2].output)
 
     def classes(self, images) -> np.ndarray:
         """The likeliest class of each image: int [n]."""
@@ -73,16 +83,17 @@ def trained_classifier(
 
 def _network(dataset: Dataset, attributes: int) -> keras.Model:
     outputs = attributes or dataset.class_count
+    kernel = [min(4, side) for side in dataset.example_shape[:2]]  # an image may be smaller
     stride = 4 if min(dataset.example_shape[:2]) > LARGE_SIDE else 1
     return keras.Sequential(
         [
             keras.Input(dataset.example_shape),
-            layers.Conv2D(16, 4, stride, activation="relu"),
+            layers.Conv2D(16, kernel, stride, activation="relu"),
             layers.Conv2D(64, 3, 2, padding="same", activation="relu"),
             layers.Conv2D(128, 3, 2, padding="same", activation="relu"),
             layers.Flatten(),
             layers.Dropout(0.3),
-            layers.Dense(128, activation="relu"),
+            layers.Dense(FEATURES, activation="relu"),
             layers.Dense(outputs, activation="sigmoid" if attributes else "softmax"),
         ]
     )

@@ -14,6 +14,11 @@ from vae_keras.evaluation.code_use import code_figures, kl_parts
 from vae_keras.evaluation.likelihood import convergence, likelihood_figures
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.probe import probe_accuracy
+from vae_keras.evaluation.sample_quality import (
+    check_quality,
+    quality_classifier,
+    sample_quality,
+)
 from vae_keras.export.places import EVALUATION
 from vae_keras.files import free_output, write_text
 from vae_keras.models import Autoencoder
@@ -25,6 +30,21 @@ SEQUENCE_FIGURES = {
     "forced_accuracy": "tokens right, told the ones before",
     "sampled_accuracy": "tokens right, told its own",
 }
+QUALITY_FIGURES = {
+    "frechet_distance": "Fréchet distance",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+}
+QUALITY_SETS = {
+    "test_images": "other test images",
+    "reconstructions": "their reconstructions",
+    "samples": "samples of the prior",
+}
+NOT_A_ROW = (  # of a model without likelihood
+    "model", "dataset", "data_kind", "images", "latent_dim", "unit", "sample_quality", "seconds",
+)  # fmt: skip
 NOT_A_LIKELIHOOD = (
     "cross-entropy of grey values: a loss, not a likelihood; compare it with grey figures alone"
 )
@@ -36,6 +56,7 @@ def report(
     samples=100,
     naive_samples=None,
     naive_images=50,
+    samples_quality=False,
     output=None,
     overwrite=False,
 ) -> dict:
@@ -43,23 +64,30 @@ def report(
 
     `samples` is the number of draws for importance weighting. On the first `naive_images` it is
     compared with naive Monte Carlo of `naive_samples` draws; these are 10,000 unless they are
-    given, or 1,000 for sequences, which take longer. The files go to the folder `output`, or beside
-    the model. It returns what evaluation.json holds.
+    given, or 1,000 for sequences, which take longer. With `samples_quality`, samples are judged by
+    the features of a classifier that is trained for it. The files go to the folder `output`, or
+    beside the model. It returns what evaluation.json holds.
 
     Raises UserError if there is no such model, its data cannot be loaded, a number is below 1, the
-    files exist and `overwrite` is False, or the export has no likelihood.
+    files exist and `overwrite` is False, the export has no likelihood, or the quality of samples is
+    wanted and the data set has nothing to judge it by.
     """
     trained = open_stored(name)
     model, config, folder = trained.model, trained.config, trained.folder
     counts = [n for n in (samples, naive_samples, naive_images) if n is not None]
     if model.is_variational and min(counts) < 1:
         raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
+    if not (model.is_variational or isinstance(model, Autoencoder) or samples_quality):
+        raise UserError(
+            f"{name} is the export of a model without likelihood: evaluate its run, or give "
+            "--samples-quality"
+        )
     numbers, picture = (
         free_output(Path(output or folder) / file, overwrite) for file in EVALUATION
     )
     dataset = trained.dataset(data_dir)
-    if naive_samples is None:
-        naive_samples = dataset.kind.naive_samples
+    if samples_quality:
+        check_quality(dataset)
     start = time.perf_counter()
     found = {
         "model": trained.name,
@@ -69,21 +97,16 @@ def report(
         "latent_dim": model.latent_dim,
     }
     if model.is_variational:
-        compared = dataset.test.take(slice(naive_images))
         found |= {"likelihood": config.options.likelihood, "samples": samples}
-        found |= averages(likelihood_figures(model, dataset.test, samples))
-        found |= code_figures(model, dataset.test)
-        if model.levels == 1:  # with several, q(z|x) of another example has no closed form at z
-            found |= kl_parts(model, dataset.test)
-        found |= figures_of(model, dataset)
-        rows = convergence(model, compared, samples, naive_samples)
-        found |= {"naive_images": len(compared), "convergence": rows}
+        naive_samples = naive_samples or dataset.kind.naive_samples
+        found |= _variational_figures(model, dataset, samples, naive_samples, naive_images)
     elif isinstance(model, Autoencoder):
         found |= {"unit": model.reconstruction.unit, **evaluate(model, dataset)}
-    else:
-        raise UserError(f"{name} is the export of a model without likelihood: evaluate its run")
     if dataset.has_several_labels() and not model.takes_labels:
         found["probe_accuracy"] = probe_accuracy(model, dataset)
+    if samples_quality:
+        print("training the classifier …", flush=True)
+        found["sample_quality"] = sample_quality(model, dataset, quality_classifier(dataset))
     found["seconds"] = round(time.perf_counter() - start, 1)
     numbers.parent.mkdir(parents=True, exist_ok=True)
     if model.is_variational:
@@ -93,16 +116,39 @@ def report(
     return found
 
 
+def _variational_figures(model, dataset, samples, naive_samples, naive_images) -> dict:
+    """The figures of a variational model on the test set, by name."""
+    compared = dataset.test.take(slice(naive_images))
+    # With several levels, q(z|x) of one example has no closed form at the code of another.
+    parts = kl_parts(model, dataset.test) if model.levels == 1 else {}
+    return {
+        **averages(likelihood_figures(model, dataset.test, samples)),
+        **code_figures(model, dataset.test),
+        **parts,
+        **figures_of(model, dataset),
+        "naive_images": len(compared),
+        "convergence": convergence(model, compared, samples, naive_samples),
+    }
+
+
 def report_table(found: dict) -> str:
     """The figures that `report` returns, as lines of text."""
     title = (
         f"{found['model']} on {found['images']:,} test examples of {found['dataset']}, "
         f"{found['data_kind']}"
     )
-    if "nll" not in found:
-        known = ("model", "dataset", "data_kind", "images", "latent_dim", "unit", "seconds")
-        rows = [(name, f"{found[name]:10.3f}") for name in found if name not in known]
-        return "\n".join([title, *(f"  {name:<40}{value}" for name, value in rows)])
+    lines = _likelihood_lines(found) if "nll" in found else _loss_lines(found)
+    return "\n".join([title, *lines, *_quality_lines(found)])
+
+
+def _loss_lines(found: dict) -> list[str]:
+    """The lines of a model without likelihood."""
+    rows = {name: value for name, value in found.items() if name not in NOT_A_ROW}
+    return [f"  {name:<40}{value:10.3f}" for name, value in rows.items()]
+
+
+def _likelihood_lines(found: dict) -> list[str]:
+    """The lines of a variational model."""
 
     def nats(name):
         return f"{_in_nats(found[name], found[f'{name}_standard_error'])} per example"
@@ -132,7 +178,7 @@ def report_table(found: dict) -> str:
             rows[what] = f"{found[name]:10.3f}"
     if "probe_accuracy" in found:
         rows["linear probe on the codes"] = f"{found['probe_accuracy']:10.1%}"
-    lines = [title, *(f"  {name:<50}{value}" for name, value in rows.items())]
+    lines = [f"  {name:<50}{value}" for name, value in rows.items()]
     if found["data_kind"] == "grey" and found["likelihood"] == "bernoulli":
         lines.append(f"  ({NOT_A_LIKELIHOOD})")
     kl = sorted(found["kl_per_dimension"], reverse=True)
@@ -144,7 +190,24 @@ def report_table(found: dict) -> str:
     for row in found["convergence"]:
         cells = (_cell(row, name) for name in figures.ESTIMATES)
         lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>24}" for cell in cells))
-    return "\n".join(lines)
+    return lines
+
+
+def _quality_lines(found: dict) -> list[str]:
+    """The lines of the quality of samples; none if it was not asked for."""
+    if "sample_quality" not in found:
+        return []
+    quality = found["sample_quality"]
+    heads = "".join(f"{what:>18}" for what in QUALITY_FIGURES.values())
+    lines = [
+        f"  {quality['compared_images']:,} images against as many test images, by features of a "
+        f"classifier that is right in {quality['classifier_accuracy']:.1%}:",
+        f"  {'':<24}{heads}",
+    ]
+    for name, what in QUALITY_SETS.items():
+        cells = "".join(f"{quality[name][figure]:>18.3f}" for figure in QUALITY_FIGURES)
+        lines.append(f"  {what:<24}{cells}")
+    return lines
 
 
 def _part(found: dict, name: str) -> str:
