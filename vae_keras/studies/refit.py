@@ -1,6 +1,7 @@
 """Fits a prior to the codes of a trained model, and exports the model with it."""
 
 import shlex
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from vae_keras.export import load_exported
 from vae_keras.export.exported_model import ExportedModel
 from vae_keras.export.places import OF_AN_EXPORT
 from vae_keras.export.refitted import export_refitted
+from vae_keras.export.saved_model import export
 from vae_keras.files import check_replaceable, free_output
 from vae_keras.latent.codes import encode, posterior
 from vae_keras.models.priors import FittedMixture
@@ -30,10 +32,7 @@ def refit(name, components=None, data_dir=None, output=None, overwrite=False) ->
     `components` than codes, or if the folder exists and `overwrite` is False.
     """
     trained = open_stored(name)
-    model = trained.model
-    if not isinstance(model, ExportedModel):
-        model = load_exported(existing_run(name).exported)
-    if model.vocabulary:
+    if trained.model.vocabulary:
         raise UserError(
             f"{trained.name} is of sequences, whose tokens are drawn together with their codes: "
             "train it with --prior mixture instead"
@@ -42,10 +41,16 @@ def refit(name, components=None, data_dir=None, output=None, overwrite=False) ->
         Path(output or f"saved_models/{trained.name}-mixture"), overwrite, folder=True
     )
     check_replaceable(output, "model_card.md", OF_AN_EXPORT)
-    prior = fitted_mixture(model, trained.dataset(data_dir), components)
+    dataset = trained.dataset(data_dir)
     given = [] if components is None else ["--components", str(components)]
     command = shlex.join(["python", "-m", "vae_keras", "refit", trained.name, *given])
-    export_refitted(model, prior, output, command)
+    with tempfile.TemporaryDirectory() as folder:
+        model = trained.model
+        if not isinstance(model, ExportedModel):
+            export(model, Path(folder) / "run", trained.config, existing_run(name).read_metrics())
+            model = load_exported(Path(folder) / "run")
+        prior = fitted_mixture(model, dataset, components)
+        export_refitted(model, prior, output, command)
     return output
 
 

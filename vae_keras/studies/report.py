@@ -165,14 +165,14 @@ def _likelihood_lines(found: dict) -> list[str]:
             "mutual information of code and example": _part(found, "mutual_information"),
             "aggregate posterior to prior: KL − information": _part(found, "marginal_kl"),
         }
-    for name in found:
-        if name.startswith("kl_level_"):
-            level = name.removeprefix("kl_level_")
-            rows[f"  KL of level {level}, given those above"] = _in_nats(found[name])
     if found["aggregate_posterior_kl"] is not None:
         rows["  by mean and covariance alone, a lower bound"] = _in_nats(
             found["aggregate_posterior_kl"]
         )
+    for name in found:
+        if name.startswith("kl_level_"):
+            level = name.removeprefix("kl_level_")
+            rows[f"  KL of level {level}, given those above"] = _in_nats(found[name])
     for name, what in SEQUENCE_FIGURES.items():
         if name in found:
             rows[what] = f"{found[name]:10.3f}"
