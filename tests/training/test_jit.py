@@ -53,7 +53,7 @@ def test_several_devices_do_not_compile():
 @pytest.mark.slow
 def test_a_run_goes_on_as_it_began(tmp_path, monkeypatch):
     training_alone(monkeypatch)
-    config = TrainConfig(epochs=1, units="8", name="run", output_dir=tmp_path)
+    config = TrainConfig(epochs=1, network="linear", name="run", output_dir=tmp_path)
     assert train(config.replace(jit="on"), verbose=0).config.jit == "on"
     longer = config.replace(epochs=2, resume=True)
     with pytest.raises(UserError, match="jit"):
