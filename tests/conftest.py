@@ -1,5 +1,6 @@
 """What all tests share: how they are dealt out to processes, and the runs that they look at."""
 
+import gc
 import subprocess
 import sys
 
@@ -28,6 +29,12 @@ def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log)
+
+
+def pytest_collection_finish():
+    """Have Python look for cycles seldom, and not in what has been imported: it takes a tenth."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 RUNS = {"digits_run", "conditional_run", "talk", "tunes", "run", "small"}  # fixtures that train

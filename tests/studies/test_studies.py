@@ -12,6 +12,7 @@ from vae_keras.cli.studies import study as cli_study
 from vae_keras.data.images.archives import digits
 from vae_keras.evaluation import classifier
 from vae_keras.studies import generation, losses, study, terms
+from vae_keras.studies.sizes import sizes
 from vae_keras.training.fitting import trained
 
 LINE = np.array([[0, 0], [1, 0], [2, 0], [3, 0]], float)  # codes one apart
@@ -108,7 +109,8 @@ def test_command_writes_picture_and_figures(name, tmp_path, capsys, monkeypatch)
     monkeypatch.setattr(classifier, "STEPS", 20)
     monkeypatch.setattr(generation, "SAMPLES", 500)
     monkeypatch.setattr(study, "TrainConfig", configured)
-    monkeypatch.setitem(study.STUDIES, name, keeping(study.STUDIES[name], drawn))
+    one = functools.partial(sizes, dimensions=(2, 5)) if name == "sizes" else study.STUDIES[name]
+    monkeypatch.setitem(study.STUDIES, name, keeping(one, drawn))
     arguments = [name, "--epochs", "2", "--output", str(tmp_path / "new")]
     cli_study.main(arguments, standalone_mode=False)
     picture, numbers = (tmp_path / "new" / f"{name}.{ending}" for ending in ("png", "json"))

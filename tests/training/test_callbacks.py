@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.runs import training_alone
 from vae_keras import VAE, TrainConfig, train, trained
 from vae_keras.data.images.archives import digits
 from vae_keras.training import callbacks
@@ -157,7 +158,9 @@ def followed_run(tmp_path_factory):
     stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
     config = TrainConfig(epochs=5, units="4", schedule="constant", keep="last")
     config = config.replace(name="r", output_dir=folder)
-    return train(config, verbose=0, callbacks=[log, Looks(), worse, stop]), seen, folder
+    with pytest.MonkeyPatch.context() as patch:
+        training_alone(patch)
+        return train(config, verbose=0, callbacks=[log, Looks(), worse, stop]), seen, folder
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.runs import training_alone
 from vae_keras import TrainConfig, UserError, train
 from vae_keras.training import callbacks
 from vae_keras.training.best_epoch import BestEpoch
@@ -19,6 +20,7 @@ def small(tmp_path_factory):
     config = TrainConfig(epochs=4, network="linear", output_dir=tmp_path_factory.mktemp("small"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(callbacks, "SHARE", 1e9)
+        training_alone(patch)
         return train(config, verbose=0)
 
 
@@ -143,7 +145,10 @@ def test_checkpoints_are_in_the_order_of_their_numbers(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(small, tmp_path, capsys):
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(
+    small, tmp_path, capsys, monkeypatch
+):
+    training_alone(monkeypatch)
     shutil.copytree(small.folder.path, tmp_path / "runs/digits_vae")
     cut(tmp_path / "runs/digits_vae/checkpoints/epoch_0004/model.keras")
     config = small.config.replace(output_dir=tmp_path, name="digits_vae", resume=True)
@@ -155,7 +160,10 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(small, tmp_path,
 
 
 @pytest.mark.slow
-def test_a_finished_run_goes_on_with_more_epochs_and_another_learning_rate(small, tmp_path):
+def test_a_finished_run_goes_on_with_more_epochs_and_another_learning_rate(
+    small, tmp_path, monkeypatch
+):
+    training_alone(monkeypatch)
     shutil.copytree(small.folder.path, tmp_path / "runs/digits_vae")
     config = small.config.replace(output_dir=tmp_path, name="digits_vae", resume=True)
     again = train(config.replace(epochs=5, learning_rate=1e-7), verbose=0)

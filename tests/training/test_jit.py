@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+from tests.runs import training_alone
 from vae_keras import TrainConfig, UserError, data, train
 from vae_keras.training.devices import Devices
 from vae_keras.training.fitting import build, fit
@@ -50,8 +51,9 @@ def test_several_devices_do_not_compile():
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_as_it_began(tmp_path):
-    config = TrainConfig(epochs=1, units="8", name="run", output_dir=tmp_path)
+def test_a_run_goes_on_as_it_began(tmp_path, monkeypatch):
+    training_alone(monkeypatch)
+    config = TrainConfig(epochs=1, network="linear", name="run", output_dir=tmp_path)
     assert train(config.replace(jit="on"), verbose=0).config.jit == "on"
     longer = config.replace(epochs=2, resume=True)
     with pytest.raises(UserError, match="jit"):

@@ -12,6 +12,7 @@ import pytest
 
 from tests.commands import printed
 from tests.folders import listing, working_in
+from tests.runs import training_alone
 from tests.sequences import of_melodies
 from vae_keras import Dataset, Examples, train
 from vae_keras.data.kinds import kind_of
@@ -104,7 +105,8 @@ def test_run_of_melodies_leaves_music_and_pictures(tunes):
 
 
 @pytest.mark.slow
-def test_stopped_run_goes_on_as_if_it_had_not_been(tunes):
+def test_stopped_run_goes_on_as_if_it_had_not_been(tunes, monkeypatch):
+    training_alone(monkeypatch)
     folder, whole = tunes
     with working_in(folder):
         stopped = shutil.copytree(whole.folder.path, "runs/stopped")

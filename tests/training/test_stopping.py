@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 
+import keras
 import pytest
 
 from tests.commands import TRAIN
-from tests.runs import PATIENCE, wait_for, weights
+from tests.runs import PATIENCE, training_alone, wait_for, weights
 from vae_keras import TrainConfig, train
 from vae_keras.config.options import flag
 from vae_keras.training.stopping import Stopped, Stops
@@ -38,11 +39,50 @@ def test_an_ignored_signal_stays_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
+def options(folder, jit) -> dict:
+    """Those of a run of two epochs in which much depends on the step."""
+    plain = dict(epochs=2, network="linear", batch_size=32, binarize="dynamic", ema=0.9)
+    return {**plain, "beta_warmup": 2, "patience": 9, "output_dir": folder, "jit": jit}
+
+
+def assert_that_it_ended_like_one_that_was_not_stopped(folder, jit):
+    """The run `cut` is like one with the same options."""
+    whole = train(TrainConfig(**options(folder, jit), name="whole"), verbose=0)
+    history = (folder / "runs/cut/history.csv").read_text()
+    assert history == whole.folder.history.read_text()
+    of = [weights(folder / f"runs/{name}/model.keras") for name in ("whole", "cut")]
+    assert all((a == b).all() for a, b in zip(*of, strict=True))
+
+
+class Terminates(keras.callbacks.Callback):
+    """Sends a signal to the own process within the second epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 7):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("jit", ["off", "on"])
-def test_a_run_that_is_stopped_within_an_epoch_ends_like_one_that_is_not(jit, tmp_path):
-    options = dict(epochs=2, network="linear", batch_size=16, binarize="dynamic", ema=0.9)
-    options |= dict(beta_warmup=2, patience=9, output_dir=tmp_path, jit=jit)
+def test_a_run_that_is_stopped_within_an_epoch_ends_like_one_that_is_not(
+    tmp_path, monkeypatch, capfd
+):
+    training_alone(monkeypatch)
+    config = TrainConfig(**options(tmp_path, "off"), name="cut")
+    with pytest.raises(Stopped, match="SIGTERM"):
+        train(config, verbose=2, callbacks=[Terminates()])
+    assert f"train.py --resume --name cut --output-dir {tmp_path}" in capfd.readouterr().out
+    assert not (tmp_path / "runs/cut/model.keras").exists()
+    train(config.replace(resume=True), verbose=2)
+    assert "after epoch 1 and 8 steps" in capfd.readouterr().out
+    assert_that_it_ended_like_one_that_was_not_stopped(tmp_path, "off")
+
+
+@pytest.mark.slow
+def test_a_command_that_is_stopped_goes_on_in_another_process(tmp_path, monkeypatch):
+    """Its steps are compiled, in each process anew."""
 
     def command(**options):
         words = [sys.executable, TRAIN]
@@ -50,7 +90,7 @@ def test_a_run_that_is_stopped_within_an_epoch_ends_like_one_that_is_not(jit, tm
             words += [flag(name)] if value is True else [flag(name), str(value)]
         return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    stopped = command(**options, name="cut", checkpoint_minutes=1e-4)
+    stopped = command(**options(tmp_path, "on"), name="cut", checkpoint_minutes=1e-4)
     checkpoints = tmp_path / "runs/cut/checkpoints"
     wait_for(lambda: list(checkpoints.glob("epoch_0001_step_*")) or stopped.poll() is not None)
     stopped.send_signal(signal.SIGTERM)
@@ -63,8 +103,5 @@ def test_a_run_that_is_stopped_within_an_epoch_ends_like_one_that_is_not(jit, tm
     output, error = resumed.communicate(timeout=PATIENCE)
     assert (resumed.returncode, error) == (0, "")
     assert "after epoch 1 and" in output
-    whole = train(TrainConfig(**options, name="whole"), verbose=0)
-    history = (tmp_path / "runs/cut/history.csv").read_text()
-    assert history == whole.folder.history.read_text()
-    of = [weights(tmp_path / f"runs/{name}/model.keras") for name in ("whole", "cut")]
-    assert all((a == b).all() for a, b in zip(*of, strict=True))
+    training_alone(monkeypatch)
+    assert_that_it_ended_like_one_that_was_not_stopped(tmp_path, "on")

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from tests.commands import TRAIN
-from tests.runs import history
+from tests.runs import history, training_alone
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, train
 from vae_keras.data.dataset import Examples, split_dataset
 from vae_keras.latent.codes import encode
@@ -229,7 +229,8 @@ def attributed():
         ("colour", attributed(), dict(model="conditional", latent_dim=5)),
     ],
 )
-def test_other_models_and_data_are_seen(server, root, name, images, options):
+def test_other_models_and_data_are_seen(server, root, name, images, options, monkeypatch):
+    training_alone(monkeypatch)
     config = TrainConfig(epochs=1, output_dir=root, name=name, tensorboard=True, **options)
     config = config.replace(network="dense", units="8")
     found = train(config, images, verbose=0)
@@ -267,7 +268,8 @@ def config(tmp_path, command_run):
 
 
 @pytest.mark.slow
-def test_killed_run_goes_on_without_doubled_or_lost_steps(config, tmp_path, digits):
+def test_killed_run_goes_on_without_doubled_or_lost_steps(config, tmp_path, digits, monkeypatch):
+    training_alone(monkeypatch)
     folder = tmp_path / "runs/run"
     before = {run: events(folder, run) for run in ("train", "validation")}
     stop_after(folder, 1)
@@ -283,7 +285,8 @@ def test_killed_run_goes_on_without_doubled_or_lost_steps(config, tmp_path, digi
 
 
 @pytest.mark.slow
-def test_overwriting_leaves_nothing_old(config, tmp_path, digits):
+def test_overwriting_leaves_nothing_old(config, tmp_path, digits, monkeypatch):
+    training_alone(monkeypatch)
     train(config.replace(overwrite=True, epochs=1, seed=1), digits, verbose=0)
     folder = tmp_path / "runs/run"
     assert len(history(folder)) == 1  # there were three epochs before
@@ -303,11 +306,13 @@ def not_installed(monkeypatch):
 
 @pytest.mark.slow
 def test_it_may_be_installed_and_asked_for_later(not_installed, tmp_path, digits):
+    training_alone(not_installed)
     config = TrainConfig(epochs=2, units="8", output_dir=tmp_path, name="run")
     plain = train(config, digits, verbose=0)
     folder = plain.folder.path
     assert not (folder / "tensorboard").exists()
     not_installed.undo()
+    training_alone(not_installed)
     again = train(config.replace(resume=True, tensorboard=True), digits, verbose=0)
     assert again.metrics["test_loss"] == plain.metrics["test_loss"]
     assert list((folder / "tensorboard/validation").rglob("codes.tsv"))

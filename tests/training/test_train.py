@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence
 
 from tests.commands import TRAIN
 from tests.pictures import assert_shows, pixels
-from tests.runs import history, weights
+from tests.runs import history, training_alone, weights
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, load_exported, train
 from vae_keras.data.dataset import Examples
 from vae_keras.training.checkpoints import checkpoints
@@ -116,21 +116,21 @@ def test_film_shows_every_epoch(digits_run):
 
 
 @pytest.mark.slow
-def test_same_seed_gives_the_same_figures_and_another_does_not():
-    dataset = data.load(TrainConfig())
-
-    def loss(seed):
-        config = TrainConfig(epochs=1, units="8", seed=seed).resolved(dataset)
-        model = build(config, dataset)
-        fit(model, config, dataset, verbose=0)
+def test_same_seed_gives_the_same_figures_and_another_does_not(digits_run):
+    def first_loss(seed):
+        config = digits_run.config.replace(seed=seed)
+        model = build(config, digits_run.dataset)
+        stop = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_: setattr(model, "stop_training", True)
+        )
+        fit(model, config, digits_run.dataset, verbose=0, callbacks=[stop])
         return model.history.history["loss"][0]
 
-    first = loss(0)
-    assert loss(0) == first != loss(1)
+    assert first_loss(0) == digits_run.history["loss"][0] != first_loss(1)
 
 
 @pytest.mark.slow
-def test_killed_run_resumes_bit_for_bit(digits_run, tmp_path):
+def test_killed_run_resumes_bit_for_bit(digits_run, tmp_path, monkeypatch):
     """It gives what another process gave without a stop."""
     command = [sys.executable, TRAIN, "--epochs", "5"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -142,6 +142,7 @@ def test_killed_run_resumes_bit_for_bit(digits_run, tmp_path):
     process.kill()
     process.wait()
     assert not (checkpoints / "epoch_0005").exists()
+    training_alone(monkeypatch)
     config = TrainConfig(resume=True, output_dir=tmp_path)
     resumed = train(config, verbose=0)
     assert resumed.config.epochs == 5
@@ -234,7 +235,9 @@ def averaged(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(averaged, tmp_path):
+def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(
+    averaged, tmp_path, monkeypatch
+):
     batches = averaged.dataset.validation.batches()
     validated = averaged.model.evaluate(batches, verbose=0, return_dict=True)["loss"]
     assert averaged.history["val_loss"][-1] == pytest.approx(validated, rel=1e-6)
@@ -246,6 +249,7 @@ def test_averaged_weights_are_the_ones_that_are_validated_saved_and_resumed(aver
         assert not np.array_equal(weight, raw)
     stopped = shutil.copytree(averaged.folder.path, tmp_path / "runs/stopped")
     shutil.rmtree(stopped / "checkpoints/epoch_0002")
+    training_alone(monkeypatch)
     again = averaged.config.replace(name="stopped", resume=True, output_dir=tmp_path)
     resumed = train(again, verbose=0)
     for one, other in zip(resumed.model.get_weights(), averaged.model.get_weights(), strict=True):
@@ -313,7 +317,8 @@ def test_latent_spaces_of_other_sizes_are_drawn_and_exported(name, request):
 
 
 @pytest.mark.slow
-def test_arrays_are_trained_on_as_they_are(tmp_path):
+def test_arrays_are_trained_on_as_they_are(tmp_path, monkeypatch):
+    training_alone(monkeypatch)
     x, labels = np.zeros((40, 6, 6), np.uint8), np.arange(40) % 2 + 1
     x[labels == 2] = 200
     run = train(TrainConfig(epochs=1, units="8", output_dir=tmp_path), (x, labels), verbose=0)

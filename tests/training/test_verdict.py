@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.runs import training_alone
 from vae_keras import TrainConfig, train
 from vae_keras.training.verdict import verdict
 
@@ -56,7 +57,8 @@ def test_models_of_sequences_and_plain_ones_have_their_own_lines():
 
 
 @pytest.mark.slow
-def test_a_run_that_has_collapsed_does_not_end_like_a_success(tmp_path, capsys):
+def test_a_run_that_has_collapsed_does_not_end_like_a_success(tmp_path, capsys, monkeypatch):
+    training_alone(monkeypatch)
     config = TrainConfig(epochs=4, beta=1e3, learning_rate=0.01, units="8")
     run = train(config.replace(output_dir=tmp_path), verbose=2)
     *_, collapsed, figures, mean = capsys.readouterr().out.strip().splitlines()
