@@ -344,3 +344,31 @@ def test_tunes_of_an_earlier_run_are_in_the_metres_that_it_knew(tmp_path):
     assert read_config(file).metre == "4/4"
     file.write_text(json.dumps({**stored, "dataset": "melodies"}))
     assert read_config(file).metre is None
+
+
+class Breaks(keras.callbacks.Callback):
+    """Makes the weights NaN at the end of the second epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            self.model.trainable_variables[0].assign_add(
+                np.full(self.model.trainable_variables[0].shape, np.nan)
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_a_loss_that_is_no_number_leaves_a_checkpoint_to_go_on_from(
+    clip_norm, tmp_path, monkeypatch
+):
+    training_alone(monkeypatch)
+    options = dict(units="8", clip_norm=clip_norm, output_dir=tmp_path)
+    first = TrainConfig(epochs=1, learning_rate=1e38, name="at_once", **options)
+    with pytest.raises(UserError, match=r"epoch 1, .*with --learning-rate$"):
+        train(first, verbose=0)
+    late = TrainConfig(epochs=3, name="late", **options)
+    with pytest.raises(UserError, match=r"became nan in epoch 3, step 1 .* with --resume$"):
+        train(late, verbose=0, callbacks=[Breaks()])
+    again = train(late.replace(resume=True, learning_rate=1e-4), verbose=0)
+    assert np.all(np.isfinite(again.history["loss"])) and len(again.history["loss"]) == 3
+    assert again.history["learning_rate"][0] > again.history["learning_rate"][1]

@@ -82,7 +82,14 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stops the run with a UserError of one line if the loss is no longer a number."""
+    """Stops the run with a UserError of one line if the loss is no longer a number.
+
+    The line says how to go on if there is something in the folder `checkpoints`.
+    """
+
+    def __init__(self, checkpoints: Path | None = None):
+        super().__init__()
+        self.checkpoints = checkpoints
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.step = epoch + 1, 0
@@ -93,10 +100,11 @@ class StopOnNaN(keras.callbacks.Callback):
             return
         steps = f"step {first}" if first == self.step else f"steps {first} to {self.step}"
         terms = [name for name in self.model.terms if not math.isfinite(logs[name])]
+        has_some = self.checkpoints is not None and any(self.checkpoints.glob("epoch_*"))
         raise UserError(
             f"the loss became {logs['loss']} in epoch {self.epoch}, {steps} "
             f"({', '.join(terms)} not finite): most likely the learning rate is too high; lower it "
-            f"with --learning-rate; checkpoints: {self.epoch - 1} complete epochs"
+            f"with --learning-rate{', and go on from the last checkpoint with --resume' * has_some}"
         )
 
 

@@ -207,7 +207,7 @@ class Training:
             **validation(dataset, self.devices),
             verbose=verbose,
             callbacks=[
-                callbacks.StopOnNaN(),
+                callbacks.StopOnNaN(folder.checkpoints),
                 # Validation uses the averaged weights, with which the run ends.
                 *([keras.callbacks.SwapEMAWeights()] if config.ema else []),
                 *(plots if writes else []),
