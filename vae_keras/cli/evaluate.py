@@ -15,6 +15,13 @@ import click
     help="draws for naive Monte Carlo; default: 10,000; sequences: 1,000",
 )
 @click.option("--naive-images", default=50, show_default=True, help="images to compare them on")
+@click.option("--annealing", default=0, show_default=True, help="images to anneal; this is slow")
+@click.option(
+    "--annealing-temperatures",
+    default=500,
+    show_default=True,
+    help="steps from the prior to the posterior of an image",
+)
 @click.option("--output", type=Path, help="folder to write to; default: that of the model")
 @click.option("--overwrite", is_flag=True, help="replace evaluation.json and its picture")
 def evaluate_command(model, **options):

@@ -9,14 +9,15 @@ import numpy as np
 
 from vae_keras import figures
 from vae_keras.errors import UserError
+from vae_keras.evaluation.annealing import CHAINS, TEMPERATURES, annealed_nll, annealing_gap
 from vae_keras.evaluation.by_rung import figures_of
 from vae_keras.evaluation.code_use import code_figures, kl_parts
-from vae_keras.evaluation.likelihood import convergence, likelihood_figures
+from vae_keras.evaluation.likelihood import convergence, likelihood_figures, mean_estimate
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.probe import probe_accuracy
 from vae_keras.export.places import EVALUATION
 from vae_keras.files import free_output, write_text
-from vae_keras.models import Autoencoder
+from vae_keras.models import VAE, Autoencoder
 from vae_keras.training.stored import open_stored
 
 SEQUENCE_FIGURES = {
@@ -36,6 +37,8 @@ def report(
     samples=100,
     naive_samples=None,
     naive_images=50,
+    annealing=0,
+    annealing_temperatures=TEMPERATURES,
     output=None,
     overwrite=False,
 ) -> dict:
@@ -43,17 +46,23 @@ def report(
 
     `samples` is the number of draws for importance weighting. On the first `naive_images` it is
     compared with naive Monte Carlo of `naive_samples` draws; these are 10,000 unless they are
-    given, or 1,000 for sequences, which take longer. The files go to the folder `output`, or beside
-    the model. It returns what evaluation.json holds.
+    given, or 1,000 for sequences, which take longer. The first `annealing` examples are annealed
+    through `annealing_temperatures`, which takes far longer. The files go to the folder `output`,
+    or beside the model. It returns what evaluation.json holds.
 
-    Raises UserError if there is no such model, its data cannot be loaded, a number is below 1, the
-    files exist and `overwrite` is False, or the export has no likelihood.
+    Raises UserError if there is no such model, its data cannot be loaded, a number is too small,
+    the files exist and `overwrite` is False, the export has no likelihood, or a model without one
+    or without its gradient is to be annealed.
     """
     trained = open_stored(name)
     model, config, folder = trained.model, trained.config, trained.folder
     counts = [n for n in (samples, naive_samples, naive_images) if n is not None]
     if model.is_variational and min(counts) < 1:
         raise UserError("--samples, --naive-samples and --naive-images must be at least 1")
+    if annealing < 0 or annealing_temperatures < 2:
+        raise UserError("--annealing must be 0 or more, --annealing-temperatures at least 2")
+    if annealing and not model.is_variational:
+        raise UserError(f"{name} has no likelihood p(x|z) to anneal: leave out --annealing")
     numbers, picture = (
         free_output(Path(output or folder) / file, overwrite) for file in EVALUATION
     )
@@ -69,14 +78,22 @@ def report(
         "latent_dim": model.latent_dim,
     }
     if model.is_variational:
+        if annealing:  # first, for not every export can be annealed
+            some = dataset.test.take(slice(annealing))
+            annealed = annealing_figures(model, some, annealing_temperatures)
         compared = dataset.test.take(slice(naive_images))
         found |= {"likelihood": config.options.likelihood, "samples": samples}
-        found |= averages(likelihood_figures(model, dataset.test, samples))
+        weighted = likelihood_figures(model, dataset.test, samples)
+        found |= averages(weighted)
         found |= code_figures(model, dataset.test)
         found |= kl_parts(model, dataset.test)
         found |= figures_of(model, dataset)
         rows = convergence(model, compared, samples, naive_samples)
         found |= {"naive_images": len(compared), "convergence": rows}
+        if annealing:
+            weighted = {name: values[:annealing] for name, values in weighted.items()}
+            annealed |= mean_estimate("importance_weighted", weighted)
+            found["annealing"] = annealed
     elif isinstance(model, Autoencoder):
         found |= {"unit": model.reconstruction.unit, **evaluate(model, dataset)}
     else:
@@ -89,6 +106,19 @@ def report(
         figure = figures.evaluation(found["convergence"], found["kl_per_dimension"])
         figures.save(figure, picture)
     write_text(numbers, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def annealing_figures(model, examples, temperatures: int) -> dict:
+    """The mean estimate by annealing, and the bounds of its error.
+
+    An exported model has no bounds, since it cannot draw x.
+    """
+    annealed = annealed_nll(model, examples, temperatures=temperatures)
+    found = {"images": len(examples), "chains": CHAINS, "temperatures": temperatures}
+    found |= mean_estimate("annealed", annealed)
+    if isinstance(model, VAE):
+        found |= averages(annealing_gap(model, examples, temperatures=temperatures))
     return found
 
 
@@ -133,7 +163,25 @@ def report_table(found: dict) -> str:
     for row in found["convergence"]:
         cells = (_cell(row, name) for name in figures.ESTIMATES)
         lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>24}" for cell in cells))
+    if "annealing" in found:
+        lines += _annealing_lines(found["annealing"], found["samples"])
     return "\n".join(lines)
+
+
+def _annealing_lines(found: dict, samples: int) -> list[str]:
+    def estimate(name):
+        return _in_nats(found[name], found[f"{name}_error"])
+
+    chains = f"{found['chains']} chains, {found['temperatures']:,} temperatures"
+    rows = {
+        f"annealed, {chains}": estimate("annealed"),
+        f"{samples:,} importance-weighted samples": estimate("importance_weighted"),
+    }
+    if "gap" in found:
+        gap = _in_nats(found["gap"], found["gap_standard_error"])
+        rows["bounds from both sides, of its own draws, differ by"] = gap
+    title = f"  −log p(x) of the first {found['images']} examples by annealing:"
+    return [title, *(f"    {name:<52}{value}" for name, value in rows.items())]
 
 
 def _part(found: dict, name: str) -> str:
