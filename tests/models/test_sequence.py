@@ -1,5 +1,6 @@
 import importlib
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -109,6 +110,19 @@ def test_probabilities_of_all_sequences_add_up_to_one(end):
         log_p = model.log_likelihood(model.prepare(possible), repeated).numpy()
         assert np.exp(log_p).sum() == pytest.approx(1, abs=1e-5)
         assert log_p.std() > 1
+
+
+@pytest.mark.parametrize("end", [None, END])
+def test_draws_have_the_probabilities_of_the_sequences(end):
+    model, possible = made(end=end), every_sequence(end=end)
+    z = np.repeat(codes(1), len(possible), axis=0)
+    p = np.exp(model.log_likelihood(model.prepare(possible), z).numpy())
+    given = model.prepare(np.repeat(possible[:1], 4_000, axis=0))
+    drawn = model.draw(given, np.repeat(codes(1), 4_000, axis=0), (0, 1))
+    same = (drawn.target.numpy()[:, None] == possible).all(axis=-1)
+    assert same.any(axis=1).all()
+    np.testing.assert_allclose(same.mean(axis=0), p, atol=5 * math.sqrt(0.25 / 4_000))
+    np.testing.assert_array_equal(drawn.condition, model.prepare(drawn.x).condition)
 
 
 def test_a_token_is_told_those_before_and_no_other():

@@ -168,6 +168,16 @@ def test_sampling_has_the_moments_of_the_posterior():
     assert z.std(axis=0) == pytest.approx([1, 3], rel=0.01)
 
 
+def test_draws_of_x_have_the_mean_that_is_decoded():
+    model = VAE(SHAPE, latent_dim=2)
+    z, batch = np.ones((4_000, 2), "float32"), model.prepare(np.zeros((4_000, *SHAPE), "float32"))
+    drawn, other = (model.draw(batch, z, (0, seed)) for seed in (1, 2))
+    x = drawn.target.numpy()
+    assert drawn.x is drawn.target and set(np.unique(x)) == {0, 1}
+    np.testing.assert_allclose(x.mean(axis=0), model.decode(z[:1])[0], atol=0.05)
+    assert np.any(x != other.x)
+
+
 def test_loss_is_the_negative_elbo_written_out():
     model = VAE((8, 8, 1), latent_dim=2, beta=3.0)
     model.compile("adam")

@@ -20,10 +20,11 @@ from tests.folders import files, working_in
 from tests.pictures import assert_shows
 from vae_keras import VAE, Examples, TrainConfig, figures, load_exported, train
 from vae_keras.evaluation import classifier
+from vae_keras.evaluation.annealing import annealed_nll
 from vae_keras.evaluation.likelihood import likelihood_figures
 from vae_keras.networks import LinearNetwork
 from vae_keras.studies import report as module
-from vae_keras.studies.report import averages, report
+from vae_keras.studies.report import annealing_figures, averages, report
 from vae_keras.training.stored import open_stored
 
 rng = np.random.default_rng(0)
@@ -237,6 +238,40 @@ def test_no_samples_are_refused_and_nothing_is_written(place, capsys, option, nu
     assert files(place) == before
 
 
+@pytest.mark.parametrize("option", ["--annealing=-1", "--annealing-temperatures=1"])
+def test_impossible_annealing_is_refused_and_nothing_is_written(place, capsys, option):
+    before = files(place)
+    error = refused(capsys, "evaluate", "mine", *OPTIONS, option)
+    assert option.split("=")[0] in error
+    assert files(place) == before
+
+
+@pytest.mark.slow
+def test_annealing_stands_beside_importance_weighting_of_the_same_images(place, digits_run, capsys):
+    options = (*OPTIONS, "--annealing=3", "--annealing-temperatures=20")
+    out = printed(capsys, "evaluate", "runs/mine", *options)
+    found = strict_json(place / "runs/mine/evaluation.json")["annealing"]
+    assert (found["images"], found["chains"], found["temperatures"]) == (3, 16, 20)
+    model, some = digits_run.model, digits_run.dataset.test.take(slice(3))
+    expected = {
+        "annealed": annealed_nll(model, some, temperatures=20)["nll"].mean(),
+        "importance_weighted": likelihood_figures(model, some, 20)["nll"].mean(),
+        "gap": found["upper"] - found["lower"],
+    }
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-3, abs=1e-3), name
+    for name in ("annealed", "importance_weighted"):
+        assert f"{found[name]:.3f} ± {found[f'{name}_error']:.3f} nats" in out
+    assert f"{found['gap']:.3f} ± {found['gap_standard_error']:.3f} nats" in out
+
+
+def test_an_export_is_annealed_without_bounds(place):
+    exported = load_exported(place / "saved_models/mine")
+    found = annealing_figures(exported, Examples(np.zeros((2, 8, 8, 1), np.float32)), 2)
+    assert found["images"] == 2 and "annealed_error" in found
+    assert not {"lower", "upper", "gap"} & found.keys()  # it cannot draw x
+
+
 def write_npz(file, images, labels, **changes):
     content = dict(x_train=images, y_train=labels, x_test=images[:9], y_test=labels[:9])
     content |= changes
@@ -286,6 +321,8 @@ def test_loss_of_a_plain_autoencoder_is_printed_and_its_export_refused(
     assert not (plain_run.folder.path / "evaluation.png").exists()
     before = files(file.parent)
     assert "evaluate its run" in refused(capsys, "evaluate", plain_run.folder.exported)
+    error = refused(capsys, "evaluate", plain_run.folder.path, "--overwrite", "--annealing=2")
+    assert "no likelihood p(x|z) to anneal" in error
     assert files(file.parent) == before
 
 

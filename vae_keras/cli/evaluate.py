@@ -16,6 +16,13 @@ import click
 )
 @click.option("--naive-images", default=50, show_default=True, help="images to compare them on")
 @click.option("--samples-quality", is_flag=True, help="judge samples by features of a classifier")
+@click.option("--annealing", default=0, show_default=True, help="images to anneal; this is slow")
+@click.option(
+    "--annealing-temperatures",
+    default=500,
+    show_default=True,
+    help="steps from the prior to the posterior of an image",
+)
 @click.option("--output", type=Path, help="folder to write to; default: that of the model")
 @click.option("--overwrite", is_flag=True, help="replace evaluation.json and its picture")
 def evaluate_command(model, **options):

@@ -60,12 +60,21 @@ def convergence(model: VariationalModel, examples, samples: int, naive_samples: 
         for count in [*(10**k for k in range(len(str(most))) if 10**k < most), most]:
             what = f"{name.replace('_', ' ')}, {count:,} samples"
             found = _streamed(estimator, examples, count, what)
-            error: float | None = math.sqrt(np.sum(found["nll_error"] ** 2)) / len(examples)
-            if count == 1 or np.median(found["nll_error"]) > MOST_ERROR:
-                error = None  # a single draw does not say how much others would differ
             row = rows.setdefault(count, {"samples": count})
-            row |= {name: float(found["nll"].mean()), f"{name}_error": error}
+            row |= mean_estimate(name, found)
     return [rows[count] for count in sorted(rows)]
+
+
+def mean_estimate(name: str, found: dict[str, np.ndarray]) -> dict[str, float | None]:
+    """The mean `nll` of some examples as `name`, and as `..._error` the error of its sampling.
+
+    `found` has `nll` and `nll_error` of each example, [n]. The error is None where a single draw
+    has most of the weight, because it does not say how much others would differ.
+    """
+    nll, errors = found["nll"], found["nll_error"]
+    is_known = np.median(errors) <= MOST_ERROR  # not for NaN, the error of a single draw
+    error = math.sqrt(np.sum(errors**2)) / len(errors) if is_known else None
+    return {name: float(nll.mean()), f"{name}_error": error}
 
 
 def _estimator(model, examples, proposal=noise.IMPORTANCE, samples=0):

@@ -2,9 +2,11 @@
 
 import tensorflow as tf
 
-# One seed has a stream of random numbers for each use. The last three serve `SequenceVAE`: they
-# decide what its decoder is told in training. A new rung that draws twice takes a number from 8 on.
+# One seed has a stream of random numbers for each use. The last three of the first line serve
+# `SequenceVAE`: they decide what its decoder is told in training. Those of the second line serve
+# annealing. A new rung that draws twice takes a number from 12 on.
 TRAINING, EVALUATION, IMPORTANCE, PRIOR, DEFENSIVE, OWN, MIXING, DROPPING = range(8)
+TUNING, FORWARD, BACKWARD, SOURCE = range(8, 12)
 
 
 def of_step(draw, seed: int, step, count, shape: tuple, stream=TRAINING):
@@ -25,6 +27,11 @@ def of_examples(draw, seed: int, stream: int, index, shape: tuple, part=0):
     """
     key = _fold_in(_key(seed, stream), tf.cast(part, tf.int64))
     return _of_keys(draw, key, tf.cast(index, tf.int64), tuple(shape))
+
+
+def of_batch(seed: int, stream: int, index):
+    """A seed, int64 [2], for what is drawn for a whole batch at once: that of its first example."""
+    return _fold_in(_key(seed, stream), tf.cast(index[0], tf.int64))
 
 
 # Without a graph, a thousand examples take seconds.

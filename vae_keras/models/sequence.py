@@ -143,6 +143,11 @@ class SequenceVAE(VAE):
         uniform = tf.random.stateless_uniform((tf.shape(z)[0], *self.example_shape), seed)
         return decoding.sampled(self.decoder, z, uniform, temperature, top_p, self.end)
 
+    def draw(self, batch: Batch, z, seed) -> Batch:
+        """The batch with a sequence drawn from p(x|z) in the place of each; see `VAE.draw`."""
+        x = self.decode(z, temperature=1.0, seed=seed)
+        return batch._replace(x=x, target=x, condition=tokens_before(x))
+
     def search(self, z, beams=5):
         """The likeliest sequence that a beam search finds for each code: int32 [batch, steps].
 

@@ -173,6 +173,14 @@ class VAE(Autoencoder):
         """log p(x|z) of each example at its `z` [batch, latent_dim], in nats: [batch]."""
         return -self.reconstruction_loss(batch, z, training=False)
 
+    def draw(self, batch: Batch, z, seed) -> Batch:
+        """The batch with a draw of p(x|z) at `z` [batch, latent_dim] in the place of each example.
+
+        Its condition stays. The same `seed` (int [2]) gives the same draws.
+        """
+        x = self.reconstruction.sample(self.parameters(z, batch.condition), seed)
+        return batch._replace(x=x, target=x)
+
     def build_reconstruction(self):
         """Make the likelihood p(x|z) that the options name: Bernoulli if they name none.
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from vae_keras import figures
 from vae_keras.errors import UserError
+from vae_keras.evaluation.annealing import CHAINS, TEMPERATURES, annealed_nll, annealing_gap
 from vae_keras.evaluation.by_rung import figures_of
 from vae_keras.evaluation.code_use import code_figures, kl_parts
-from vae_keras.evaluation.likelihood import convergence, likelihood_figures
+from vae_keras.evaluation.likelihood import convergence, likelihood_figures, mean_estimate
 from vae_keras.evaluation.losses import evaluate
 from vae_keras.evaluation.probe import probe_accuracy
 from vae_keras.evaluation.sample_quality import (
@@ -21,7 +22,7 @@ from vae_keras.evaluation.sample_quality import (
 )
 from vae_keras.export.places import EVALUATION
 from vae_keras.files import free_output, write_text
-from vae_keras.models import Autoencoder
+from vae_keras.models import VAE, Autoencoder
 from vae_keras.training.stored import open_stored
 
 SEQUENCE_FIGURES = {
@@ -57,6 +58,8 @@ def report(
     naive_samples=None,
     naive_images=50,
     samples_quality=False,
+    annealing=0,
+    annealing_temperatures=TEMPERATURES,
     output=None,
     overwrite=False,
 ) -> dict:
@@ -64,13 +67,15 @@ def report(
 
     `samples` is the number of draws for importance weighting. On the first `naive_images` it is
     compared with naive Monte Carlo of `naive_samples` draws; these are 10,000 unless they are
-    given, or 1,000 for sequences, which take longer. With `samples_quality`, samples are judged by
-    the features of a classifier that is trained for it. The files go to the folder `output`, or
-    beside the model. It returns what evaluation.json holds.
+    given, or 1,000 for sequences, which take longer. The first `annealing` examples are annealed
+    through `annealing_temperatures`, which takes far longer. With `samples_quality`, samples are
+    judged by the features of a classifier that is trained for it. The files go to the folder
+    `output`, or beside the model. It returns what evaluation.json holds.
 
-    Raises UserError if there is no such model, its data cannot be loaded, a number is below 1, the
-    files exist and `overwrite` is False, the export has no likelihood, or the quality of samples is
-    wanted and the data set has nothing to judge it by.
+    Raises UserError if there is no such model, its data cannot be loaded, a number is too small,
+    the files exist and `overwrite` is False, the export has no likelihood, a model without one or
+    without its gradient is to be annealed, or the quality of samples is wanted and the data set has
+    nothing to judge it by.
     """
     trained = open_stored(name)
     model, config, folder = trained.model, trained.config, trained.folder
@@ -82,6 +87,10 @@ def report(
             f"{name} is the export of a model without likelihood: evaluate its run, or give "
             "--samples-quality"
         )
+    if annealing < 0 or annealing_temperatures < 2:
+        raise UserError("--annealing must be 0 or more, --annealing-temperatures at least 2")
+    if annealing and not model.is_variational:
+        raise UserError(f"{name} has no likelihood p(x|z) to anneal: leave out --annealing")
     numbers, picture = (
         free_output(Path(output or folder) / file, overwrite) for file in EVALUATION
     )
@@ -99,7 +108,9 @@ def report(
     if model.is_variational:
         found |= {"likelihood": config.options.likelihood, "samples": samples}
         naive_samples = naive_samples or dataset.kind.naive_samples
-        found |= _variational_figures(model, dataset, samples, naive_samples, naive_images)
+        found |= _variational_figures(
+            model, dataset, samples, naive_samples, naive_images, annealing, annealing_temperatures
+        )
     elif isinstance(model, Autoencoder):
         found |= {"unit": model.reconstruction.unit, **evaluate(model, dataset)}
     if dataset.has_several_labels() and not model.takes_labels:
@@ -116,19 +127,43 @@ def report(
     return found
 
 
-def _variational_figures(model, dataset, samples, naive_samples, naive_images) -> dict:
+def _variational_figures(
+    model, dataset, samples, naive_samples, naive_images, annealing, temperatures
+) -> dict:
     """The figures of a variational model on the test set, by name."""
+    annealed: dict = {}
+    if annealing:  # first, for not every export can be annealed
+        some = dataset.test.take(slice(annealing))
+        annealed["annealing"] = annealing_figures(model, some, temperatures)
     compared = dataset.test.take(slice(naive_images))
+    weighted = likelihood_figures(model, dataset.test, samples)
+    if annealing:
+        of_them = {name: values[:annealing] for name, values in weighted.items()}
+        annealed["annealing"] |= mean_estimate("importance_weighted", of_them)
     # With several levels, q(z|x) of one example has no closed form at the code of another.
     parts = kl_parts(model, dataset.test) if model.levels == 1 else {}
     return {
-        **averages(likelihood_figures(model, dataset.test, samples)),
+        **averages(weighted),
         **code_figures(model, dataset.test),
         **parts,
         **figures_of(model, dataset),
         "naive_images": len(compared),
         "convergence": convergence(model, compared, samples, naive_samples),
+        **annealed,
     }
+
+
+def annealing_figures(model, examples, temperatures: int) -> dict:
+    """The mean estimate by annealing, and the bounds of its error.
+
+    An exported model has no bounds, since it cannot draw x.
+    """
+    annealed = annealed_nll(model, examples, temperatures=temperatures)
+    found = {"images": len(examples), "chains": CHAINS, "temperatures": temperatures}
+    found |= mean_estimate("annealed", annealed)
+    if isinstance(model, VAE):
+        found |= averages(annealing_gap(model, examples, temperatures=temperatures))
+    return found
 
 
 def report_table(found: dict) -> str:
@@ -190,6 +225,8 @@ def _likelihood_lines(found: dict) -> list[str]:
     for row in found["convergence"]:
         cells = (_cell(row, name) for name in figures.ESTIMATES)
         lines.append(f"  {row['samples']:>12,} " + " ".join(f"{cell:>24}" for cell in cells))
+    if "annealing" in found:
+        lines += _annealing_lines(found["annealing"], found["samples"])
     return lines
 
 
@@ -208,6 +245,22 @@ def _quality_lines(found: dict) -> list[str]:
         cells = "".join(f"{quality[name][figure]:>18.3f}" for figure in QUALITY_FIGURES)
         lines.append(f"  {what:<24}{cells}")
     return lines
+
+
+def _annealing_lines(found: dict, samples: int) -> list[str]:
+    def estimate(name):
+        return _in_nats(found[name], found[f"{name}_error"])
+
+    chains = f"{found['chains']} chains, {found['temperatures']:,} temperatures"
+    rows = {
+        f"annealed, {chains}": estimate("annealed"),
+        f"{samples:,} importance-weighted samples": estimate("importance_weighted"),
+    }
+    if "gap" in found:
+        gap = _in_nats(found["gap"], found["gap_standard_error"])
+        rows["bounds from both sides, of its own draws, differ by"] = gap
+    title = f"  −log p(x) of the first {found['images']} examples by annealing:"
+    return [title, *(f"    {name:<52}{value}" for name, value in rows.items())]
 
 
 def _part(found: dict, name: str) -> str:
