@@ -27,7 +27,8 @@ import click
 @click.option("--overwrite", is_flag=True, help="replace evaluation.json and its picture")
 def evaluate_command(model, **options):
     """Evaluate MODEL, a run or an export such as runs/digits_vae, on its test set."""
-    from vae_keras.studies.report import report, report_table
+    from vae_keras.studies.report import report
+    from vae_keras.studies.report_table import report_table
 
     print(report_table(report(model, **options)))
 
