@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from vae_keras import VAE, UserError
 from vae_keras.config import TrainConfig
+from vae_keras.config.rungs import PRIORS
 from vae_keras.data import Examples
 from vae_keras.evaluation.code_use import code_figures, kl_parts
 from vae_keras.evaluation.likelihood import likelihood_figures
@@ -20,7 +21,7 @@ from vae_keras.models.sequence import SequenceVAE
 from vae_keras.models.vae import StandardNormal
 from vae_keras.networks import DenseNetwork
 
-LEARNED = ("mixture", "vamp", "flow")
+LEARNED = tuple(name for name in PRIORS if name != "normal")
 SHAPE = (2, 3, 1)
 rng = np.random.default_rng(0)
 X = (rng.random((64, *SHAPE)) > 0.5).astype("float32")
