@@ -50,13 +50,14 @@ def test_the_dimensions_are_shared_among_the_levels():
 def test_a_level_depends_on_those_above_it_and_on_no_other(model):
     z = rng.normal(size=(1, 7)).astype("float32")
     start = [
-        np.asarray(part) for part in (*model.prior.along(z)[:2], *model.posterior_at(X[:1], z))
+        np.asarray(part)
+        for part in (*model.prior.along(z)[:2], *model.heads_at(model.encoder(X[:1]), z))
     ]
     ends = np.cumsum(model.prior.sizes)
     for level, end in enumerate(ends):
         other = z.copy()
         other[:, end - 1] += 1
-        again = [*model.prior.along(other)[:2], *model.posterior_at(X[:1], other)]
+        again = [*model.prior.along(other)[:2], *model.heads_at(model.encoder(X[:1]), other)]
         for one, two in zip(start, again):
             moved = np.asarray(two) != one
             assert not moved[:, :end].any()
@@ -81,7 +82,7 @@ def test_terms_are_those_of_the_levels_one_by_one(model):
     found = model.objective(batch, training=False)
     z = np.zeros_like(epsilon)
     for _ in range(model.levels):  # each time one more level is right
-        z_mean, z_log_var = (np.asarray(head) for head in model.posterior_at(X, z))
+        z_mean, z_log_var = (np.asarray(head) for head in model.heads_at(model.encoder(X), z))
         z = z_mean + np.exp(0.5 * z_log_var) * epsilon
     mean, log_var, _ = (np.asarray(part) for part in model.prior.along(z))
     ratio = np.exp(z_log_var - log_var)

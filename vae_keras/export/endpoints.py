@@ -72,7 +72,7 @@ def _(model: LadderVAE) -> dict:
     z = tf.TensorSpec((None, model.latent_dim), tf.float32, "z")
 
     def posterior(x, z):
-        return dict(zip(model.heads, model.posterior_at(x, z), strict=True))
+        return dict(zip(model.heads, model.heads_at(model.encoder(x), z), strict=True))
 
     return {**endpoints.dispatch(Autoencoder)(model), "posterior": (posterior, [x, z])}
 

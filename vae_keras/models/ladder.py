@@ -98,8 +98,8 @@ class LadderVAE(VAE):
     """A VAE with `levels` of codes and inference from the top: minimises the bound of a VAE.
 
     The encoder goes up from x, without noise. Then posterior and prior go down together: q(z_l|x, z
-    above) changes mean and log variance of p(z_l|z above) by what the encoder says (Sønderby et al.
-    2016, Ladder variational autoencoders, in the residual form of Vahdat and Kautz 2020, NVAE).
+    above) is p(z_l|z above), moved and scaled by what the encoder says (Sønderby et al. 2016,
+    Ladder variational autoencoders, in the residual form of Vahdat and Kautz 2020, NVAE).
     The code is all levels, one after another, the top one first.
     """
 
@@ -135,7 +135,7 @@ class LadderVAE(VAE):
         """Make the decoder, which sees the features of all levels: [batch, WIDTH]."""
         return super().build_decoder(WIDTH)
 
-    def heads_of(self, told, level: int, features, mean, log_var):
+    def level_heads(self, told, level: int, features, mean, log_var):
         """z_mean and z_log_var of q(z_l|x, z above): [..., size of the level] each.
 
         `told` is what the encoder says, [..., WIDTH] for each level; the rest is as in `descend`.
@@ -151,7 +151,7 @@ class LadderVAE(VAE):
         found = []
 
         def code(level, features, mean, log_var):
-            heads = self.heads_of(told, level, features, mean, log_var)
+            heads = self.level_heads(told, level, features, mean, log_var)
             z = code_of(level, *heads)
             found.append([head + ops.zeros_like(z) for head in heads])
             return z
@@ -178,19 +178,17 @@ class LadderVAE(VAE):
     def head_biases(self) -> list:
         return [layer.bias for layer in self.changes]
 
-    def posterior_at(self, x, z):
-        """z_mean and z_log_var of each level given those above it in `z`: [batch, latent_dim]."""
+    def heads_at(self, told, z):
+        """z_mean and z_log_var of each level given those above it in `z`: [..., latent_dim]."""
         parts = self.prior.parts(z)
-        return self.inferred(self.encoder(x), lambda level, *_: parts[level])[1]
+        return self.inferred(told, lambda level, *_: parts[level])[1]
 
     def proposal(self, batch: Batch) -> Proposal:
         told = [part[:, None] for part in self.encoder(batch.x)]
-
-        def heads_at(z):
-            parts = self.prior.parts(z)
-            return self.inferred(told, lambda level, *_: parts[level])[1]
-
-        return Proposal(lambda epsilon: self.drawn(told, epsilon)[0], heads_at)
+        return Proposal(
+            draw=lambda epsilon: self.drawn(told, epsilon)[0],
+            heads_at=lambda z: self.heads_at(told, z),
+        )
 
     def decoder_inputs(self, z, condition=None):
         """The features of all levels of codes `z` [batch, latent_dim]: [batch, WIDTH]."""
