@@ -1,0 +1,69 @@
+"""Judges the samples of the models of images that ship.
+
+    python benchmarks/sample_quality.py --data-dir DIR
+
+DIR has mnist.npz; without it, models of MNIST are left out. For each data set a classifier is
+trained, by whose features images are compared. The table goes to benchmarks/results/
+sample_quality.md.
+"""
+
+from pathlib import Path
+
+import click
+
+from machine import RESULTS, page
+from vae_keras.evaluation.sample_quality import quality_classifier, sample_quality
+from vae_keras.files import write_text
+from vae_keras.progress import progress
+from vae_keras.studies.report import QUALITY_FIGURES, QUALITY_SETS
+from vae_keras.training.stored import open_stored
+
+SHIPPED = Path(__file__).parents[1] / "saved_models/pretrained"
+TEXT = """`python benchmarks/sample_quality.py --data-dir DIR`; `python -m vae_keras evaluate MODEL
+--samples-quality` gives those of one model.
+
+Half of the test images are the reference. With it are compared as many others: the other half,
+which says what a perfect model would have; the reconstructions of these; and samples of the prior.
+Samples of `mnist_cvae` have the labels of the other half. The number behind a model is that of the
+images in each set. The features are those of a classifier that was trained on the same training
+images, so only rows of one data set can be compared, and `mnist_vae_dynamic` with no other.
+Precision and density say whether samples look like images, recall and coverage whether they are as
+varied. The Fréchet distance says both at once. Even for test images it is above 0, the more so the
+fewer there are. Pixels of binarised data are drawn from the probabilities that the model gives."""
+
+
+def rows_of(name: str, found: dict) -> list[str]:
+    """The rows of the table for one model."""
+    return [
+        f"| {name} | {what} | "
+        + " | ".join(f"{found[images][figure]:.3f}" for figure in QUALITY_FIGURES)
+        + " |"
+        for images, what in QUALITY_SETS.items()
+    ]
+
+
+@click.command()
+@click.option("--data-dir", help="folder with mnist.npz")
+def main(data_dir):
+    """Write a row for each set of images of each model."""
+    table = [f"| model | images | {' | '.join(QUALITY_FIGURES.values())} |", "|---" * 7 + "|"]
+    loaded, judges = {}, []
+    models = [open_stored(file.parent) for file in sorted(SHIPPED.glob("*/saved_model.pb"))]
+    for stored in progress([one for one in models if one.kind.is_pictured], "models"):
+        key = stored.config.dataset, stored.config.binarize
+        if stored.config.dataset == "mnist" and not data_dir:
+            continue
+        if key not in loaded:
+            dataset = stored.dataset(data_dir)
+            loaded[key] = dataset, quality_classifier(dataset)
+        found = sample_quality(stored.model, *loaded[key])
+        name = f"{stored.name}, {found['compared_images']:,}"
+        table += rows_of(name, found)
+        judges.append(f"{stored.name} {found['classifier_accuracy']:.1%}")
+        print(*rows_of(name, found), sep="\n", flush=True)
+    text = f"{TEXT}\n\nThe classifier is right in: {', '.join(judges)}."
+    write_text(RESULTS / "sample_quality.md", page("The quality of samples", text, table))
+
+
+if __name__ == "__main__":
+    main()
