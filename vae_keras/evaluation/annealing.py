@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from vae_keras.errors import UserError
 from vae_keras.models import noise
-from vae_keras.models.autoencoder import Batch
 from vae_keras.models.protocol import VariationalModel
 from vae_keras.models.vae import VAE
 from vae_keras.progress import progress
@@ -160,8 +159,7 @@ def _anneal(model, batch, z, temperatures: np.ndarray, stream: int, steps=None):
     [temperatures − 2, batch]. These are `steps`, or adapt to the acceptance unless there are any.
     """
     chains = z.shape[1]
-    repeated = Batch(*(None if part is None else tf.repeat(part, chains, axis=0) for part in batch))
-    point_at = _points(model, repeated)
+    point_at = _points(model, batch.repeated(chains))
     spans = tf.constant(np.diff(temperatures))  # float64, as a sum of many small parts needs it
     levels = tf.constant(temperatures, tf.float32)
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 from vae_keras.config.recipes import jit_of
 from vae_keras.errors import UserError
 from vae_keras.models import noise
-from vae_keras.models.autoencoder import Batch
 from vae_keras.models.priors import log_normal
 from vae_keras.models.protocol import Proposal, VariationalModel
 from vae_keras.models.vae import VAE
@@ -93,7 +92,7 @@ def _estimator(model, examples, proposal=noise.IMPORTANCE, samples=0):
     def accumulated(data, samples):
         batch = model.prepare(data)
         q = model.proposal(batch)
-        repeated = Batch(*(None if p is None else tf.repeat(p, DRAWS, axis=0) for p in batch))
+        repeated = batch.repeated(DRAWS)
         nothing = tf.zeros(tf.shape(batch.index))
         total, squares = nothing - math.inf, nothing - math.inf
         reconstruction, kl = nothing, nothing

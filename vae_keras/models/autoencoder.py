@@ -23,6 +23,10 @@ class Batch(NamedTuple):
     condition: Any  # what the decoder is told beside the code, or None
     index: Any  # the number of each example in its split, int64 [batch]
 
+    def repeated(self, count: int) -> "Batch":
+        """Each example `count` times, one after another: [batch × count, …]."""
+        return Batch(*(None if part is None else tf.repeat(part, count, axis=0) for part in self))
+
 
 @keras.saving.register_keras_serializable("vae_keras")
 class Autoencoder(DescribedModel):

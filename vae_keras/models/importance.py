@@ -50,9 +50,8 @@ class ImportanceWeightedAutoencoder(VAE):
             density = [ops.stop_gradient(head) for head in posterior]
         else:
             share, density = [], posterior
-        repeated = Batch(*(None if p is None else ops.repeat(p, count, axis=0) for p in batch))
         rows = ops.reshape(z, (-1, self.latent_dim))
-        reconstruction = self.reconstruction_loss(repeated, rows, training)
+        reconstruction = self.reconstruction_loss(batch.repeated(count), rows, training)
         reconstruction = ops.reshape(reconstruction, (-1, count))
         log_weight = self.prior.log_prob(z) - log_normal(z, *density) - reconstruction
         share.append(ops.softmax(log_weight, axis=-1))

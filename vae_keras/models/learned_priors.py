@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from vae_keras.config.options import flag
 from vae_keras.errors import UserError
-from vae_keras.models.priors import Prior, log_normal
+from vae_keras.models.priors import Prior, drawn_components, log_normal
 
 COUPLINGS, WIDTH = 6, 64  # of a flow: its layers, and the hidden units in each of them
 MOST_LOG_SCALE = 2.0  # of a coupling layer: more makes a step of the training too large
@@ -27,9 +27,7 @@ class MixtureOfGaussians(Prior):
 
     def sample(self, count, seed):
         log_weights, mean, log_var = self.components()
-        chosen = tf.random.stateless_categorical(log_weights[None], count, seed)[0]
-        other = tf.random.experimental.stateless_fold_in(tf.convert_to_tensor(seed), 1)
-        epsilon = tf.random.stateless_normal((count, self.latent_dim), other)
+        chosen, epsilon = drawn_components(log_weights, count, self.latent_dim, seed)
         deviation = ops.exp(0.5 * ops.take(log_var, chosen, axis=0))
         return ops.take(mean, chosen, axis=0) + deviation * epsilon
 

@@ -16,6 +16,16 @@ def log_normal(z, mean, log_var):
     return -0.5 * ops.sum(distance + log_var + math.log(2 * math.pi), axis=-1)
 
 
+def drawn_components(log_weights, count, latent_dim: int, seed):
+    """The component of each of `count` draws of a mixture, int [count], and noise for them.
+
+    The noise is standard normal, [count, latent_dim]; `seed` is int32 [2].
+    """
+    chosen = tf.random.stateless_categorical(log_weights[None], count, seed)[0]
+    other = tf.random.experimental.stateless_fold_in(tf.convert_to_tensor(seed), 1)
+    return chosen, tf.random.stateless_normal((count, latent_dim), other)
+
+
 class Prior(layers.Layer):
     """A prior p(z) of codes with `latent_dim` dimensions.
 
@@ -156,9 +166,7 @@ class FittedMixture(Prior):
         self.built = True
 
     def sample(self, count, seed):
-        chosen = tf.random.stateless_categorical(self.log_weights[None], count, seed)[0]
-        other = tf.random.experimental.stateless_fold_in(tf.convert_to_tensor(seed), 1)
-        epsilon = tf.random.stateless_normal((count, self.latent_dim), other)
+        chosen, epsilon = drawn_components(self.log_weights, count, self.latent_dim, seed)
         scaled = ops.einsum("nij,nj->ni", ops.take(self.scale, chosen, axis=0), epsilon)
         return ops.take(self.mean, chosen, axis=0) + scaled
 
