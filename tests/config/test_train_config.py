@@ -181,6 +181,7 @@ def test_damaged_config_json_is_refused(tmp_path, content):
             toy(2000, channels=3),
             dict(network="conv", likelihood="gaussian", batch_size=64, learning_rate=1e-3),
         ),
+        (dict(dataset="cifar10"), toy(30_000, channels=3), dict(network="resnet", epochs=22)),
     ],
 )
 def test_recipe_of_data_and_model_fills_open_choices(given, data, expected):
@@ -209,6 +210,11 @@ def test_code_of_two_numbers_is_for_digits(dataset, model, size):
     config = TrainConfig(dataset=dataset, model=model).resolved(split_dataset("toy", images))
     assert config.latent_dim == size
     assert TrainConfig(dataset=dataset, model=model, latent_dim=5).latent_dim == 5
+
+
+def test_code_of_many_photos_is_large():
+    photos = Examples(np.zeros((30_000, 16, 16, 3), np.uint8))
+    assert TrainConfig(dataset="photos").resolved(split_dataset("toy", photos)).latent_dim == 128
 
 
 def test_code_of_few_or_tiny_images_is_small():

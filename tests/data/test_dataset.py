@@ -186,6 +186,11 @@ def test_traits_tell_photos_from_ink(values, traits):
     assert split_dataset("toy", Examples(images)).traits == traits
 
 
+def test_traits_tell_how_many_photos_there_are():
+    photos = Examples(np.full((30_000, 4, 4, 1), 99, np.uint8))
+    assert split_dataset("toy", photos).traits == ("grey", "photos", "many photos")
+
+
 def test_deviation_is_that_from_the_mean_example():
     rng = np.random.default_rng(0)
     images = rng.random((40, 3, 3, 1), dtype=np.float32) * np.linspace(0, 1, 3)[:, None, None]

@@ -10,7 +10,7 @@ WIDE = 4  # dimensions: a larger code is trained better with more and smaller st
 JIT_VALUES = 4e8  # pixels that a training reads; XLA saves less time on fewer than it compiles
 PLANAR = ("digits", "mnist", "fashion_mnist")  # a map of two dimensions is worth their blur
 CODE_SIZE = 32  # of other images
-MANY, LARGE_CODE = 20_000, 128  # colour images of this number show more than 32 numbers hold
+LARGE_CODE = 128  # of many colour photos, which show more than 32 numbers hold
 SENTENCES = dict(units="128-256", batch_size=64, steps=1_600, learning_rate=2e-3)
 RECIPES: dict[str, dict[str, Any]] = {
     # `recipe_of` goes through the entries that fit; a later one replaces values of an earlier one.
@@ -45,6 +45,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "digits": dict(batch_size=64, steps=2_000, learning_rate=2e-3),
     "digits linear": dict(learning_rate=5e-2),
     "photos": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3),
+    "many photos": dict(network="resnet", steps=8_400),
     "large photos": dict(network="resnet", steps=1_200),
     "few photos": dict(batch_size=32, steps=800),
     "photos vae": dict(likelihood="gaussian"),
@@ -75,14 +76,16 @@ def recipe_of(dataset: str, model: str, traits: tuple[str, ...], latent_dim: int
     return functools.reduce(lambda found, key: {**found, **RECIPES.get(key, {})}, keys, nothing)
 
 
-def code_size_of(dataset: str, of_rung: int, example_shape: tuple[int, ...], count: int) -> int:
+def code_size_of(
+    dataset: str, of_rung: int, traits: tuple[str, ...], example_shape: tuple[int, ...], count: int
+) -> int:
     """The dimensions of a code for `count` training examples, where the user names none.
 
     `of_rung` is what the rung has by itself; images that are not PLANAR need more.
     """
     if dataset in PLANAR or len(example_shape) != 3:
         return of_rung
-    size = LARGE_CODE if count >= MANY and example_shape[-1] > 1 else CODE_SIZE
+    size = LARGE_CODE if {"colour", "many photos"} <= set(traits) else CODE_SIZE
     return max(of_rung, min(size, math.prod(example_shape) // 4, count // 4))
 
 

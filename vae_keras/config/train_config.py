@@ -255,7 +255,7 @@ class TrainConfig(Generic[OptionsT]):
         self._check_takes(dataset)
         count, options = len(dataset.train), self.options
         size = options.latent_dim or code_size_of(
-            self.dataset, options.code_size, dataset.example_shape, count
+            self.dataset, options.code_size, dataset.traits, dataset.example_shape, count
         )
         recipe = recipe_of(self.dataset, self.model, dataset.traits, size)
         recipe["latent_dim"] = size

@@ -23,7 +23,7 @@ SPLIT_SEED = 0  # splits are the same for every run, whatever its seed
 MOST_VALIDATION = 5_000  # examples
 MOST_LOOKED_AT = 1_000  # examples, to tell what they are like
 LARGE_SIDE = 40  # pixels of the shorter side above which images are large
-FEW = 1_000  # examples: a training set below is small
+FEW, MANY = 1_000, 20_000  # examples: a training set below is small, one from there on large
 MOST_BATCH_VALUES = 1_000_000  # pixels or tokens in a batch of evaluation
 
 
@@ -290,16 +290,17 @@ class Dataset:
         """Words for what the examples are like, by which a recipe is chosen; general ones first.
 
         "photos" are images in colour, or of which most values are neither black nor white. They may
-        be "large", in pixels, and "few", in number.
+        be "large", in pixels, and "many" or "few", in number.
         """
         if not self.kind.is_pictured or self.train.binarisation != "none":
             return (self.data_kind,)
         values = self.train.spread(MOST_LOOKED_AT).arrays()[0]
         if values.shape[-1] == 1 and np.mean((values > 0.1) & (values < 0.9)) <= 0.5:
             return (self.data_kind,)
-        large = ("large photos",) if min(self.example_shape[:2]) > LARGE_SIDE else ()
-        few = ("few photos",) if len(self.train) < FEW else ()
-        return (self.data_kind, "photos", *large, *few)
+        size, side = len(self.train), min(self.example_shape[:2])
+        fits = {"many": size >= MANY, "large": side > LARGE_SIDE, "few": size < FEW}
+        words = (f"{word} photos" for word, it_does in fits.items() if it_does)
+        return (self.data_kind, "photos", *words)
 
     def attributes_of(self, examples: Examples, names: Sequence[str]) -> np.ndarray:
         """The attributes `names` of some of its examples: float32 [n, names]."""
