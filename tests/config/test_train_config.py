@@ -146,7 +146,7 @@ def test_json_makes_an_equal_config(config):
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_config_json_of_a_run_makes_an_equal_config(tmp_path, config):
-    config = config.replace(name="run", output_dir=tmp_path)
+    config = config.replace(name="run", output_dir=tmp_path, ema=0.0)  # resolved, as a run has it
     folder = RunFolder.below(tmp_path, "run")
     folder.create(config)
     stored = config.replace(resume=False, overwrite=False)
@@ -317,10 +317,11 @@ def test_sequences_of_ones_own_have_free_bits():
         assert config.replace(free_bits=0.0).resolved(tokens).free_bits == 0
 
 
-def test_a_run_of_before_the_option_goes_on_without_xla(tmp_path):
-    config = TrainConfig(epochs=40_000)
+def test_a_run_of_before_the_options_goes_on_without_xla_and_average(tmp_path):
+    config = TrainConfig(epochs=40_000, dataset="mnist", latent_dim=20)
     stored = json.loads(config.to_json())
     del stored["jit"]
     (tmp_path / "config.json").write_text(json.dumps(stored))
-    assert config.resolved(toy()).jit == "on"
-    assert read_config(tmp_path / "config.json").resolved(toy()).jit == "off"
+    now = config.resolved(toy())
+    before = read_config(tmp_path / "config.json").resolved(toy())
+    assert (now.jit, now.ema, before.jit, before.ema) == ("on", 0.99, "off", 0)

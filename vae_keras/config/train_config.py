@@ -110,7 +110,10 @@ class TrainConfig(Generic[OptionsT]):
     )
     clip_norm: float | None = option(None, "largest norm of the gradient", above=0)
     ema: float | None = option(
-        None, "momentum of a moving average that replaces the weights at the end", above=0, below=1
+        None,
+        "momentum of a moving average of the weights, which takes their place; 0: none",
+        at_least=0,
+        below=1,
     )
     keep: str | None = option(
         None,

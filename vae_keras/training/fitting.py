@@ -57,7 +57,7 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
     rate = config.learning_rate
     if config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, steps_per_epoch * config.epochs)
-    averaged = {} if config.ema is None else {"use_ema": True, "ema_momentum": config.ema}
+    averaged = {"use_ema": True, "ema_momentum": config.ema} if config.ema else {}
     return keras.optimizers.Adam(rate, global_clipnorm=config.clip_norm, **averaged)
 
 

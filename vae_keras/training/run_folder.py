@@ -210,6 +210,8 @@ def _as_now(stored: dict) -> dict:
     older = {}
     if "metre" not in stored and str(stored.get("dataset")).startswith("midi:"):
         older["metre"] = "4/4"
+    if stored.get("ema") is None:
+        older["ema"] = 0.0
     if "jit" not in stored:  # XLA would draw other noise
         older["jit"] = "off"
     if "keep" not in stored:
