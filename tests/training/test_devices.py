@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from tests.commands import TRAIN, refused
+from tests.processes import Started
 from tests.runs import PATIENCE, history, wait_for, weights
 from vae_keras.training.cluster import ALONE, SLURM, Place, place, set_tf_config
 
@@ -39,17 +38,9 @@ def free_ports(count: int) -> list[int]:
 def start(folder, name, *options, count=2):
     """Start all workers of a run; return their processes, the chief first."""
     ports = free_ports(count)
-    command = [sys.executable, TRAIN, "--strategy", "multiworker", "--name", name, *options]
+    command = [TRAIN, "--strategy", "multiworker", "--name", name, *options]
     return [
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            env=cluster(count, index, ports),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(count)
+        Started(*command, cwd=folder, env=cluster(count, index, ports)) for index in range(count)
     ]
 
 
@@ -141,10 +132,9 @@ print(json.dumps([learned(strategy, True) for strategy in ("none", "mirrored")])
 @pytest.mark.slow
 def test_two_devices_learn_what_one_does_from_batches_that_they_share_unequally():
     """The noise is the exception: other draws for each device, as many independent ones."""
-    command = [sys.executable, "-c", TWO_DEVICES]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    *quiet, noisy = [json.loads(line) for line in run.stdout.splitlines()]
+    ((code, out, err),) = ends([Started(code=TWO_DEVICES)])
+    assert code == 0, err
+    *quiet, noisy = [json.loads(line) for line in out.splitlines()]
     assert len(quiet) == 4
     for one, two in quiet:
         assert two == pytest.approx(one, rel=1e-5)
@@ -194,7 +184,7 @@ def test_four_workers_learn_what_one_process_does(tmp_path):
     options = ["--model", "deep", "--epochs", "1", "--units", "8", "--batch-size", "600"]
     for code, _, err in ends(start(tmp_path, "four", *options, count=4)):
         assert (code, err) == (0, "")
-    command = [sys.executable, TRAIN, *options, "--name", "one"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    one = Started(TRAIN, *options, "--name", "one", cwd=tmp_path)
+    assert ends([one])[0][0] == 0
     (one,), (four,) = (history(tmp_path / "runs" / name) for name in ("one", "four"))
     assert four == pytest.approx(one, rel=1e-5)

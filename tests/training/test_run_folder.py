@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Started
 from vae_keras import TrainConfig, UserError
 from vae_keras.training.run_folder import claimed, new_run, read_config
 
@@ -191,11 +192,11 @@ def test_what_was_left_half_written_is_swept_and_nothing_else(tmp_path):
 
 @pytest.mark.slow
 def test_two_commands_at_once_end_in_two_runs(tmp_path):
-    command = [sys.executable, TRAIN, "--epochs", "1", "--model", "linear"]
-    processes = [
-        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)
-    ]
-    assert [process.wait() for process in processes] == [0, 0]
+    command = [TRAIN, "--epochs", "1", "--model", "linear"]
+    processes = [Started(*command, cwd=tmp_path) for _ in range(2)]
+    for process in processes:
+        _, error = process.communicate()
+        assert process.returncode == 0, error
     for folder in ("runs", "saved_models"):
         found = [p.name for p in (tmp_path / folder).iterdir() if not p.name.startswith(".")]
         assert sorted(found) == [
