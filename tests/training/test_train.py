@@ -360,7 +360,7 @@ def test_a_loss_that_is_no_number_leaves_a_checkpoint_to_go_on_from(
     clip_norm, tmp_path, monkeypatch
 ):
     training_alone(monkeypatch)
-    options = dict(units="8", clip_norm=clip_norm, output_dir=tmp_path)
+    options = dict(network="linear", clip_norm=clip_norm, output_dir=tmp_path)
     first = TrainConfig(epochs=1, learning_rate=1e38, name="at_once", **options)
     with pytest.raises(UserError, match=r"epoch 1, .*with --learning-rate$"):
         train(first, verbose=0)
