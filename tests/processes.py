@@ -11,6 +11,7 @@ import os
 import runpy
 import sys
 import tempfile
+import time
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Started:
     def __init__(self, *arguments, code=None, cwd=None, env=None):
         self.said = [tempfile.mkstemp()[1] for _ in range(2)]
         what = [*map(str, arguments)], code, cwd or os.getcwd(), dict(env or os.environ), self.said
-        self.process = CONTEXT.Process(target=_run, args=what)
+        self.process = CONTEXT.Process(target=_run, args=what, daemon=True)  # ends with the tests
         if FORKS:
             _prepare_forks()
         self.process.start()
@@ -73,3 +74,27 @@ def _run(arguments, code, folder, environment, said):
         runpy.run_path(arguments[0], run_name="__main__")
     else:
         exec(code, {"__name__": "__main__"})
+
+
+KERNEL = """
+import os, runpy
+os.setsid()
+runpy.run_module("ipykernel_launcher", run_name="__main__")
+"""
+
+
+class Kernel(Started):
+    """A kernel that finds TensorFlow imported, in a process of its own."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, command, env, cwd, **_):
+        arguments = command[command.index("ipykernel_launcher") + 1 :]
+        env |= {"JPY_PARENT_PID": str(os.getpid())}  # so that it ends when the tests do
+        super().__init__(*arguments, code=KERNEL, cwd=cwd, env=env)
+        while os.getpgid(self.pid) != self.pid:  # its group, which gets its signals, is its own
+            time.sleep(0.01)
+
+    def wait(self):
+        self.communicate()
+        return self.returncode

@@ -2,9 +2,7 @@
 
 import importlib.util
 import io
-import os
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from jupyter_client.provisioning import local_provisioner
 from PIL import Image
 
 from tests import IS_WORKER
-from tests.processes import FORKS, Started
+from tests.processes import FORKS, Kernel
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
@@ -38,30 +36,6 @@ def said_on_standard_error(notebook):
 
 def test_the_chapters_are_numbered_without_a_gap():
     assert [script.name[:2] for script in SCRIPTS] == [f"{n:02}" for n in range(15)]
-
-
-KERNEL = """
-import os, runpy
-os.setsid()
-runpy.run_module("ipykernel_launcher", run_name="__main__")
-"""
-
-
-class Kernel(Started):
-    """A kernel that finds TensorFlow imported, in a process of its own."""
-
-    stdin = stdout = stderr = None
-
-    def __init__(self, command, env, cwd, **_):
-        arguments = command[command.index("ipykernel_launcher") + 1 :]
-        env |= {"JPY_PARENT_PID": str(os.getpid())}  # so that it ends when the tests do
-        super().__init__(*arguments, code=KERNEL, cwd=cwd, env=env)
-        while os.getpgid(self.pid) != self.pid:  # its group, which gets its signals, is its own
-            time.sleep(0.01)
-
-    def wait(self):
-        self.communicate()
-        return self.returncode
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Runs that start at the same moment do not share a folder."""
 
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -205,17 +204,18 @@ def test_two_commands_at_once_end_in_two_runs(tmp_path):
         ]
 
 
+FULL = f"""
+import os, resource, runpy
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is printed counts as a file, too
+resource.setrlimit(resource.RLIMIT_FSIZE, ({{0}}, {{0}}))
+runpy.run_path({str(TRAIN)!r}, run_name="__main__")
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [300, 1_400])  # of config.json, of a function that is compiled
 def test_a_disk_that_is_full_is_told_in_one_line(size, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, TRAIN, "--epochs", "1", "--model", "linear"],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-        text=True,
-    )
+    process = Started("--epochs", "1", "--model", "linear", code=FULL.format(size), cwd=tmp_path)
     error = process.communicate()[1]
     assert process.returncode == 2
     assert error.startswith("error: ") and error.count("\n") == 1
