@@ -33,7 +33,7 @@
 # [glossary](glossary.md)
 
 # %% tags=["parameters"]
-EPOCHS = 60  # fast: 10
+EPOCHS = 60  # fast: 6
 SEED = 0
 OUTPUT_DIR = "quickstart"  # the run and its export are written below this folder
 

@@ -1,4 +1,7 @@
-"""What all tests share: how they are dealt out to processes, and the runs that they look at."""
+"""What all tests share: how they are dealt out to processes, and the runs that they look at.
+
+TensorFlow is imported by who uses it alone: the process that deals out does not.
+"""
 
 import gc
 import subprocess
@@ -9,15 +12,14 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+import vae_keras
 from tests import IS_WORKER
 from tests.commands import TRAIN
 from tests.folders import working_in
 from tests.images import save
 from tests.sequences import SMALL, melody, of_melodies, talk_text
-from vae_keras import TrainConfig, load_exported, train
+from vae_keras import TrainConfig
 from vae_keras.data.music.midi import write_midi
-from vae_keras.export.saved_model import export
-from vae_keras.models import MODELS
 
 settings.register_profile("tests", deadline=None)  # how long an example takes is the machine's
 settings.load_profile("tests")
@@ -63,7 +65,7 @@ def digits_run(tmp_path_factory):
     """A short run of the default model, used by every test that only looks."""
     root = tmp_path_factory.mktemp("digits")
     config = TrainConfig(epochs=5, output_dir=root)
-    return train(config, verbose=0)
+    return vae_keras.train(config, verbose=0)
 
 
 @pytest.fixture(scope="session")
@@ -78,15 +80,18 @@ def conditional_run(tmp_path_factory):
         epochs=2,
         output_dir=tmp_path_factory.mktemp("conditional"),
     )
-    return train(config, verbose=0)
+    return vae_keras.train(config, verbose=0)
 
 
 @pytest.fixture(scope="session")
 def colour(tmp_path_factory, digits_run):
     """An untrained autoencoder of colour images of 6×9 pixels: neither square nor variational."""
+    from vae_keras.export.saved_model import export
+    from vae_keras.models import MODELS
+
     path = tmp_path_factory.mktemp("models") / "colour"
     export(MODELS["deep"]((6, 9, 3), 4), path, digits_run.config, digits_run.metrics)
-    return load_exported(path)
+    return vae_keras.load_exported(path)
 
 
 @pytest.fixture(scope="session")
@@ -150,7 +155,7 @@ def talk(tmp_path_factory):
 @pytest.fixture(scope="session")
 def talker(talk):
     """Its export."""
-    return load_exported(talk[0] / "saved_models/talk_sequence")
+    return vae_keras.load_exported(talk[0] / "saved_models/talk_sequence")
 
 
 @pytest.fixture(scope="session")
@@ -162,4 +167,4 @@ def tunes(tmp_path_factory):
         windows = np.stack([melody(10 * number + n) for n in range(2)])
         write_midi(windows, folder / f"midi/{number}.mid")
     with working_in(folder):
-        return folder, train(of_melodies(), verbose=0)
+        return folder, vae_keras.train(of_melodies(), verbose=0)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import jupytext
 import pytest
+from jupyter_client.launcher import launch_kernel
+from jupyter_client.provisioning import local_provisioner
 from PIL import Image
 
 from tests import IS_WORKER
+from tests.processes import FORKS, Kernel
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
@@ -36,7 +39,16 @@ def test_the_chapters_are_numbered_without_a_gap():
 
 
 @pytest.fixture(scope="module")
-def executed(request):
+def kernels():
+    """Each chapter has a kernel of its own that is such a one."""
+    with pytest.MonkeyPatch.context() as patch:
+        if FORKS:
+            patch.setattr(local_provisioner, "launch_kernel", Kernel)
+        yield
+
+
+@pytest.fixture(scope="module")
+def executed(request, kernels):
     """What gives the chapter that a script has made: two run at a time, for one leaves a core idle.
 
     A process among others, which leave no core idle, runs one when it is asked for it.
@@ -149,18 +161,22 @@ def test_cover_is_the_picture_of_its_cell(script):
 
 
 @pytest.mark.slow
-def test_fast_values_take_the_place_of_slow_ones_in_parameters_alone(tmp_path):
+def test_fast_values_take_the_place_of_slow_ones_in_parameters_alone(tmp_path, monkeypatch):
+    """In kernels that import all for themselves, as those of a reader do."""
+    monkeypatch.setattr(local_provisioner, "launch_kernel", launch_kernel)
     script = tmp_path / "00_example.py"
     script.write_text(
         '# %% tags=["parameters"]\nEPOCHS = 60  # fast: 5\nSEED = 0\n'
         "# %%\nN = 3  # fast: 4\nprint(EPOCHS, SEED, N)\n"
         "# %%\nfrom vae_keras.figures import bars\nbars({'a': 1}, 'y')\n"
+        "# %%\nif EPOCHS == 5:\n    import vae_keras.models  # and TensorFlow, without a word\n"
     )
     notebooks = [build.executed(script, fast) for fast in (False, True)]
     assert [outputs(one)[0].text for one in notebooks] == ["60 0 3\n", "5 0 3\n"]
     widths = [Image.open(io.BytesIO(*build.pictures(one.cells))).width for one in notebooks]
     assert widths == [800, 200]  # figures are drafts, of the same size on the page
     assert [outputs(one)[1].metadata["image/png"] for one in notebooks] == [{"width": 400}] * 2
+    assert [len(outputs(one)) for one in notebooks] == [2, 2]
 
 
 def test_no_chapter_needs_another():

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 import nbclient
 import nbformat
 import pytest
+from jupyter_client.provisioning import local_provisioner
 
 from tests.explore.samples import ROOT
+from tests.processes import FORKS, Kernel
 from vae_keras import UserError
 from vae_keras.explore.server import Site
 
@@ -26,7 +28,9 @@ def ask(address, method="GET", path="/", body=None, **headers) -> int:
 
 
 @pytest.mark.slow
-def test_a_notebook_shows_the_page_below_the_cell():
+def test_a_notebook_shows_the_page_below_the_cell(monkeypatch):
+    if FORKS:
+        monkeypatch.setattr(local_provisioner, "launch_kernel", Kernel)
     cell = nbformat.v4.new_code_cell(
         'from vae_keras.explore import explore\nexplore("digits_vae", height=700)'
     )

@@ -1,13 +1,12 @@
 import re
 import resource
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.commands import printed, refused
+from tests.processes import Started
 from vae_keras import VAE, UserError, load_exported
 from vae_keras.export.endpoints import endpoints
 from vae_keras.export.saved_model import write_endpoints
@@ -50,10 +49,10 @@ def test_saved_model_and_the_example_of_its_card_run_without_the_package(
     assert len([line for line in example.splitlines() if line]) == 5
     np.save(tmp_path / "x.npy", digits)
     paths = digits_run.folder.exported, tmp_path / "x.npy", tmp_path / "y.npy"
-    command = [sys.executable, "-c", WITHOUT_THE_PACKAGE, *map(str, paths), example]
     folder = digits_run.folder.path.parents[1]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    process = Started(*paths, example, code=WITHOUT_THE_PACKAGE, cwd=folder)
+    _, error = process.communicate()
+    assert process.returncode == 0, error
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), digits_run.model(digits), atol=1e-6)
     assert f"{digits_run.metrics['test_loss']:.4g}" in card
     assert "python train.py --epochs 5" in card

@@ -1,14 +1,13 @@
 """The export of a model of sentences."""
 
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 
 from tests.exports import PRETRAINED
+from tests.processes import Started
 from vae_keras import UserError, load_exported
 from vae_keras.data.text import vocabulary
 
@@ -72,14 +71,14 @@ def test_export_and_the_example_of_its_card_need_tensorflow_alone(talk, talker, 
     x = np.concatenate([talker.kind.read(line, talker.example_shape).values for line in lines])
     np.save(tmp_path / "x.npy", x)
     paths = talker.path, tmp_path / "x.npy", tmp_path / "y.npy"
-    arguments = [sys.executable, "-c", WITHOUT_THE_PACKAGE, *map(str, paths), str(most), example]
-    run = subprocess.run(arguments, capture_output=True, text=True, cwd=folder)
-    assert run.returncode == 0, run.stderr
+    process = Started(*paths, most, example, code=WITHOUT_THE_PACKAGE, cwd=folder)
+    output, error = process.communicate()
+    assert process.returncode == 0, error
     *rebuilt, log_prob = np.load(tmp_path / "y.npy").T
     np.testing.assert_array_equal(np.transpose(rebuilt), model(x))
     expected = model.log_likelihood(model.prepare(x), model.encode(x))
     np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
-    printed = run.stdout.split()
+    printed = output.split()
     assert len(printed) == talker.example_shape[0] and set(printed) <= set(talker.vocabulary)
     first = talker.generate(16, seed=(0, 1))[0]
     assert printed == [talker.vocabulary[token] for token in first]

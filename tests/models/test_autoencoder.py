@@ -1,12 +1,10 @@
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.images import images
+from tests.processes import Started
 from vae_keras import VAE
 from vae_keras.networks import ConvNetwork, DenseNetwork, ResidualNetwork
 from vae_keras.objectives.likelihoods import Gaussian
@@ -145,9 +143,9 @@ def fresh(tmp_path_factory):
         np.save(folder / "x.npy", x)
         found[name] = model, x, folder
     folders = [str(folder) for _, _, folder in found.values()]
-    command = [sys.executable, "-c", IN_A_FRESH_PROCESS, *folders]
-    run = subprocess.run(command, cwd=own, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    process = Started(*folders, code=IN_A_FRESH_PROCESS, cwd=own)
+    _, error = process.communicate()
+    assert process.returncode == 0, error
     return own, found
 
 

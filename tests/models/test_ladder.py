@@ -17,7 +17,7 @@ from vae_keras.models.sparse import SparseAutoencoder
 from vae_keras.networks import ConvNetwork, DenseNetwork
 from vae_keras.training import callbacks
 
-SHAPE = (8, 8, 1)
+SHAPE, CONV = (8, 8, 1), ConvNetwork(4, 8, 8)
 rng = np.random.default_rng(0)
 OF_IMAGES = [name for name in MODELS if name != "sequence"]  # which test_sequence.py trains
 
@@ -29,6 +29,7 @@ def run_of(tmp_path_factory):
     There is a checkpoint after each epoch.
     """
     root, runs = tmp_path_factory.mktemp("rungs"), {}
+    networks = {"linear": None, "sparse": None, **dict.fromkeys(("vae", "iwae"), CONV)}
     for label, colour in (("a", (200, 40, 90)), ("b", (30, 160, 220))):
         (root / "photos" / label).mkdir(parents=True)
         for number in range(30):
@@ -41,7 +42,7 @@ def run_of(tmp_path_factory):
                 model=model,
                 dataset=f"folder:{root / 'photos'}",
                 image_size="12x10",
-                network=None if model in ("linear", "sparse") else ConvNetwork(4, 8, 8),
+                network=networks.get(model, DenseNetwork((8,))),
                 epochs=2,
                 batch_size=6,
                 name=model,

@@ -1,11 +1,11 @@
 """A rung that is added as CONTRIBUTING says needs no change elsewhere."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.processes import Started
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTION = re.search(r"^## A rung\n(.+?)^## ", TEXT, re.MULTILINE | re.DOTALL)[1]
@@ -27,10 +27,10 @@ main(["train", "--model", "dropout", "--code-dropout", "0.5", "--epochs", "1", "
 @pytest.mark.slow
 def test_a_rung_is_one_class_one_dataclass_and_one_line(tmp_path):
     (tmp_path / "dropout.py").write_text(CLASS)
-    command = [sys.executable, "-c", PROGRAM]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "DropoutAutoencoder on digits" in run.stdout
+    process = Started(code=PROGRAM, cwd=tmp_path)
+    output, error = process.communicate()
+    assert (process.returncode, error) == (0, "")
+    assert "DropoutAutoencoder on digits" in output
     text = (tmp_path / "runs" / "digits_dropout" / "config.json").read_text()
     assert '"code_dropout": 0.5' in text
     assert (tmp_path / "saved_models" / "digits_dropout" / "saved_model.pb").is_file()

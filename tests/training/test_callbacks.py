@@ -2,14 +2,13 @@
 
 import csv
 import os
-import subprocess
-import sys
 import types
 
 import keras
 import numpy as np
 import pytest
 
+from tests.processes import Started
 from tests.runs import training_alone
 from vae_keras import VAE, TrainConfig, train, trained
 from vae_keras.data.images.archives import digits
@@ -198,7 +197,9 @@ kept = mlflow.MlflowClient().get_metric_history(started.info.run_id, "val_kl_los
 assert [metric.value for metric in kept] == run.history["val_kl_loss"]
 """
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
+    process = Started(code=program, cwd=tmp_path, env=environment)
+    _, error = process.communicate()
+    assert process.returncode == 0, error
 
 
 @pytest.mark.slow

@@ -4,17 +4,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from tests.commands import TRAIN, refused
+from tests.processes import Started
 from tests.runs import PATIENCE, history, wait_for, weights
 from vae_keras.training.cluster import ALONE, SLURM, Place, place, set_tf_config
 
-OPTIONS = ["--epochs", "4", "--units", "16", "--batch-size", "60", "--binarize", "dynamic"]
+OPTIONS = "--epochs 4 --network linear --batch-size 60 --binarize dynamic".split()
 
 
 def cluster(count: int, index: int, ports) -> dict:
@@ -39,17 +38,9 @@ def free_ports(count: int) -> list[int]:
 def start(folder, name, *options, count=2):
     """Start all workers of a run; return their processes, the chief first."""
     ports = free_ports(count)
-    command = [sys.executable, TRAIN, "--strategy", "multiworker", "--name", name, *options]
+    command = [TRAIN, "--strategy", "multiworker", "--name", name, *options]
     return [
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            env=cluster(count, index, ports),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(count)
+        Started(*command, cwd=folder, env=cluster(count, index, ports)) for index in range(count)
     ]
 
 
@@ -127,10 +118,8 @@ def learned(strategy, noisy, **options):
     return {name: float(value) for name, value in rows[0].items()}
 
 CASES = [
-    dict(),
-    dict(likelihood="gaussian", sigma="optimal", ema=0.9),
     dict(model="sparse", sparsity="kl", network="dense"),
-    dict(model="conditional", free_bits=0.1),
+    dict(model="conditional", free_bits=0.1, likelihood="gaussian", sigma="optimal", ema=0.9),
 ]
 for options in CASES:
     print(json.dumps([learned(strategy, False, **options) for strategy in ("none", "mirrored")]))
@@ -141,11 +130,10 @@ print(json.dumps([learned(strategy, True) for strategy in ("none", "mirrored")])
 @pytest.mark.slow
 def test_two_devices_learn_what_one_does_from_batches_that_they_share_unequally():
     """The noise is the exception: other draws for each device, as many independent ones."""
-    command = [sys.executable, "-c", TWO_DEVICES]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    *quiet, noisy = [json.loads(line) for line in run.stdout.splitlines()]
-    assert len(quiet) == 4
+    ((code, out, err),) = ends([Started(code=TWO_DEVICES)])
+    assert code == 0, err
+    *quiet, noisy = [json.loads(line) for line in out.splitlines()]
+    assert len(quiet) == 2
     for one, two in quiet:
         assert two == pytest.approx(one, rel=1e-5)
     assert noisy[1] != pytest.approx(noisy[0], rel=1e-5)
@@ -191,10 +179,10 @@ def test_workers_that_are_stopped_or_killed_and_resumed_end_like_those_that_are_
 @pytest.mark.slow
 def test_four_workers_learn_what_one_process_does(tmp_path):
     """A plain autoencoder draws no noise, so it is the same but for the order of sums."""
-    options = ["--model", "deep", "--epochs", "1", "--units", "8", "--batch-size", "600"]
+    options = "--model deep --network linear --epochs 1 --batch-size 600".split()
     for code, _, err in ends(start(tmp_path, "four", *options, count=4)):
         assert (code, err) == (0, "")
-    command = [sys.executable, TRAIN, *options, "--name", "one"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    one = Started(TRAIN, *options, "--name", "one", cwd=tmp_path)
+    assert ends([one])[0][0] == 0
     (one,), (four,) = (history(tmp_path / "runs" / name) for name in ("one", "four"))
     assert four == pytest.approx(one, rel=1e-5)

@@ -1,7 +1,6 @@
 """Runs that start at the same moment do not share a folder."""
 
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Started
 from vae_keras import TrainConfig, UserError
 from vae_keras.training.run_folder import claimed, new_run, read_config
 
@@ -191,11 +191,11 @@ def test_what_was_left_half_written_is_swept_and_nothing_else(tmp_path):
 
 @pytest.mark.slow
 def test_two_commands_at_once_end_in_two_runs(tmp_path):
-    command = [sys.executable, TRAIN, "--epochs", "1", "--model", "linear"]
-    processes = [
-        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)
-    ]
-    assert [process.wait() for process in processes] == [0, 0]
+    command = [TRAIN, "--epochs", "1", "--model", "linear"]
+    processes = [Started(*command, cwd=tmp_path) for _ in range(2)]
+    for process in processes:
+        _, error = process.communicate()
+        assert process.returncode == 0, error
     for folder in ("runs", "saved_models"):
         found = [p.name for p in (tmp_path / folder).iterdir() if not p.name.startswith(".")]
         assert sorted(found) == [
@@ -204,17 +204,18 @@ def test_two_commands_at_once_end_in_two_runs(tmp_path):
         ]
 
 
+FULL = f"""
+import os, resource, runpy
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is printed counts as a file, too
+resource.setrlimit(resource.RLIMIT_FSIZE, ({{0}}, {{0}}))
+runpy.run_path({str(TRAIN)!r}, run_name="__main__")
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [300, 1_400])  # of config.json, of a function that is compiled
 def test_a_disk_that_is_full_is_told_in_one_line(size, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, TRAIN, "--epochs", "1", "--model", "linear"],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-        text=True,
-    )
+    process = Started("--epochs", "1", "--model", "linear", code=FULL.format(size), cwd=tmp_path)
     error = process.communicate()[1]
     assert process.returncode == 2
     assert error.startswith("error: ") and error.count("\n") == 1

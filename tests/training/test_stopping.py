@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 
 import keras
 import pytest
 
 from tests.commands import TRAIN
+from tests.processes import Started
 from tests.runs import PATIENCE, training_alone, wait_for, weights
 from vae_keras import TrainConfig, train
 from vae_keras.config.options import flag
@@ -85,10 +84,10 @@ def test_a_command_that_is_stopped_goes_on_in_another_process(tmp_path, monkeypa
     """Its steps are compiled, in each process anew."""
 
     def command(**options):
-        words = [sys.executable, TRAIN]
+        words = [TRAIN]
         for name, value in options.items():
             words += [flag(name)] if value is True else [flag(name), str(value)]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return Started(*words)
 
     stopped = command(**options(tmp_path, "on"), name="cut", checkpoint_minutes=1e-4)
     checkpoints = tmp_path / "runs/cut/checkpoints"

@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from tests.commands import TRAIN
+from tests.processes import Started
 from tests.runs import history, training_alone
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, train
 from vae_keras.data.dataset import Examples, split_dataset
@@ -87,11 +88,11 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def command_run(root):
     """A run of the command, as a user makes one."""
-    command = [sys.executable, TRAIN, "--epochs", str(EPOCHS), "--units", "8", "--tensorboard"]
-    command += ["--name", "run"]
-    process = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
-    return root / "runs/run", process
+    command = [TRAIN, "--epochs", EPOCHS, "--units", "8", "--tensorboard", "--name", "run"]
+    process = Started(*command, cwd=root)
+    said = process.communicate()
+    assert process.returncode == 0, said
+    return root / "runs/run", said
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +135,9 @@ def stop_after(folder, epoch):
 
 @pytest.mark.slow
 def test_command_says_where_to_look_and_nothing_else(command_run):
-    folder, process = command_run
-    assert process.stderr == ""
-    assert process.stdout.splitlines()[-1].endswith("--logdir runs/run/tensorboard")
+    folder, (output, error) = command_run
+    assert error == ""
+    assert output.splitlines()[-1].endswith("--logdir runs/run/tensorboard")
     stored = json.loads((folder / "config.json").read_text())
     assert TrainConfig(**stored).tensorboard  # so that --resume goes on with it
 

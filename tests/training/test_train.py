@@ -2,8 +2,6 @@ import csv
 import filecmp
 import json
 import shutil
-import subprocess
-import sys
 import time
 
 import keras
@@ -16,6 +14,7 @@ from PIL import Image, ImageSequence
 
 from tests.commands import TRAIN
 from tests.pictures import assert_shows, pixels
+from tests.processes import Started
 from tests.runs import history, training_alone, weights
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, load_exported, train
 from vae_keras.data.dataset import Examples
@@ -132,15 +131,14 @@ def test_same_seed_gives_the_same_figures_and_another_does_not(digits_run):
 @pytest.mark.slow
 def test_killed_run_resumes_bit_for_bit(digits_run, tmp_path, monkeypatch):
     """It gives what another process gave without a stop."""
-    command = [sys.executable, TRAIN, "--epochs", "5"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    process = Started(TRAIN, "--epochs", "5", cwd=tmp_path)
     folder = tmp_path / "runs/digits_vae"
     checkpoints, plots = folder / "checkpoints", folder / "plots"
     while not (checkpoints / "epoch_0001").exists() or not (plots / "latent_0002.png").exists():
         assert process.poll() is None
         time.sleep(0.02)
     process.kill()
-    process.wait()
+    process.communicate()
     assert not (checkpoints / "epoch_0005").exists()
     training_alone(monkeypatch)
     config = TrainConfig(resume=True, output_dir=tmp_path)
@@ -362,7 +360,7 @@ def test_a_loss_that_is_no_number_leaves_a_checkpoint_to_go_on_from(
     clip_norm, tmp_path, monkeypatch
 ):
     training_alone(monkeypatch)
-    options = dict(units="8", clip_norm=clip_norm, output_dir=tmp_path)
+    options = dict(network="linear", clip_norm=clip_norm, output_dir=tmp_path)
     first = TrainConfig(epochs=1, learning_rate=1e38, name="at_once", **options)
     with pytest.raises(UserError, match=r"epoch 1, .*with --learning-rate$"):
         train(first, verbose=0)
