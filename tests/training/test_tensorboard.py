@@ -3,11 +3,12 @@ import json
 import math
 import re
 import shutil
-import subprocess
+import signal
 import sys
 import time
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 
 from tests.commands import TRAIN
 from tests.processes import Started
-from tests.runs import history, training_alone
+from tests.runs import history, training_alone, wait_for
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, train
 from vae_keras.data.dataset import Examples, split_dataset
 from vae_keras.latent.codes import encode
@@ -35,18 +36,19 @@ class Server:
 
     def __init__(self, folder):
         options = "--host 127.0.0.1 --port 0 --reload_interval 1 --samples_per_plugin images=1000"
-        command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, *options.split()]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        lines = []
-        for line in self.process.stderr:
-            lines.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                self.address = found[0]
-                return
-        raise RuntimeError("".join(lines))
+        program = 'import runpy; runpy.run_module("tensorboard.main", run_name="__main__")'
+        self.process = Started("--logdir", folder, *options.split(), code=program)
+        errors = Path(self.process.said[1])
+
+        def found():
+            return re.search(r"http://127\.0\.0\.1:\d+(?=/)", errors.read_text())
+
+        wait_for(lambda: found() or self.process.poll() is not None)
+        assert found(), errors.read_text()
+        self.address = found()[0]
 
     def stop(self):
-        self.process.terminate()
+        self.process.send_signal(signal.SIGTERM)
         self.process.communicate()
 
     def bytes(self, route, **query):
