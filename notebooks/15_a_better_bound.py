@@ -31,6 +31,7 @@
 # **To run** about 2 minutes on two cores
 #
 # Previous: [14. What goes wrong](14_what_goes_wrong.ipynb) ·
+# Next: [16. A better prior](16_a_better_prior.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)
 
@@ -943,5 +944,6 @@ assert not is_full or seconds[SAMPLES[-1]] > seconds[SAMPLES[0]], "draws are not
 # %% [markdown] tags=["navigation"]
 # ---
 # Previous: [14. What goes wrong](14_what_goes_wrong.ipynb) ·
+# Next: [16. A better prior](16_a_better_prior.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)
