@@ -28,7 +28,7 @@
 # %% [markdown] tags=["navigation"]
 # **Builds on** [6. A variational autoencoder from nothing](06_vae_from_nothing.ipynb) ·
 # **To read** about 40 minutes ·
-# **To run** about 2 minutes on two cores
+# **To run** about 3 minutes on two cores
 #
 # Previous: [7. Convolutions, and how many dimensions](07_convolutions_and_dimensions.ipynb) ·
 # Next: [9. How good is it?](09_how_good_is_it.ipynb) ·

@@ -31,7 +31,7 @@
 # %% [markdown] tags=["navigation"]
 # **Builds on** [7. Convolutions, and how many dimensions](07_convolutions_and_dimensions.ipynb) ·
 # **To read** about 55 minutes ·
-# **To run** about 2 minutes on two cores
+# **To run** about 1 minute on two cores
 #
 # Previous: [10. Conditions](10_conditions.ipynb) ·
 # Next: [12. Sequences](12_sequences.ipynb) ·

@@ -34,7 +34,7 @@
 # [9. How good is it?](09_how_good_is_it.ipynb),
 # [11. Faces](11_faces.ipynb) ·
 # **To read** about 45 minutes ·
-# **To run** about 3 minutes on two cores
+# **To run** about 2 minutes on two cores
 #
 # Previous: [11. Faces](11_faces.ipynb) ·
 # Next: [13. Out of the notebook](13_out_of_the_notebook.ipynb) ·

@@ -50,6 +50,7 @@
 # **To run** about 2 minutes on two cores
 #
 # Previous: [13. Out of the notebook](13_out_of_the_notebook.ipynb) ·
+# Next: [15. A better bound](15_a_better_bound.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)
 
@@ -1040,5 +1041,6 @@ assert perfect_grey > 5 and perfect_binary == 0 and area.max() < 0.51
 # %% [markdown] tags=["navigation"]
 # ---
 # Previous: [13. Out of the notebook](13_out_of_the_notebook.ipynb) ·
+# Next: [15. A better bound](15_a_better_bound.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)

@@ -30,7 +30,7 @@ CELL = re.compile(r"^# %%", re.MULTILINE)
 SECTION = re.compile(r"^# ## (\d+)\. (.+)$", re.MULTILINE)
 PLACE = re.compile(r"\[(\d\d)\]\((\S+)\.ipynb\) (\d+\. [^·|\n]+?)(?= *[·|\n])")
 WORDS_A_MINUTE = 110  # of text and code, with time to predict
-MINUTES_TO_RUN = dict(zip(range(15), (1, 1, 2, 2, 1, 1, 2, 2, 3, 2, 2, 1, 2, 2, 2)))  # two cores
+MINUTES_TO_RUN = (1, 1, 2, 2, 1, 1, 2, 2, 3, 2, 2, 1, 2, 2, 2, 2, 3)  # by chapter, on two cores
 
 
 def scripts(names=()) -> list[Path]:

