@@ -537,8 +537,8 @@ for k, values in plain.items():
 # %% [markdown]
 # It falls. Both get smaller, and the signal faster. The reason is the bound itself. With many draws
 # $\mathcal L_k$ is near $\log p(x)$, and $q$ does not occur in $\log p(x)$: *whatever* the encoder
-# does is right. What is left to be gained is the gap, which falls like $1/k$, and so the mean gradient
-# falls like that, too. Its noise, that of a mean of $k$ numbers, falls like $1/\sqrt k$
+# does is right. What is left to be gained is the gap, which falls like $1/k$, and so the mean
+# gradient falls like that, too. Its noise, that of a mean of $k$ numbers, falls like $1/\sqrt k$
 # only. The ratio falls like $1/\sqrt k$ (Rainforth and others 2018). So much for the encoder. The
 # decoder is not concerned: its signal stays as $k$ grows.
 #
