@@ -229,7 +229,8 @@ def epochs_of(process: subprocess.Popen, count: int) -> list[dict]:
             process.stdin.flush()
         except BrokenPipeError:
             break
-        if not (line := process.stdout.readline()):
+        line = process.stdout.readline()
+        if '"seconds"' not in line:  # it has reached its goal
             break
         found.append(json.loads(line))
     return found

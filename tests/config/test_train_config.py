@@ -189,6 +189,12 @@ def test_recipe_of_data_and_model_fills_open_choices(given, data, expected):
     assert expected.items() <= config.as_dict().items()
 
 
+@pytest.mark.parametrize("network", ["conv", "resnet", "linear"])
+def test_units_of_a_recipe_are_for_the_network_that_has_them(network):
+    config = TrainConfig(dataset="mnist", latent_dim=20, network=network)
+    assert config.resolved(toy()).units is None
+
+
 def test_units_ask_for_the_network_that_has_them():
     photos = toy(1000, channels=3)
     assert TrainConfig(dataset="photos").resolved(photos).network == "conv"
@@ -317,11 +323,12 @@ def test_sequences_of_ones_own_have_free_bits():
         assert config.replace(free_bits=0.0).resolved(tokens).free_bits == 0
 
 
-def test_a_run_of_before_the_options_goes_on_without_xla_and_average(tmp_path):
-    config = TrainConfig(epochs=40_000, dataset="mnist", latent_dim=20)
+def test_a_run_of_before_the_options_goes_on_as_it_began(tmp_path):
+    config = TrainConfig(epochs=40_000, dataset="mnist", latent_dim=20, network="dense")
     stored = json.loads(config.to_json())
     del stored["jit"]
     (tmp_path / "config.json").write_text(json.dumps(stored))
     now = config.resolved(toy())
     before = read_config(tmp_path / "config.json").resolved(toy())
-    assert (now.jit, now.ema, before.jit, before.ema) == ("on", 0.99, "off", 0)
+    assert (now.jit, now.ema, now.units) == ("on", 0.99, "512-256")
+    assert (before.jit, before.ema, before.units) == ("off", 0, "512-256-128")

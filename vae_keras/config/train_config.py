@@ -263,8 +263,8 @@ class TrainConfig(Generic[OptionsT]):
         recipe = recipe_of(self.dataset, self.model, dataset.traits, size)
         recipe["latent_dim"] = size
         if self.units is not None and recipe["network"] in ("conv", "resnet"):
-            recipe["network"] = "dense"  # which has units
-        if (self.network or recipe["network"]) == "linear":  # it has no hidden units
+            recipe["network"] = "dense"
+        if (self.network or recipe["network"]) not in ("dense", "lstm"):  # which have units
             recipe.pop("units", None)
         most = max(SMALLEST_BATCH, count // recipe.pop("fewest_steps"))
         recipe["batch_size"] = min(recipe["batch_size"], most, count)

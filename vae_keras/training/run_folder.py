@@ -212,6 +212,8 @@ def _as_now(stored: dict) -> dict:
         older["metre"] = "4/4"
     if stored.get("ema") is None:
         older["ema"] = 0.0
+        if (stored.get("network"), stored.get("units")) == ("dense", None):
+            older["units"] = "512-256-128"
     if "jit" not in stored:  # XLA would draw other noise
         older["jit"] = "off"
     if "keep" not in stored:
