@@ -33,11 +33,9 @@ RECIPES: dict[str, dict[str, Any]] = {
         learning_rate=2e-3,
         ema=0.0,
     ),
-    # A third layer, or weights that are not averaged, take twice as long to as good a loss. 125 divides
-    # 55,000, the training images of MNIST: XLA compiles a single size of a batch.
-    **for_vaes(
-        "wide", units="512-256", batch_size=125, steps=13_200, learning_rate=2e-3, ema=0.99
-    ),
+    # A third layer, or weights that are not averaged, take twice as long to as good a loss. 125
+    # divides 55,000, the training images of MNIST: XLA compiles a single size of a batch.
+    **for_vaes("wide", units="512-256", batch_size=125, steps=13_200, learning_rate=2e-3, ema=0.99),
     "linear": dict(network="linear", learning_rate=1e-2),
     "sparse": dict(network="linear"),
     **for_vaes("", likelihood="bernoulli"),
