@@ -16,13 +16,18 @@ from runs import finished
 from vae_keras.studies.report import report
 
 SAMPLES = 5_000
-PAPER = dict(binarize="dynamic", units="200-200", activation="tanh", latent_dim=50)
+STEADY = dict(ema=0.0)  # the weights of the last steps, not their average
+PAPER = dict(binarize="dynamic", units="200-200", activation="tanh", latent_dim=50, **STEADY)
+SLOW = dict(batch_size=128, learning_rate=1e-3, **STEADY)
 MODELS = {
     "mnist_vae_2d": dict(latent_dim=2),
-    "mnist_vae_20d": dict(latent_dim=20, epochs=60),
-    "mnist_cvae": dict(model="conditional"),
+    "mnist_20d": dict(latent_dim=20),
+    "mnist_vae_20d": dict(latent_dim=20, units="512-256-128", epochs=60, **SLOW),
+    "mnist_cvae": dict(model="conditional", latent_dim=10, units="512-256-128", epochs=30, **SLOW),
     "mnist_paper": dict(**PAPER, batch_size=250, learning_rate=3e-3, epochs=800),
-    "mnist_vae_dynamic": dict(binarize="dynamic", units="512-512", latent_dim=40, epochs=300),
+    "mnist_vae_dynamic": dict(
+        binarize="dynamic", units="512-512", latent_dim=40, epochs=300, **SLOW
+    ),
 }
 
 
