@@ -44,6 +44,7 @@ SEEDS = (0, 1)  # fast: (0,)
 LEARNED = ("mixture", "vamp", "flow")  # fast: ("vamp",)
 COMPONENTS = 50  # fast: 20
 COUNTS = (1, 3, 10, 30)  # fast: (1, 10)
+TRIED = (1, 3, 10, 30, 100)  # fast: (1, 10)
 TREES = 100  # fast: 20
 CLASSIFIER_STEPS = 1_000  # fast: 200
 DRAWS = 3  # fast: 2
@@ -501,7 +502,6 @@ figure
 
 # %%
 from vae_keras.models.priors import FittedMixture
-from vae_keras.studies.refit import COMPONENTS as TRIED
 from vae_keras.studies.refit import fitted_mixture
 
 grey = load(TrainConfig(dataset="digits"))
@@ -530,7 +530,8 @@ def refitted(model, dataset):
 
 fitted = {name: refitted(model, grey) for name, model in old.items()}
 plain_codes = codes_of(old["autoencoder"], grey.test)
-package = fitted_mixture(old["autoencoder"], grey)
+best_count = len(fitted["autoencoder"].mean)
+package = fitted_mixture(old["autoencoder"], grey, best_count)
 difference = np.abs(
     fitted["autoencoder"].log_prob(plain_codes) - package.log_prob(plain_codes)
 ).max()
