@@ -360,14 +360,14 @@ class OneLevel(Levels):
 
 
 # %% [markdown]
-# And now two levels, in words (section 6 has a drawing): $x$ climbs, without any noise, to $h_1$ and from
-# there to $h_2$. At the top $h_2$ gives $q(z_2|x)$, and $z_2$ is drawn. From here on it goes down,
-# and **the guess and the model go the same way together**. The model says from $z_2$ where it
-# expects $z_1$, $p(z_1|z_2)$. The guess takes that expectation and *changes* it by what $h_1$ knows
-# of the image: it moves the mean by so many standard deviations, and scales the variance. If $h_1$
-# has nothing to add, guess and model are the same and the KL of the bottom is 0. (Sønderby and
-# others, who had the idea, let $h_1$ give a second Gaussian, and multiply the two. The form with a
-# change is that of NVAE.)
+# And now two levels, in words (section 6 has a drawing): $x$ climbs, without any noise, to $h_1$
+# and from there to $h_2$. At the top $h_2$ gives $q(z_2|x)$, and $z_2$ is drawn. From here on it
+# goes down, and **the guess and the model go the same way together**. The model says from $z_2$
+# where it expects $z_1$, $p(z_1|z_2)$. The guess takes that expectation and *changes* it by what
+# $h_1$ knows of the image: it moves the mean by so many standard deviations, and scales the
+# variance. If $h_1$ has nothing to add, guess and model are the same and the KL of the bottom is 0.
+# (Sønderby and others, who had the idea, let $h_1$ give a second Gaussian, and multiply the two.
+# The form with a change is that of NVAE.)
 
 
 # %%
@@ -1061,7 +1061,7 @@ for cure in CURES:
     assert top_kl > max(0.8, 1.5 * shown["bottom-up"][2]), "the top lives again"
     assert bound < shown["bottom-up"][0] - 0.2, "and the bound is better"
 if "warm-up" in CURES:  # with warm-up in both, the guess from the top down is ahead
-    assert shown["bottom-up, warm-up"][1] > found[SEED][1][1].mean() + 0.02
+    assert shown["bottom-up, warm-up"][1] > found[SEEDS[0]][1][1].mean() + 0.02
 assert right_on_test > 0.97
 by_chance = rng.multinomial(20, [0.1] * 10, size=2_000).max(axis=1).mean() / 20
 assert abs(by_chance - 0.25) < 0.03
