@@ -33,6 +33,7 @@
 # **To run** about 3 minutes on two cores
 #
 # Previous: [15. A better bound](15_a_better_bound.ipynb) ·
+# Next: [17. Two levels](17_two_levels.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)
 
@@ -844,5 +845,6 @@ if is_full:
 # %% [markdown] tags=["navigation"]
 # ---
 # Previous: [15. A better bound](15_a_better_bound.ipynb) ·
+# Next: [17. Two levels](17_two_levels.ipynb) ·
 # [all chapters](README.md) ·
 # [glossary](glossary.md)

@@ -30,7 +30,7 @@ CELL = re.compile(r"^# %%", re.MULTILINE)
 SECTION = re.compile(r"^# ## (\d+)\. (.+)$", re.MULTILINE)
 PLACE = re.compile(r"\[(\d\d)\]\((\S+)\.ipynb\) (\d+\. [^·|\n]+?)(?= *[·|\n])")
 WORDS_A_MINUTE = 110  # of text and code, with time to predict
-MINUTES_TO_RUN = (1, 1, 2, 2, 1, 1, 2, 2, 3, 2, 2, 1, 2, 2, 2, 2, 3)  # by chapter, on two cores
+MINUTES_TO_RUN = (1, 1, 2, 2, 1, 1, 2, 2, 3, 2, 2, 1, 2, 2, 2, 2, 3, 2)  # by chapter, on two cores
 
 
 def scripts(names=()) -> list[Path]:
@@ -105,7 +105,7 @@ def navigation(script: Path) -> tuple[str, str]:
     builds_on = [link(one) for one in chapters if one.name[:2] in before[script.name[:2]]]
     text = NAVIGATION.sub("", script.read_text(encoding="utf-8"))
     reading = max(5, 5 * round(len(text.split()) / WORDS_A_MINUTE / 5))
-    running = MINUTES_TO_RUN[place]
+    running = MINUTES_TO_RUN[int(script.name[:2])]
     head = [
         "**Builds on** " + (",\n".join(builds_on) or "no other chapter"),
         f"**To read** about {reading} minutes",

@@ -35,7 +35,7 @@ def said_on_standard_error(notebook):
 
 
 def test_the_chapters_are_numbered_without_a_gap():
-    assert [script.name[:2] for script in SCRIPTS] == [f"{n:02}" for n in range(17)]
+    assert [script.name[:2] for script in SCRIPTS] == [f"{n:02}" for n in range(18)]
 
 
 @pytest.fixture(scope="module")
