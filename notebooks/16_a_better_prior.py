@@ -531,7 +531,7 @@ def refitted(model, dataset):
 
 fitted = {name: refitted(model, grey) for name, model in old.items()}
 plain_codes = codes_of(old["autoencoder"], grey.test)
-best_count = len(fitted["autoencoder"].mean)
+best_count = fitted["autoencoder"].mean.shape[0]
 package = fitted_mixture(old["autoencoder"], grey, best_count)
 difference = np.abs(
     fitted["autoencoder"].log_prob(plain_codes) - package.log_prob(plain_codes)
