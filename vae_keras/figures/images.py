@@ -35,6 +35,7 @@ def image_rows(rows: dict, title=""):
     figure, axes = _canvas(tiled_rows(rows), title)
     names = 0.3 + 0.11 * max(map(len, rows))  # inches
     figure.set_figwidth(figure.get_figwidth() + names)
+    figure.set_layout_engine("compressed")  # another one cuts names where there are many rows
     name_rows(axes, rows)
     return figure
 
