@@ -29,7 +29,7 @@
 
 # %% [markdown] tags=["navigation"]
 # **Builds on** [9. How good is it?](09_how_good_is_it.ipynb) ·
-# **To read** about 60 minutes ·
+# **To read** about 65 minutes ·
 # **To run** about 2 minutes on two cores
 #
 # Previous: [16. A better prior](16_a_better_prior.ipynb) ·
@@ -727,7 +727,7 @@ shown = {name: show(name) for name in models}
 # 2. **At the start that prior is deaf.** $p(z_1|z_2)$ does not look at $z_2$ yet. So $z_2$ costs
 #    its KL and saves nothing, and $q(z_2|z_1)$ gives it up. From then on $z_2$ is nearly noise, and
 #    there is little in it that $p(z_1|z_2)$ could learn to look at. This is the accident of
-#    chapter 8. (It *is* an accident: with some seeds the top wakes up again, late and weakly.)
+#    chapter 8, and as with accidents, no two seeds are alike.
 # 3. **Meanwhile the bottom adapts.** $z_1$ pays for its distance from a single Gaussian, so it
 #    moves there. Then $D[q(z_1)\|\mathcal N]$ is small, and this is all that the top could save.
 #
@@ -784,10 +784,9 @@ figures.lines(said, "epoch of 100 steps", "KL of z₂ (nats)", title, xticks=tic
 #
 # ## 7. What each level decides
 #
-# Now look at what the levels say. We take the two models that differ in nothing but the direction
-# of the guess: the healthy one from the top down, and that climbing one whose top is deadest. First
-# the healthy one. Draw $z_2$ once, and then draw $z_1$ several times from $p(z_1|z_2)$. Each row has
-# one $z_2$.
+# Now look at what the levels say. We take two models that differ in the guess: the healthy one from
+# the top down, and, of those that climb, the one whose top is deadest. First the healthy one. Draw
+# $z_2$ once, and then draw $z_1$ several times from $p(z_1|z_2)$. Each row has one $z_2$.
 
 # %%
 two = models["top-down"]
