@@ -195,6 +195,14 @@ def test_units_of_a_recipe_are_for_the_network_that_has_them(network):
     assert config.resolved(toy()).units is None
 
 
+def test_layers_of_wide_codes_are_for_drawings():
+    drawings = split_dataset("toy", Examples(np.zeros((1000, 12, 12, 1), np.uint8)))
+    config = TrainConfig(dataset="mine.npz", network="dense")
+    assert config.resolved(drawings).units == "512-256"
+    assert config.resolved(toy(1000, channels=3)).units is None  # of photos
+    assert config.replace(dataset="digits", latent_dim=8).resolved(drawings).units is None
+
+
 def test_units_ask_for_the_network_that_has_them():
     photos = toy(1000, channels=3)
     assert TrainConfig(dataset="photos").resolved(photos).network == "conv"

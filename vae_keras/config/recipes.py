@@ -49,7 +49,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "text sequence": SENTENCES | dict(free_bits=0.3),
     "digits": dict(units=None, batch_size=64, steps=2_000, learning_rate=2e-3, ema=0.0),
     "digits linear": dict(learning_rate=5e-2),
-    "photos": dict(network="conv", batch_size=64, steps=3_000, learning_rate=1e-3, ema=0.0),
+    "photos": dict(
+        network="conv", units=None, batch_size=64, steps=3_000, learning_rate=1e-3, ema=0.0
+    ),
     "many photos": dict(network="resnet", steps=8_400),
     "large photos": dict(network="resnet", steps=1_200),
     "few photos": dict(batch_size=32, steps=800),

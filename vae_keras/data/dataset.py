@@ -23,7 +23,7 @@ SPLIT_SEED = 0  # splits are the same for every run, whatever its seed
 MOST_VALIDATION = 5_000  # examples
 MOST_LOOKED_AT = 1_000  # examples, to tell what they are like
 LARGE_SIDE = 40  # pixels of the shorter side above which images are large
-FEW, MANY = 1_000, 20_000  # examples: a training set below is small, one from there on large
+FEW, MANY = 1_000, 20_000  # examples: below FEW there are few, from MANY on there are many
 MOST_BATCH_VALUES = 1_000_000  # pixels or tokens in a batch of evaluation
 
 
