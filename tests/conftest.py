@@ -3,7 +3,6 @@
 TensorFlow is imported by who uses it alone: the process that deals out does not.
 """
 
-import gc
 import subprocess
 import sys
 
@@ -17,6 +16,7 @@ from tests import IS_WORKER
 from tests.commands import TRAIN
 from tests.folders import working_in
 from tests.images import save
+from tests.processes import look_for_cycles_seldom
 from tests.sequences import SMALL, melody, of_melodies, talk_text
 from vae_keras import TrainConfig
 from vae_keras.data.music.midi import write_midi
@@ -34,9 +34,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_finish():
-    """Have Python look for cycles seldom, and not in what has been imported: it takes a tenth."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    look_for_cycles_seldom()
 
 
 RUNS = {"digits_run", "conditional_run", "talk", "tunes", "run", "small"}  # fixtures that train

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.commands import printed, refused
-from tests.processes import Started
+from tests.processes import said_by
 from vae_keras import VAE, UserError, load_exported
 from vae_keras.export.endpoints import endpoints
 from vae_keras.export.saved_model import write_endpoints
@@ -50,9 +50,7 @@ def test_saved_model_and_the_example_of_its_card_run_without_the_package(
     np.save(tmp_path / "x.npy", digits)
     paths = digits_run.folder.exported, tmp_path / "x.npy", tmp_path / "y.npy"
     folder = digits_run.folder.path.parents[1]
-    process = Started(*paths, example, code=WITHOUT_THE_PACKAGE, cwd=folder)
-    _, error = process.communicate()
-    assert process.returncode == 0, error
+    said_by(*paths, example, code=WITHOUT_THE_PACKAGE, cwd=folder)
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), digits_run.model(digits), atol=1e-6)
     assert f"{digits_run.metrics['test_loss']:.4g}" in card
     assert "python train.py --epochs 5" in card

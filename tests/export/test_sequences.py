@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.exports import PRETRAINED
-from tests.processes import Started
+from tests.processes import said_by
 from vae_keras import UserError, load_exported
 from vae_keras.data.text import vocabulary
 
@@ -71,9 +71,7 @@ def test_export_and_the_example_of_its_card_need_tensorflow_alone(talk, talker, 
     x = np.concatenate([talker.kind.read(line, talker.example_shape).values for line in lines])
     np.save(tmp_path / "x.npy", x)
     paths = talker.path, tmp_path / "x.npy", tmp_path / "y.npy"
-    process = Started(*paths, most, example, code=WITHOUT_THE_PACKAGE, cwd=folder)
-    output, error = process.communicate()
-    assert process.returncode == 0, error
+    output, _ = said_by(*paths, most, example, code=WITHOUT_THE_PACKAGE, cwd=folder)
     *rebuilt, log_prob = np.load(tmp_path / "y.npy").T
     np.testing.assert_array_equal(np.transpose(rebuilt), model(x))
     expected = model.log_likelihood(model.prepare(x), model.encode(x))

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.images import images
-from tests.processes import Started
+from tests.processes import said_by
 from vae_keras import VAE
 from vae_keras.networks import ConvNetwork, DenseNetwork, ResidualNetwork
 from vae_keras.objectives.likelihoods import Gaussian
@@ -143,9 +143,7 @@ def fresh(tmp_path_factory):
         np.save(folder / "x.npy", x)
         found[name] = model, x, folder
     folders = [str(folder) for _, _, folder in found.values()]
-    process = Started(*folders, code=IN_A_FRESH_PROCESS, cwd=own)
-    _, error = process.communicate()
-    assert process.returncode == 0, error
+    said_by(*folders, code=IN_A_FRESH_PROCESS, cwd=own)
     return own, found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Started
+from tests.processes import said_by
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTION = re.search(r"^## A rung\n(.+?)^## ", TEXT, re.MULTILINE | re.DOTALL)[1]
@@ -27,9 +27,8 @@ main(["train", "--model", "dropout", "--code-dropout", "0.5", "--epochs", "1", "
 @pytest.mark.slow
 def test_a_rung_is_one_class_one_dataclass_and_one_line(tmp_path):
     (tmp_path / "dropout.py").write_text(CLASS)
-    process = Started(code=PROGRAM, cwd=tmp_path)
-    output, error = process.communicate()
-    assert (process.returncode, error) == (0, "")
+    output, errors = said_by(code=PROGRAM, cwd=tmp_path)
+    assert errors == ""
     assert "DropoutAutoencoder on digits" in output
     text = (tmp_path / "runs" / "digits_dropout" / "config.json").read_text()
     assert '"code_dropout": 0.5' in text

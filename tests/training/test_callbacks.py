@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.processes import Started
+from tests.processes import said_by
 from tests.runs import training_alone
 from vae_keras import VAE, TrainConfig, train, trained
 from vae_keras.data.images.archives import digits
@@ -197,9 +197,7 @@ kept = mlflow.MlflowClient().get_metric_history(started.info.run_id, "val_kl_los
 assert [metric.value for metric in kept] == run.history["val_kl_loss"]
 """
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    process = Started(code=program, cwd=tmp_path, env=environment)
-    _, error = process.communicate()
-    assert process.returncode == 0, error
+    said_by(code=program, cwd=tmp_path, env=environment)
 
 
 @pytest.mark.slow

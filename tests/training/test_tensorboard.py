@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,7 +19,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from tests.commands import TRAIN
-from tests.processes import Started
+from tests.processes import Started, said_by
 from tests.runs import history, training_alone, wait_for
 from vae_keras import Dataset, TrainConfig, UserError, data, figures, train
 from vae_keras.data.dataset import Examples, split_dataset
@@ -38,7 +37,7 @@ class Server:
         options = "--host 127.0.0.1 --port 0 --reload_interval 1 --samples_per_plugin images=1000"
         program = 'import runpy; runpy.run_module("tensorboard.main", run_name="__main__")'
         self.process = Started("--logdir", folder, *options.split(), code=program)
-        errors = Path(self.process.said[1])
+        _, errors = self.process.said
 
         def found():
             return re.search(r"http://127\.0\.0\.1:\d+(?=/)", errors.read_text())
@@ -91,10 +90,7 @@ def root(tmp_path_factory):
 def command_run(root):
     """A run of the command, as a user makes one."""
     command = [TRAIN, "--epochs", EPOCHS, "--units", "8", "--tensorboard", "--name", "run"]
-    process = Started(*command, cwd=root)
-    said = process.communicate()
-    assert process.returncode == 0, said
-    return root / "runs/run", said
+    return root / "runs/run", said_by(*command, cwd=root)
 
 
 @pytest.fixture(scope="module")
