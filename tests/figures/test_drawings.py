@@ -29,6 +29,7 @@ SYMBOLS = {
     "ladder": [
         *("linear", "deep", "sparse", "denoising", "contractive", "vae"),
         *("conv", "β", "conditional", "sequence", "λ", "KL"),
+        *("iwae", "prior", "p(z)"),
     ],
 }
 

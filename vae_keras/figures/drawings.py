@@ -392,7 +392,7 @@ def _steps(board, left):
 
 def ladder():
     """The map of the models: what each adds to the one below it."""
-    board, columns = Board(5.6), (0.98, 2.83, 4.67, 6.52)
+    board, columns = Board(7.3), (0.98, 2.83, 4.67, 6.52)
     _rung(board, 3.75, 0.5, "linear", "‖x − x̂‖², one layer each way", ENCODER, 3.4)
     _rung(board, 3.75, 1.75, "deep", "+ layers with bends between", ENCODER, 3.4)
     board.arrow((3.75, 0.88), (3.75, 1.36))
@@ -408,7 +408,17 @@ def ladder():
         "conditional": "+ label, for\nboth halves",
         "sequence": "token by token,\nz into each step",
     }
-    for y, start, rungs in ((3.25, (3.75, 2.15), plain), (4.95, (6.52, 3.75), variational)):
+    closer = {
+        "iwae": "k draws of z:\na tighter bound",
+        "prior": "p(z) is learned,\nnot N(0, I)",
+        "ladder": "a code above\nthe code",
+    }
+    rows = {
+        3.25: ((3.75, 2.15), plain),
+        4.95: ((6.52, 3.75), variational),
+        6.65: ((5.6, 4.2), closer),
+    }
+    for y, (start, rungs) in rows.items():
         for x, (name, adds) in zip(columns, rungs.items()):
             _rung(board, x, y, name, adds, NOISE if y > 4 or name == "vae" else CODE, 1.72)
             board.path(start, (start[0], y - 0.75), (x, y - 0.75), (x, y - 0.5))
