@@ -170,7 +170,7 @@ def uses(data_dir, images=200, draws=1_000, new=10_000):
         plot = LatentPlot(dataset.train, dataset.class_names, run.folder.plots)
         plot.set_model(model)
         say(
-            what="a latent plot of 3,000 codes",
+            what="a latent plot of 2,000 codes",
             unit="s",
             ours=seconds_of(lambda: plot.on_epoch_end(1)),
         )

@@ -146,7 +146,10 @@ def bars(values: dict, y_name: str, title="", form="{:.3g}"):
     return figure
 
 
-def save(figure: Figure, path, dpi: int = DPI):
-    """Write a figure to a file, whole or not at all; the ending of `path` decides the format."""
+def save(figure: Figure, path, dpi: int = DPI, **how):
+    """Write a figure to a file, whole or not at all; the ending of `path` decides the format.
+
+    The other keywords go to Matplotlib's `savefig`.
+    """
     with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=dpi)
+        figure.savefig(temporary, dpi=dpi, **how)
