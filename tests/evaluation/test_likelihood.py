@@ -1,6 +1,7 @@
 """The figures of `evaluate` against NumPy over an export's endpoints, and against exact ones."""
 
 import math
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -97,8 +98,9 @@ def test_naive_monte_carlo_meets_importance_weighting_on_digits(digits_run):
 @pytest.mark.slow
 def test_naive_monte_carlo_meets_importance_weighting_at_the_exact_likelihood(linear_rows):
     assert_that_the_estimates_meet(linear_rows)
-    weighted = [row["importance_weighted"] for row in linear_rows[:4]]
-    assert weighted == sorted(weighted, reverse=True)
+    for fewer, more in pairwise(linear_rows[:4]):
+        error = 4 * more["importance_weighted_error"]
+        assert more["importance_weighted"] < fewer["importance_weighted"] + error
     exact = exact_nll(linear_model(), POINTS).mean()
     for row, name in ((linear_rows[3], "importance_weighted"), (linear_rows[-1], "naive")):
         assert row[name] == pytest.approx(exact, abs=4 * row[f"{name}_error"])
@@ -202,13 +204,14 @@ class CountingVAE(VAE):
         return super().log_likelihood(batch, z)
 
 
-@pytest.mark.parametrize("samples", [50, 51, 2_000])
+@pytest.mark.parametrize("samples", [100, 101, 2_000])
 def test_codes_in_memory_do_not_grow_with_the_samples(samples):
     model = CountingVAE((3, 1, 1), 2, DenseNetwork(()), Gaussian(0.7))
     model.counts = []
     likelihood_figures(model, Examples(POINTS), samples)
     assert max(model.counts) == likelihood.ROWS
-    assert len(model.counts) == 3 * math.ceil(samples / likelihood.DRAWS)  # of 20 examples each
+    batches = math.ceil(len(POINTS) / (likelihood.ROWS // likelihood.DRAWS))
+    assert len(model.counts) == batches * math.ceil(samples / likelihood.DRAWS)
 
 
 @pytest.mark.slow

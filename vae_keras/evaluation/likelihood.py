@@ -13,7 +13,7 @@ from vae_keras.models.protocol import Proposal, VariationalModel
 from vae_keras.models.vae import VAE
 from vae_keras.progress import progress
 
-DRAWS = 50  # for one example at a time, so that memory does not grow with the number of samples
+DRAWS = 100  # for one example at a time, so that memory does not grow with the number of samples
 ROWS = 1_000  # examples × draws in one pass of the decoder
 MOST_ERROR = 0.5  # nats: above it one draw outweighs the others; it is 1 if only one draw counts
 
