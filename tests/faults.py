@@ -24,6 +24,7 @@ import click
 import numpy as np
 
 from tests.commands import TRAIN
+from tests.processes import Started
 from tests.runs import weights
 from tests.training.test_checkpoints import DAMAGES, FILES
 from vae_keras import load_exported
@@ -46,21 +47,18 @@ class Faults:
         self.seconds = time.perf_counter() - start
         self.expected = self.result("whole")
 
-    def started(self, *options, name=None, limit=None) -> subprocess.Popen:
+    def started(self, *options, name: str, limit=None):
         """A process that trains; it can write files of at most `limit` bytes."""
-
-        def limited():
-            if limit is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-        named = [] if name is None else ["--name", name]
+        command = [TRAIN, *options, "--name", name]
+        if limit is None:
+            return Started(*command, cwd=self.root)
         return subprocess.Popen(
-            [sys.executable, TRAIN, *options, *named],
+            [sys.executable, *command],
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=limited,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         )
 
     def new(self) -> str:

@@ -120,7 +120,7 @@ class Examples:
         if self.binarisation != "dynamic":
             return values
         if key is not None:
-            return _drawn(values, key)
+            return _drawn(values, key, _many_below_255)
         return np.stack([_drawn(value, (row,)) for value, row in zip(values, rows)])
 
     def batches(
@@ -205,11 +205,26 @@ def _as_it_is(function):
     return tf.autograph.experimental.do_not_convert(function)
 
 
-def _drawn(values, key):
+def _below_255(generator, shape):
+    """Independent numbers 0 … 254, uint8."""
+    return generator.integers(0, 255, shape, np.uint8)
+
+
+def _many_below_255(generator, shape):
+    """The same in a third of the time, which counts in training; other numbers than these."""
+    count = math.prod(shape)
+    raw = generator.bit_generator.random_raw(-(-count // 8))
+    numbers = raw.view(np.uint8)[:count].reshape(shape)
+    rejected = numbers == 255
+    numbers[rejected] = _below_255(generator, np.count_nonzero(rejected))
+    return numbers
+
+
+def _drawn(values, key, below_255=_below_255):
     """Draw each pixel white with its value as probability, which is exact for uint8, too."""
     generator = np.random.Generator(np.random.SFC64(key))
     if values.dtype == np.uint8:  # of the 255 numbers 0 … 254, v lie below v
-        return _white(generator.integers(0, 255, values.shape, np.uint8) < values)
+        return _white(below_255(generator, values.shape) < values)
     return _white(generator.random(values.shape, np.float32) < values)
 
 
