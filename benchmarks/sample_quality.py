@@ -7,29 +7,35 @@ trained, by whose features images are compared. The table goes to benchmarks/res
 sample_quality.md.
 """
 
+import tempfile
 from pathlib import Path
 
 import click
 
 from machine import RESULTS, page
+from vae_keras import load_exported
 from vae_keras.evaluation.sample_quality import quality_classifier, sample_quality
 from vae_keras.files import write_text
 from vae_keras.progress import progress
+from vae_keras.studies.refit import refit
 from vae_keras.studies.report import QUALITY_FIGURES, QUALITY_SETS
 from vae_keras.training.stored import open_stored
 
 SHIPPED = Path(__file__).parents[1] / "saved_models/pretrained"
+REFITTED = {"refitted": "samples of a prior fitted to codes"}
 TEXT = """`python benchmarks/sample_quality.py --data-dir DIR`; `python -m vae_keras evaluate MODEL
 --samples-quality` gives those of one model.
 
 Half of the test images are the reference. With it are compared as many others: the other half,
-which says what a perfect model would have; the reconstructions of these; and samples of the prior.
-Samples of `mnist_cvae` have the labels of the other half. The number behind a model is that of the
-images in each set. The features are those of a classifier that was trained on the same training
-images, so only rows of one data set can be compared, and `mnist_vae_dynamic` with no other.
-Precision and density say whether samples look like images, recall and coverage whether they are as
-varied. The Fréchet distance says both at once. Even for test images it is above 0, the more so the
-fewer there are. Pixels of binarised data are drawn from the probabilities that the model gives."""
+which says what a perfect model would have; the reconstructions of these; samples of the prior,
+which is N(0, I); and samples of the same model by `python -m vae_keras refit MODEL`, whose prior is
+a mixture of Gaussians fitted to its training codes. Samples of `mnist_cvae` have the labels of the
+other half. The number behind a model is that of the images in each set. The features are those of a
+classifier that was trained on the same training images, so only rows of one data set can be
+compared, and `mnist_vae_dynamic` with no other. Precision and density say whether samples look like
+images, recall and coverage whether they are as varied. The Fréchet distance says both at once. Even
+for test images it is above 0, the more so the fewer there are. Pixels of binarised data are drawn
+from the probabilities that the model gives."""
 
 
 def rows_of(name: str, found: dict) -> list[str]:
@@ -38,18 +44,27 @@ def rows_of(name: str, found: dict) -> list[str]:
         f"| {name} | {what} | "
         + " | ".join(f"{found[images][figure]:.3f}" for figure in QUALITY_FIGURES)
         + " |"
-        for images, what in QUALITY_SETS.items()
+        for images, what in (QUALITY_SETS | REFITTED).items()
     ]
+
+
+def refitted_quality(stored, data_dir, dataset, classifier) -> dict[str, float]:
+    """The figures of samples of a model whose prior is fitted to its codes."""
+    with tempfile.TemporaryDirectory() as folder:
+        export = refit(stored.folder, data_dir=data_dir, output=Path(folder) / "refitted")
+        return sample_quality(load_exported(export), dataset, classifier)["samples"]
 
 
 @click.command()
 @click.option("--data-dir", help="folder with mnist.npz")
-def main(data_dir):
-    """Write a row for each set of images of each model."""
+@click.argument("names", nargs=-1)
+def main(data_dir, names):
+    """Write a row for each set of images of each model; of NAMES alone, print the rows."""
     table = [f"| model | images | {' | '.join(QUALITY_FIGURES.values())} |", "|---" * 7 + "|"]
     loaded, judges = {}, []
     models = [open_stored(file.parent) for file in sorted(SHIPPED.glob("*/saved_model.pb"))]
-    for stored in progress([one for one in models if one.kind.is_pictured], "models"):
+    models = [one for one in models if one.kind.is_pictured and (not names or one.name in names)]
+    for stored in progress(models, "models"):
         key = stored.config.dataset, stored.config.binarize
         if stored.config.dataset == "mnist" and not data_dir:
             continue
@@ -57,10 +72,13 @@ def main(data_dir):
             dataset = stored.dataset(data_dir)
             loaded[key] = dataset, quality_classifier(dataset)
         found = sample_quality(stored.model, *loaded[key])
+        found["refitted"] = refitted_quality(stored, data_dir, *loaded[key])
         name = f"{stored.name}, {found['compared_images']:,}"
         table += rows_of(name, found)
         judges.append(f"{stored.name} {found['classifier_accuracy']:.1%}")
         print(*rows_of(name, found), sep="\n", flush=True)
+    if names:
+        return
     text = f"{TEXT}\n\nThe classifier is right in: {', '.join(judges)}."
     write_text(RESULTS / "sample_quality.md", page("The quality of samples", text, table))
 
