@@ -49,8 +49,8 @@ class LatentPlot(keras.callbacks.Callback):
 
     def set_model(self, model):
         super().set_model(model)
-        signature = [self.batches.element_spec]
-        self.code = tf.function(lambda data: model.code(model.prepare(data)), signature)
+        how = dict(input_signature=[self.batches.element_spec], autograph=False)
+        self.code = tf.function(lambda data: model.code(model.prepare(data)), **how)
 
     def on_epoch_end(self, epoch, logs=None):
         codes = np.concatenate([self.code(data).numpy() for data in self.batches])

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -154,6 +154,7 @@ def test_an_empty_column_that_is_not_empty_at_its_end_is_named(tmp_path):
 
 @settings(deadline=None, max_examples=200)
 @given(text=st.text(st.sampled_from('01.,;\t\n"-ae \0é'), max_size=60))
+@example(text="\t\n\t")
 def test_no_text_ends_in_an_error_of_another_kind(shared, text):
     path = shared / "wild.csv"
     path.write_bytes(text.encode())

@@ -63,6 +63,8 @@ class Delimited:
                 lines = (re.sub(r"(?<=\d),|,(?=\d)", ".", line) for line in lines)
             for chunk in progress(_chunks(lines), f"reading {self.path.name}"):
                 parts.append(self._numbers(chunk, converters))
+        if not parts:  # lines of nothing but tabs count as empty ones
+            raise UserError(f"{self.path}: all cells are empty")
         texts = {column: np.array([w.strip() for w in words[column]]) for column in self.texts}
         if any(word.lower() in NO_WORD for found in texts.values() for word in np.unique(found)):
             raise self._fault()
