@@ -18,7 +18,7 @@ from vae_keras.evaluation.sample_quality import quality_classifier, sample_quali
 from vae_keras.files import write_text
 from vae_keras.progress import progress
 from vae_keras.studies.refit import refit
-from vae_keras.studies.report import QUALITY_FIGURES, QUALITY_SETS
+from vae_keras.studies.report_table import QUALITY_FIGURES, QUALITY_SETS
 from vae_keras.training.stored import open_stored
 
 SHIPPED = Path(__file__).parents[1] / "saved_models/pretrained"

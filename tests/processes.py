@@ -86,6 +86,7 @@ def _run(arguments, code, folder, environment, said):
     os.environ.update(environment)
     sys.argv = arguments if code is None else ["-c", *arguments]
     if code is None:
+        sys.path.insert(0, str(Path(arguments[0]).parent))  # as Python does
         runpy.run_path(arguments[0], run_name="__main__")
     else:
         exec(code, {"__name__": "__main__"})
