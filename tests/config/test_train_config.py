@@ -189,7 +189,7 @@ def test_recipe_of_data_and_model_fills_open_choices(given, data, expected):
     assert expected.items() <= config.as_dict().items()
 
 
-@pytest.mark.parametrize("network", ["conv", "resnet", "linear"])
+@pytest.mark.parametrize("network", ["conv", "resnet", "grid", "linear"])
 def test_units_of_a_recipe_are_for_the_network_that_has_them(network):
     config = TrainConfig(dataset="mnist", latent_dim=20, network=network)
     assert config.resolved(toy()).units is None

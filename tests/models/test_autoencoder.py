@@ -6,7 +6,7 @@ import tensorflow as tf
 from tests.images import images
 from tests.processes import said_by
 from vae_keras import VAE
-from vae_keras.networks import ConvNetwork, DenseNetwork, ResidualNetwork
+from vae_keras.networks import ConvNetwork, DenseNetwork, GridNetwork, ResidualNetwork
 from vae_keras.objectives.likelihoods import Gaussian
 
 
@@ -91,6 +91,7 @@ SAVED = {
     "resnet": dict(
         example_shape=(13, 9, 3), network=ResidualNetwork(4, 8, 2, 4, 8, activation="relu")
     ),
+    "grid": dict(example_shape=(13, 9, 3), network=GridNetwork(4, 8, 1, 4, 8, activation="relu")),
 }
 IN_A_FRESH_PROCESS = """
 import sys, numpy as np, tensorflow as tf

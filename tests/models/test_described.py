@@ -13,7 +13,13 @@ from ai_edge_litert.interpreter import Interpreter
 from tests.images import images
 from vae_keras import UserError
 from vae_keras.models import MODELS
-from vae_keras.networks import ConvNetwork, DenseNetwork, RecurrentNetwork, ResidualNetwork
+from vae_keras.networks import (
+    ConvNetwork,
+    DenseNetwork,
+    GridNetwork,
+    RecurrentNetwork,
+    ResidualNetwork,
+)
 
 X = images(3, (12, 10, 1))
 LABELS = np.array([2, 0, 1], np.int32)
@@ -85,9 +91,10 @@ def test_export_without_arguments(name, is_loaded, tmp_path):
         (DenseNetwork((8,)), "vae"),
         (ConvNetwork(4, 8, 8), "vae"),
         (ResidualNetwork(4, 8, 1, 4, 8), "conditional"),
+        (GridNetwork(4, 8, 1, 4, 8), "vae"),
         (DenseNetwork((8,), "silu"), "deep"),
     ],
-    ids=["dense", "conv", "resnet and labels", "silu without a posterior"],
+    ids=["dense", "conv", "resnet and labels", "grid", "silu without a posterior"],
 )
 def test_export_to_other_runtimes(network, name, tmp_path):
     keras.utils.set_random_seed(0)

@@ -6,6 +6,7 @@ NETWORKS = {  # the examples that each network takes
     "dense": ("images", "numbers"),
     "conv": ("images",),
     "resnet": ("images",),
+    "grid": ("images",),
     "lstm": ("tokens",),
     "linear": ("images", "numbers"),
 }

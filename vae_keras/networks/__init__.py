@@ -8,6 +8,7 @@ from vae_keras.config.options import check_accepted
 from vae_keras.errors import UserError, unknown
 from vae_keras.networks.conv import ConvNetwork
 from vae_keras.networks.dense import DenseNetwork, LinearNetwork
+from vae_keras.networks.grid import GridNetwork
 from vae_keras.networks.network import Network
 from vae_keras.networks.of_models import OfModels
 from vae_keras.networks.recurrent import RecurrentNetwork
@@ -17,6 +18,7 @@ NETWORKS = {
     "dense": DenseNetwork,
     "conv": ConvNetwork,
     "resnet": ResidualNetwork,
+    "grid": GridNetwork,
     "lstm": RecurrentNetwork,
     "linear": LinearNetwork,
 }

@@ -1,0 +1,79 @@
+"""A network of residual convolutions whose weights are shared over the image."""
+
+import keras
+from keras import layers
+
+from vae_keras.networks.network import Network
+
+SMALLEST_GRID = 8  # the image is halved until its shorter side is at most this
+
+
+@keras.saving.register_keras_serializable("vae_keras")
+class GridNetwork(Network):
+    """Strided convolutions to a coarse grid, 28×28 => 14×14 => 7×7, and residual blocks on the way.
+
+    The code goes to the coarse grid by a single dense layer, and from there on all weights are
+    those of convolutions. With so few weights that belong to one place the decoder fits less of
+    what is only in the training images, which is what stops a dense network. The filters double
+    with each halving, from `filters` to at most `max_filters`. `blocks` are those of the decoder's
+    coarse grid; the encoder's has one, and each finer grid of the decoder, too. The grid has `neck`
+    channels where a dense layer meets it, and `features` are the units of the encoder's dense
+    layer.
+    """
+
+    name = "grid"
+
+    def __init__(
+        self, filters=32, max_filters=64, blocks=2, neck=16, features=256, activation="gelu"
+    ):
+        self.filters, self.max_filters, self.blocks = filters, max_filters, blocks
+        self.neck, self.features, self.activation = neck, features, activation
+
+    def get_config(self):
+        names = ("filters", "max_filters", "blocks", "neck", "features", "activation")
+        return {name: getattr(self, name) for name in names}
+
+    def encoder(self, input_shape) -> keras.Model:
+        """[batch, height, width, channels] -> features [batch, features]."""
+        x = inputs = keras.Input(input_shape)
+        for width in self._widths(input_shape):
+            x = self._convolved(layers.Conv2D, x, width, 4, 2)
+        x = self._convolved(layers.Conv2D, self._residual(x), self.neck, 1)
+        x = layers.Dense(self.features, activation=self.activation)(layers.Flatten()(x))
+        return keras.Model(inputs, x, name="encoder_features")
+
+    def decoder(self, code_size: int, output_shape) -> keras.Model:
+        """[batch, code_size] -> [batch, height, width, channels], unbounded."""
+        height, width, channels = output_shape
+        *finer, coarsest = self._widths(output_shape)
+        scale = 2 ** (len(finer) + 1)
+        rows, columns = -(-height // scale), -(-width // scale)  # rounded up
+        inputs = keras.Input((code_size,))
+        x = layers.Dense(rows * columns * self.neck)(inputs)
+        x = layers.Reshape((rows, columns, self.neck))(x)
+        x = self._convolved(layers.Conv2D, x, coarsest, 1)
+        for _ in range(self.blocks):
+            x = self._residual(x)
+        for filters in reversed(finer):
+            x = self._residual(self._convolved(layers.Conv2DTranspose, x, filters, 4, 2))
+        # Of 6×6 weights, so that each pixel sees 3×3 positions of the grid.
+        x = layers.Conv2DTranspose(channels, 6, 2, padding="same")(x)
+        cropping = ((0, rows * scale - height), (0, columns * scale - width))
+        return keras.Model(inputs, layers.Cropping2D(cropping)(x), name="decoder")
+
+    def _convolved(self, layer, x, filters, kernel, stride=1):
+        options = dict(strides=stride, padding="same", activation=self.activation)
+        return layer(filters, kernel, **options)(x)
+
+    def _residual(self, x):
+        width = x.shape[-1]
+        change = layers.Conv2D(width, 1)(self._convolved(layers.Conv2D, x, width, 3))
+        return layers.Add()([x, change])
+
+    def _widths(self, image_shape) -> list[int]:
+        """The filters of each halving: 28×28 -> [32, 64], that is 28 => 14 => 7."""
+        side, widths = min(image_shape[:2]), []
+        while side > SMALLEST_GRID or not widths:
+            widths.append(min(self.filters * 2 ** len(widths), self.max_filters))
+            side = -(-side // 2)
+        return widths
