@@ -24,7 +24,7 @@
 # 2. derive the bound of two levels, line by line, with a KL for each level,
 # 3. write a model of two levels on one screen, and show that it equals the package's,
 # 4. compare one level with two, over several seeds, with error bars,
-# 5. watch the top level die, understand why, and revive it,
+# 5. watch the top level wither, understand why, and revive it,
 # 6. measure what each of the two levels decides.
 
 # %% [markdown] tags=["navigation"]
@@ -237,12 +237,12 @@ figures.lines(
 #
 # Now the real thing, for the 8×8 digits of chapter 9: grey values are the probabilities of white
 # pixels, and each pixel is drawn anew at every step. The code has 12 numbers in all. One level has
-# all of them; two levels have 4 at the top and 8 below.
+# all of them; two levels have 6 at the top and 6 below.
 #
-# First what a model of one level and one of two have in common: the loss, the training, and the
-# weight of an image for importance weighting. A model has to say in `descend` how its codes are
-# drawn. It answers with what the decoder is to see, and with a `Level` for each code: the draw, the
-# guess $q$ that it was drawn from, and the $p$ of the model. Both are pairs of mean and log
+# First what a model of one level and one of two have in common: the decoder, which sees all
+# numbers, the loss, the training, and the weight of an image for importance weighting. A model has
+# to say in `descend` how its codes are drawn. It answers with a `Level` for each code: the draw,
+# the guess $q$ that it was drawn from, and the $p$ of the model. Both are pairs of mean and log
 # variance.
 
 # %%
@@ -256,7 +256,7 @@ from keras import layers, ops
 dataset = load(TrainConfig(dataset="digits"))
 (x_train, y_train), (x_test, y_test) = dataset.train.arrays(), dataset.test.arrays()
 SHAPE, HIDDEN = x_train.shape[1:], 128
-CODE, TOP = 12, 4
+CODE, TOP = 12, 6
 STANDARD = (0.0, 0.0)  # mean and log variance of N(0, I)
 
 
@@ -294,11 +294,11 @@ class Levels(keras.Model):
 
     warmup, free = 0, 0.0  # section 6: steps until the KL counts fully, nats of a level for nothing
 
-    def __init__(self, width):
+    def __init__(self):
         super().__init__()
         self.decoder = keras.Sequential(
             [
-                keras.Input((width,)),
+                keras.Input((CODE,)),
                 layers.Dense(HIDDEN, "gelu"),
                 layers.Dense(math.prod(SHAPE)),
                 layers.Reshape(SHAPE),
@@ -309,23 +309,27 @@ class Levels(keras.Model):
         self.offset = self.add_weight(shape=SHAPE, initializer=start)
         self.random = keras.random.SeedGenerator(SEED)
 
-    def logits(self, features):
-        return self.decoder(features) + self.offset
+    def seen(self, codes):
+        """What the decoder sees: the codes of all levels, side by side."""
+        return ops.concatenate(codes, axis=-1)
+
+    def logits(self, codes):
+        return self.decoder(self.seen(codes)) + self.offset
 
     def kls(self, levels):
         return [kl(level.q, level.p) for level in levels]
 
     def terms(self, x, epsilon):
         """The terms of the negative ELBO, [batch] each; the levels are counted from the bottom."""
-        features, levels = self.descend(x, epsilon)
-        logits = self.logits(features)
+        levels = self.descend(x, epsilon)
+        logits = self.logits([level.z for level in levels])
         pixels = ops.sum(ops.softplus(logits) - x * logits, axis=(1, 2, 3))
         names = [f"kl_{number}" for number in range(len(levels), 0, -1)]
         return {"reconstruction_loss": pixels, **dict(zip(names, self.kls(levels)))}
 
     def log_weight(self, x, epsilon):
         """log p(x, z) − log q(z|x) at the draws that epsilon makes: [batch]."""
-        _, levels = self.descend(x, epsilon)
+        levels = self.descend(x, epsilon)
         ratios = [log_normal(one.z, *one.p) - log_normal(one.z, *one.q) for one in levels]
         return sum(ratios) - self.terms(x, epsilon)["reconstruction_loss"]
 
@@ -347,17 +351,15 @@ class Levels(keras.Model):
 class OneLevel(Levels):
     """z ~ N(0, I), then the pixels: the VAE of chapter 6."""
 
-    def __init__(self, width=304):  # then it has as many weights as two levels of width 128
-        super().__init__(width)
+    def __init__(self, width=360):  # then it has as many weights as two levels of width 128
+        super().__init__()
         self.up = keras.Sequential([layers.Flatten(), layers.Dense(HIDDEN, "gelu")])
         self.told = layers.Dense(width, "gelu")
-        self.guess = layers.Dense(2 * CODE, kernel_initializer="zeros")
-        self.of_code = layers.Dense(width, "gelu")
+        self.guess = layers.Dense(2 * CODE)
 
     def descend(self, x, epsilon):
         q = halves(self.guess(self.told(self.up(x))))
-        z = drawn(q, epsilon)
-        return self.of_code(z), [Level(z, q, STANDARD)]
+        return [Level(drawn(q, epsilon), q, STANDARD)]
 
 
 # %% [markdown]
@@ -376,26 +378,22 @@ class TwoLevels(Levels):
     """z₂ ~ N(0, I), then z₁ given z₂, then the pixels given both; the guess goes down as well."""
 
     def __init__(self, width=128):
-        super().__init__(width)
-        bottom, zeros = CODE - TOP, dict(kernel_initializer="zeros")
+        super().__init__()
+        bottom = CODE - TOP
         # up: what the image says to each level, without noise
         self.up = keras.Sequential([layers.Flatten(), layers.Dense(HIDDEN, "gelu")])
         self.to_h1, self.to_h2 = layers.Dense(width), layers.Dense(width, "gelu")
-        # down, the model: what z₂ says, p(z₁|z₂), and what the decoder sees
-        self.of_z2, self.model_1 = layers.Dense(width), layers.Dense(2 * bottom, **zeros)
-        self.of_z1, self.beside = layers.Dense(width), layers.Dense(width, use_bias=False)
+        # down, the model: p(z₁|z₂)
+        self.of_z2 = layers.Dense(width, "gelu")
+        self.model_1 = layers.Dense(2 * bottom, kernel_initializer="zeros")
         # down, the guess: q(z₂|x), and what it changes in p(z₁|z₂)
-        self.guess_2, self.change_1 = (layers.Dense(2 * n, **zeros) for n in (TOP, bottom))
+        self.guess_2, self.change_1 = (layers.Dense(2 * n) for n in (TOP, bottom))
         self.from_above = layers.Dense(width)
 
     def below(self, z_2):
-        """What z₂ tells all that is below it, and the mean and log variance of p(z₁|z₂)."""
-        told = ops.gelu(self.of_z2(z_2))
+        """What z₂ tells the level below, and the mean and log variance of p(z₁|z₂)."""
+        told = self.of_z2(z_2)
         return told, halves(self.model_1(told))
-
-    def seen(self, told, z_1):
-        """What the decoder sees of both codes."""
-        return told + ops.gelu(self.of_z1(z_1) + self.beside(told))
 
     def descend(self, x, epsilon):
         h_1 = self.to_h1(self.up(x))
@@ -406,12 +404,12 @@ class TwoLevels(Levels):
         move, log_scale = halves(self.change_1(ops.gelu(h_1 + self.from_above(told))))
         q_1 = p_1[0] + ops.exp(0.5 * p_1[1]) * move, p_1[1] + log_scale
         z_1 = drawn(q_1, epsilon[:, TOP:])
-        return self.seen(told, z_1), [Level(z_2, q_2, STANDARD), Level(z_1, q_1, p_1)]
+        return [Level(z_2, q_2, STANDARD), Level(z_1, q_1, p_1)]
 
     def generate(self, z_2, epsilon):
         """Images from codes of the top and the noise of the bottom."""
-        told, p_1 = self.below(z_2)
-        return ops.sigmoid(self.logits(self.seen(told, drawn(p_1, epsilon))))
+        _, p_1 = self.below(z_2)
+        return ops.sigmoid(self.logits([z_2, drawn(p_1, epsilon)]))
 
 
 # %% [markdown]
@@ -419,17 +417,22 @@ class TwoLevels(Levels):
 # the bound, $p(x|z_1)$ becomes $p(x|z_1, z_2)$, and all else stays. Then the top is more than a
 # prior, because it can say something of the image by itself. (Exercise 2 takes that away.)
 #
-# > **Predict.** The layers that make means and log variances start at zero. What are the two KLs
-# > before the first step?
+# > **Predict.** The layer that makes $p(z_1|z_2)$ starts at zero. What does the model expect of
+# > $z_1$ before the first step? And how large are the two KLs?
 
 # %%
 keras.utils.set_random_seed(SEED)
 few = (x_test[:6] > 0.5).astype("float32")
-start = TwoLevels().terms(few, rng.normal(size=(6, CODE)).astype("float32"))
+untrained = TwoLevels()
+start = untrained.terms(few, rng.normal(size=(6, CODE)).astype("float32"))
+expected_first = untrained.below(rng.normal(size=(6, TOP)).astype("float32"))[1]
+print("p(z₁|z₂) has mean and log variance", [float(np.abs(part).max()) for part in expected_first])
 print({name: np.round(term, 3) for name, term in start.items()})
 
 # %% [markdown]
-# Both are exactly 0: every guess is what the model expects, of every image.
+# Whatever $z_2$ is, the model expects $\mathcal N(0, I)$: two levels start as one. The layers of
+# the guess do not start at zero, so both codes say something of the image from the first step on,
+# and the decoder has something to listen to. A code that starts as nothing but noise may stay that.
 #
 # ## 4. Is it right?
 #
@@ -449,8 +452,7 @@ package = LadderVAE(SHAPE, latent_dim=CODE, levels=2, network=DenseNetwork((HIDD
 of_package = [
     *[layer for layer in package.encoder.layers if layer.weights],
     *[layer for layer in package.decoder.layers if layer.weights],
-    *package.prior.of_code,
-    *package.prior.of_above,
+    *package.prior.of_codes,
     *package.prior.heads,
     *package.of_above,
     *package.changes,
@@ -458,7 +460,7 @@ of_package = [
 of_mine = [
     *[mine.up.layers[-1], mine.to_h1, mine.to_h2],
     *[mine.decoder.layers[0], mine.decoder.layers[1]],
-    *[mine.of_z2, mine.of_z1, mine.beside, mine.model_1],
+    *[mine.of_z2, mine.model_1],
     *[mine.from_above, mine.guess_2, mine.change_1],
 ]
 of_package.remove(package.offset)
@@ -536,9 +538,9 @@ def drawn_pixels(images, seed):
 def distance_to_prior(model, x, of_mixture):
     """The mean of log q(z) − log p(z) over a draw for each of `x`; q(z) mixes `of_mixture`."""
     no_noise = np.zeros((len(of_mixture), CODE), "float32")
-    (mixed,) = model.descend(of_mixture, no_noise)[1]
+    (mixed,) = model.descend(of_mixture, no_noise)
     means, log_vars = (np.asarray(part, float) for part in mixed.q)
-    (level,) = model.descend(x, rng.normal(size=(len(x), CODE)).astype("float32"))[1]
+    (level,) = model.descend(x, rng.normal(size=(len(x), CODE)).astype("float32"))
     z = np.asarray(level.z, float)
     log_q = [
         logsumexp(-0.5 * np.sum((one - means) ** 2 * np.exp(-log_vars) + log_vars, axis=1))
@@ -554,7 +556,7 @@ too_large = np.mean([distance_to_prior(one, x_drawn, x_drawn) for one in ones])
 print(f"D[q(z)‖N(0, I)] of one level: between {too_small:.2f} and {too_large:.2f} nats")
 
 # %% [markdown]
-# So a prior alone could gain about a nat at the very most, and perhaps a fifth of it. Now the
+# So a prior alone could gain about a nat at the very most, and perhaps a quarter of it. Now the
 # answer. The bound and the importance-weighted estimate (*NLL*, chapter 9) come from the same
 # draws. The weight of a draw is $p(x, z_1, z_2)/q(z_1, z_2|x)$: as for one level, with a factor for
 # each level. Every test image has its pixels drawn several times. The gain is taken image by image,
@@ -600,9 +602,9 @@ axes.legend()
 figure
 
 # %% [markdown]
-# Two levels are better with each of the seeds, and by more than the error bars. But the gain is
-# little more than a tenth of a nat, of 23: half a percent. These images are small, and we knew
-# beforehand that there was little to gain.
+# Two levels are better with each of the seeds, and by ten times the error bars. But the gain is
+# about a quarter of a nat, of 23: one percent. These images are small, and we knew beforehand that
+# there was little to gain.
 #
 # On larger images more is gained. For scale, test figures on MNIST with dynamic pixels:
 #
@@ -630,9 +632,9 @@ figures.lines(curves, "epoch of 100 steps", "KL (nats per image)", title, xticks
 
 # %% [markdown]
 # While the KL costs little, both levels say a lot. As the price rises they get shorter. At the end
-# the 4 numbers of the top say more than the 8 of the bottom.
+# the top says more than the bottom.
 #
-# ## 6. The top that dies
+# ## 6. The top that withers
 #
 # A guess that goes down is not what one would write first. The encoder reads $x$, so one would let
 # it climb: $z_1$ from $x$, and then $z_2$ from $z_1$. The models of Burda and others do that:
@@ -682,7 +684,7 @@ class BottomUp(TwoLevels):
 
     def __init__(self, width=128):
         super().__init__(width)
-        self.guess_1 = layers.Dense(2 * (CODE - TOP), kernel_initializer="zeros")
+        self.guess_1 = layers.Dense(2 * (CODE - TOP))
         self.climb = keras.Sequential(
             [layers.Dense(width, "gelu"), layers.Dense(width, "gelu"), layers.Dense(2 * TOP)]
         )
@@ -692,8 +694,8 @@ class BottomUp(TwoLevels):
         z_1 = drawn(q_1, epsilon[:, TOP:])
         q_2 = halves(self.climb(z_1))
         z_2 = drawn(q_2, epsilon[:, :TOP])
-        told, p_1 = self.below(z_2)
-        return self.seen(told, z_1), [Level(z_2, q_2, STANDARD), Level(z_1, q_1, p_1)]
+        _, p_1 = self.below(z_2)
+        return [Level(z_2, q_2, STANDARD), Level(z_1, q_1, p_1)]
 
     def kls(self, levels):
         top, bottom = levels
@@ -717,17 +719,18 @@ def show(name):
 shown = {name: show(name) for name in models}
 
 # %% [markdown]
-# From the bottom up, the top level is dead or nearly so, and the bound is worse by half a nat or
-# more. There are three reasons for the death of the top, and each helps the next one.
+# From the bottom up, the top says less than half as much, with one seed a fifth, and the bound is
+# worse by about as much as the second level was worth. There are three reasons why the top withers,
+# and each helps the next one.
 #
 # 1. **The top hears nothing but the bottom.** $z_2$ is made of $z_1$ alone. Whatever $z_2$ knows of
 #    the image, $z_1$ knows as well, so $z_2$ cannot tell the decoder anything new. All that is left
 #    for it is to be a good prior for $z_1$. From the top down, $z_2$ sees $h_2$, which is made of
 #    the image itself, and $z_1$ need only add what $z_2$ has not said.
 # 2. **At the start that prior is deaf.** $p(z_1|z_2)$ does not look at $z_2$ yet. So $z_2$ costs
-#    its KL and saves nothing, and $q(z_2|z_1)$ gives it up. From then on $z_2$ is nearly noise, and
-#    there is little in it that $p(z_1|z_2)$ could learn to look at. This is the accident of
-#    chapter 8, and as with accidents, no two seeds are alike.
+#    its KL and saves nothing, and $q(z_2|z_1)$ gives much of it up. From then on $z_2$ is mostly
+#    noise, and there is little in it that $p(z_1|z_2)$ could learn to look at. This is the accident
+#    of chapter 8, and as with accidents, no two seeds are alike.
 # 3. **Meanwhile the bottom adapts.** $z_1$ pays for its distance from a single Gaussian, so it
 #    moves there. Then $D[q(z_1)\|\mathcal N]$ is small, and this is all that the top could save.
 #
@@ -735,7 +738,7 @@ shown = {name: show(name) for name in models}
 # add costs nothing, whatever the model expects. So the model is free to expect something of $z_2$,
 # and each nat that $z_2$ says is a nat that $z_1$ need not say again.
 #
-# Is the dead top to blame for the whole loss? No. There is a fourth difference, which is easily
+# Is the withered top to blame for the whole loss? No. There is a fourth difference, which is easily
 # overlooked: from the bottom up, the KL of the bottom is taken at the draw, and this makes its
 # gradient noisy. To see what that does, change nothing else: a guess from the top down, with the KL
 # of the bottom at the draw.
@@ -756,8 +759,8 @@ if NOISY:
 
 # %% [markdown]
 # The bottom! In the mean its price is the same as before. But the noise drowns the little that it
-# gains by what it says, and the top, whose price is exact, has to say all. So a level can die of
-# its neighbours, and of noise. Use the closed form wherever there is one.
+# gains by what it says, and the top, whose price is exact, has to say all. So a level can suffer
+# from its neighbours, and from noise. Use the closed form wherever there is one.
 #
 # An accident can be prevented. With *warm-up* the KL costs little while $p(z_1|z_2)$ learns to
 # listen. *Free bits* let each level say one nat for nothing. (Here the maximum is taken of the
@@ -777,15 +780,15 @@ title = "the top level, over training"
 figures.lines(said, "epoch of 100 steps", "KL of z₂ (nats)", title, xticks=ticks, ylim=(-0.2, 6.8))
 
 # %% [markdown]
-# Both cures bring the top back to life, and the bound is better with it. So it was no price: the
-# revived models are better ones. They also show that a guess may climb, if one takes care of the
-# top. From the top down it needs no care. With warm-up in both, the guess that goes down is ahead
-# by a tenth of a nat: compare the lines of seed 0 in section 5.
+# Both cures make the top say more than twice as much, and the bound is better with it. So it was no
+# price: the revived models are better ones. They also show that a guess may climb, if one takes
+# care of the top. With warm-up in both, the guess that goes down is ahead by more than a tenth of a
+# nat: compare the lines of seed 0 in section 5.
 #
 # ## 7. What each level decides
 #
 # Now look at what the levels say. We take two models that differ in the guess: the healthy one from
-# the top down, and, of those that climb, the one whose top is deadest. First the healthy one. Draw
+# the top down, and, of those that climb, the one whose top says least. First the healthy one. Draw
 # $z_2$ once, and then draw $z_1$ several times from $p(z_1|z_2)$. Each row has one $z_2$.
 
 # %%
@@ -819,7 +822,7 @@ figures.image_rows(
 # %% [markdown]
 # > **Predict.** A classifier reads the digit in each image. In what share of the images of a row
 # > does it read the row's most frequent digit, if the top is kept, and if the bottom is? And for
-# > the model whose top is dead?
+# > the model whose top has withered?
 #
 # The classifier is a support vector machine on the pixels of real digits. Twenty draws from ten
 # equally likely classes would have about a quarter in the most frequent one, by chance alone.
@@ -847,19 +850,19 @@ def kept_class(model, keep, rows=100, columns=20):
 
 
 climbing = [f"bottom-up, seed {seed}" for seed in SEEDS]
-deadest = min(climbing, key=lambda name: shown[name][2])
-healthy_and_dead = {"healthy": two, "with a dead top": models[deadest]}
+poorest = min(climbing, key=lambda name: shown[name][2])
+compared = {"healthy": two, "with a withered top": models[poorest]}
 kept = {
     name: {level: kept_class(model, level) for level in ("top", "bottom")}
-    for name, model in healthy_and_dead.items()
+    for name, model in compared.items()
 }
 for name, shares in kept.items():
-    print(f"{name:<16} top kept: {shares['top']:.0%} the same digit", end="; ")
+    print(f"{name:<19} top kept: {shares['top']:.0%} the same digit", end="; ")
     print(f"noise of the bottom kept: {shares['bottom']:.0%}")
 
 # %% [markdown]
 # In the healthy model the top decides most of the class, and the bottom how it is written. In the
-# dead one the bottom decides everything.
+# withered one it is the other way round.
 #
 # That was about drawing. For real images, a *probe* (chapter 1) is to read the digit from draws of
 # $q(z_2|x)$; of $q(z_1|x)$; and of what $z_1$ *adds* to what $z_2$ has said,
@@ -873,7 +876,7 @@ from sklearn.preprocessing import StandardScaler
 
 def drawn_codes(model, images):
     """A draw of z₂, of z₁, and of what z₁ adds, of each image."""
-    top, bottom = model.descend(images, noise(len(images), CODE))[1]
+    top, bottom = model.descend(images, noise(len(images), CODE))
     mean, log_var = bottom.p
     return {
         "z₂": top.z,
@@ -892,13 +895,14 @@ def probed(model):
     return accuracies
 
 
-probes = {name: probed(model) for name, model in healthy_and_dead.items()}
+probes = {name: probed(model) for name, model in compared.items()}
 for name, accuracies in probes.items():
-    print(f"{name:<16}", ", ".join(f"{part} {value:.0%}" for part, value in accuracies.items()))
+    print(f"{name:<19}", ", ".join(f"{part} {value:.0%}" for part, value in accuracies.items()))
 
 # %% [markdown]
-# Four numbers of the top tell the digit better than the eight of the bottom. In the model with the
-# dead top, hardly anything can be read from a draw of $z_2$.
+# The top tells the digit far better than what the bottom adds. (From $z_1$ itself still more can be
+# read, for it is drawn where $z_2$ has said, and holds both.) In the model with the withered top it
+# is what the bottom adds that tells the digit, and $z_2$ hardly does.
 #
 # Last, walk along single dimensions. We take the code of a test digit and move one number at a
 # time, from −2 to 2, while all others stay.
@@ -908,8 +912,8 @@ walk = np.linspace(-2, 2, 9, dtype="float32")
 
 
 def walked(images, place):
-    """Images along dimension `place` of the code: [n, steps, *SHAPE]; the first four are z₂."""
-    top, bottom = two.descend(images, np.zeros((len(images), CODE), "float32"))[1]
+    """Images along dimension `place` of the code: [n, steps, *SHAPE]; the first half is z₂."""
+    top, bottom = two.descend(images, np.zeros((len(images), CODE), "float32"))
     own_noise = (bottom.z - bottom.p[0]) * ops.exp(-0.5 * bottom.p[1])
     codes = np.repeat(np.concatenate([top.z, own_noise], axis=1), len(walk), axis=0)
     codes[:, place] = np.tile(walk, len(images))
@@ -933,8 +937,8 @@ walks = {name: walked(x_test[DIGIT : DIGIT + 1], place)[0] for name, place in pl
 figures.image_rows(walks, f"from a {y_test[DIGIT]}: one number moved at a time, −2 to 2")
 
 # %% [markdown]
-# Along most numbers of the top the digit turns into another one, and often into a third. Along most
-# numbers of the bottom nothing happens that the classifier would notice. They change a stroke.
+# Along most numbers of the top the digit turns into another one, and often into a third. Along a
+# number of the bottom it often stays what it was, and a stroke changes.
 #
 # ## Exercises
 #
@@ -955,7 +959,7 @@ def answer_1(bottom):
 
 
 many = np.repeat(x_drawn[:1], 4_000, axis=0)
-_, bottom = two.descend(many, noise(len(many), CODE))[1]
+_, bottom = two.descend(many, noise(len(many), CODE))
 
 
 def right_1(answer):
@@ -1000,9 +1004,9 @@ def right_2(chain_class):
     chain.terms(few, np.zeros((6, CODE), "float32"))
     chain.model_1.kernel.assign(noise(*chain.model_1.kernel.shape))
     z_1, (one, other) = noise(3, CODE - TOP), noise(2, 3, TOP)
-    (told, p), (told_2, p_2) = chain.below(one), chain.below(other)
-    same = np.allclose(chain.seen(told, z_1), chain.seen(told_2, z_1))
-    depends = not np.allclose(chain.seen(told, z_1), chain.seen(told, z_1 + 1))
+    (_, p), (_, p_2) = chain.below(one), chain.below(other)
+    same = np.allclose(chain.seen([one, z_1]), chain.seen([other, z_1]))
+    depends = not np.allclose(chain.seen([one, z_1]), chain.seen([one, z_1 + 1]))
     return same and depends and not np.allclose(p[0], p_2[0])
 
 
@@ -1013,8 +1017,9 @@ check(2, answer_2(TwoLevels), right_2)
 # Solution of exercise 2
 def answer_2(model_class):
     class Chain(model_class):
-        def seen(self, told, z_1):
-            return ops.gelu(self.of_z1(z_1))
+        def seen(self, codes):
+            z_2, z_1 = codes
+            return ops.concatenate([ops.zeros_like(z_2), z_1], axis=-1)
 
     return Chain
 
@@ -1023,7 +1028,7 @@ assert check(2, answer_2(TwoLevels), right_2)
 models["nothing but a prior"] = train(answer_2(TwoLevels))
 shown["nothing but a prior"] = show("nothing but a prior")
 # All that z₂ can do now is to move p(z₁|z₂) to where z₁ will be, so it says less than half as much.
-# The bound hardly changes, for z₁ says the rest.
+# The bound is worse by little more than a tenth of a nat, for z₁ says the rest.
 assert shown["nothing but a prior"][2] < (0.6 if EPOCHS >= 20 else 0.9) * shown["top-down"][2]
 
 # %% [markdown]
@@ -1073,7 +1078,8 @@ assert abs(line_2 - line_4) < 1e-6 and abs(line_2 + gap - log_px) < 1e-6 and gap
 assert kl_1_of_z2.max() > 2 * kl_1_of_z2.min(), "the KL of the bottom depends on z₂"
 hills = np.flatnonzero((np.diff(guessed)[:-1] > 0) & (np.diff(guessed)[1:] < 0))
 assert len(hills) == 2, "the guess has two hills"
-assert max(np.abs(start[name]).max() for name in ("kl_1", "kl_2")) == 0
+assert max(np.abs(part).max() for part in expected_first) == 0
+assert min(np.mean(start[name]) for name in ("kl_1", "kl_2")) > 0
 assert np.mean(own_kl) > 1 and max(np.abs(difference).max() for difference in apart.values()) < 1e-3
 weights = [sum(math.prod(w.shape) for w in model.trainable_variables) for model in (ones[0], two)]
 assert abs(weights[0] / weights[1] - 1) < 0.01, "as many weights"
@@ -1083,27 +1089,28 @@ for name in names:
     assert not full or 0.03 < np.mean(gains[name]) < 0.4, "by little"
 assert not full or twos[0].curves["kl_2"][-1] > twos[0].curves["kl_1"][-1]
 falling, rising = shown["top-down"], np.mean([shown[name] for name in climbing], axis=0)
-assert rising[2] < 0.35 * falling[2], "the tops are dead or nearly so"
-assert min(shown[name][2] for name in climbing) < 0.3
-assert min(shown[name][0] for name in climbing) > falling[0] + 0.3, "and the bounds are worse"
+assert rising[2] < 0.5 * falling[2], "the tops have withered"
+assert shown[poorest][2] < 0.3 * falling[2]
+assert min(shown[name][0] for name in climbing) > falling[0] + 0.1, "and the bounds are worse"
 if NOISY:
     noisy = shown["top-down, noisy KL"]
     assert noisy[3] < 0.3 < falling[3] and noisy[0] > falling[0] + 0.05, "the bottom suffers"
 for cure in CURES:
     bound, nll, top_kl, _ = shown[f"bottom-up, {cure}"]
-    assert top_kl > 0.8 and top_kl > 1.5 * rising[2], "the top lives again"
-    assert bound < rising[0] - 0.2, "and the bound is better"
+    before = shown[f"bottom-up, seed {SEED}"]
+    assert top_kl > 1.5 * before[2], "the top says more again"
+    assert bound < before[0] - 0.05, "and the bound is better"
     # with warm-up in both, the guess from the top down is ahead
     assert cure != "warm-up" or nll > found[SEEDS[0]][1][1].mean() + 0.02
 assert right_on_test > 0.97
 by_chance = rng.multinomial(20, [0.1] * 10, size=2_000).max(axis=1).mean() / 20
 assert abs(by_chance - 0.25) < 0.03
 assert not full or kept["healthy"]["top"] > kept["healthy"]["bottom"] + 0.15
-assert not full or kept["with a dead top"]["bottom"] > kept["with a dead top"]["top"] + 0.2
-healthy, dead = probes["healthy"], probes["with a dead top"]
-assert not full or healthy["z₂"] > healthy["what z₁ adds"] + 0.1
-assert dead["z₂"] < healthy["z₂"] - 0.2
-assert not full or (healthy["z₂"] > healthy["z₁"] and dead["z₂"] < 0.2)
+healthy, withered = compared
+assert not full or kept[withered]["bottom"] > kept[withered]["top"] + 0.15
+healthy, withered = probes[healthy], probes[withered]
+assert not full or healthy["z₂"] > healthy["what z₁ adds"] + 0.2
+assert not full or withered["z₂"] < withered["what z₁ adds"] - 0.2
 assert not full or digits_read[:TOP].mean() > digits_read[TOP:].mean() + 0.5
 
 # %% [markdown] tags=["navigation"]

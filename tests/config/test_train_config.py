@@ -195,6 +195,23 @@ def test_units_of_a_recipe_are_for_the_network_that_has_them(network):
     assert config.resolved(toy()).units is None
 
 
+@pytest.mark.parametrize(
+    ("options", "warmup"),
+    [
+        (dict(), 0),
+        (dict(prior="mixture"), 0),
+        (dict(prior="flow"), 4),
+        (dict(prior="flow", beta_warmup=1), 1),
+        (dict(prior="flow", beta_warmup=0), 0),
+        (dict(prior="flow", model="iwae"), 0),
+        (dict(model="ladder"), 4),
+    ],
+)
+def test_what_is_learned_beside_the_codes_is_warmed_up(options, warmup):
+    config = TrainConfig(dataset="mnist", epochs=12, **options)
+    assert config.resolved(toy()).beta_warmup == warmup
+
+
 def test_layers_of_wide_codes_are_for_drawings():
     drawings = split_dataset("toy", Examples(np.zeros((1000, 12, 12, 1), np.uint8)))
     config = TrainConfig(dataset="mine.npz", network="dense")

@@ -123,7 +123,12 @@ class BoundOptions(RungOptions):
     beta_on: str = option(
         "kl", "the term that beta weighs: kl, or reconstruction", choices=("kl", "reconstruction")
     )
-    beta_warmup: int = option(0, "epochs over which the KL weight rises from 0", at_least=0)
+    beta_warmup: int | None = option(
+        None,
+        "epochs over which the KL weight rises from 0 (default: 0; a third of all where a flow or "
+        "levels have to be learned as well)",
+        at_least=0,
+    )
     beta_cycles: int = option(1, "times that the KL weight rises, evenly over the run", at_least=1)
     free_bits: float | None = option(
         0.0, "nats of KL that each code dimension may use at no cost", at_least=0
@@ -148,12 +153,19 @@ class BoundOptions(RungOptions):
 
     def check_epochs(self, epochs: int):
         """Raise UserError if all warm-ups together take more than `epochs`."""
-        taken = self.beta_warmup * self.beta_cycles
+        taken = (self.beta_warmup or 0) * self.beta_cycles
         if taken > epochs:
             raise UserError(
                 f"the warm-up of beta takes {taken} epochs, but the run has {epochs}: lower "
                 f"{flag('beta_warmup')} or {flag('beta_cycles')}, or raise {flag('epochs')}"
             )
+
+    def warmup_of(self, epochs: int) -> int:
+        """The warm-up of a run that leaves it open, in epochs.
+
+        Before a flow has learned anything, it and q(z|x) agree soonest where codes say nothing.
+        """
+        return epochs // 3 if self.prior == "flow" else 0
 
     def effective_beta(self) -> float:
         """The weight of the KL term relative to that of the reconstruction term."""
@@ -194,11 +206,19 @@ class ImportanceOptions(VAEOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("beta", "beta_warmup", "free_bits"):
-            if getattr(self, name) != getattr(type(self), name):
+        weights = {
+            "beta": self.beta != 1,
+            "beta_warmup": self.beta_warmup,
+            "free_bits": self.free_bits,
+        }
+        for name, is_given in weights.items():
+            if is_given:
                 raise UserError(
                     f"the importance-weighted bound has no KL term to weigh: leave {flag(name)} out"
                 )
+
+    def warmup_of(self, epochs: int) -> int:
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,23 +230,27 @@ class LadderOptions(VAEOptions):
     """
 
     code_size = 48
-    levels: int = option(2, "levels of the code, each twice the one above", at_least=2, at_most=5)
+    levels: int = option(
+        2, "levels of the code, with as many dimensions each", at_least=2, at_most=5
+    )
 
     def __post_init__(self):
         super().__post_init__()
         if self.prior != "normal":
             raise UserError(f"the levels of a ladder are its prior: leave {flag('prior')} out")
-        if self.latent_dim is not None and self.latent_dim < 2**self.levels - 1:
+        if self.latent_dim is not None and self.latent_dim < self.levels:
             raise UserError(
-                f"{self.levels} levels need a code of at least {2**self.levels - 1} dimensions: "
+                f"{self.levels} levels need a code of at least {self.levels} dimensions: "
                 f"raise {flag('latent_dim')}"
             )
+
+    def warmup_of(self, epochs: int) -> int:
+        return epochs // 3
 
     def sizes(self) -> tuple[int, ...]:
         """The dimensions of each level, from the top one to the bottom."""
         size = self.latent_dim or self.code_size
-        top = size // (2**self.levels - 1)
-        upper = [top * 2**level for level in range(self.levels - 1)]
+        upper = [size // self.levels] * (self.levels - 1)
         return (*upper, size - sum(upper))
 
 

@@ -20,7 +20,14 @@ from vae_keras.config.names import (
 )
 from vae_keras.config.options import check_fields, flag, option
 from vae_keras.config.recipes import SMALLEST_BATCH, code_size_of, epochs_of, jit_of, recipe_of
-from vae_keras.config.rungs import RUNGS, RungOptions, SequenceOptions, VAEOptions, rung_named
+from vae_keras.config.rungs import (
+    RUNGS,
+    BoundOptions,
+    RungOptions,
+    SequenceOptions,
+    VAEOptions,
+    rung_named,
+)
 from vae_keras.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -274,6 +281,9 @@ class TrainConfig(Generic[OptionsT]):
             recipe["passes"] = 1  # what the user counts are passes
         values, choices = self.as_dict(), {**recipe, **dataset.settles}
         resolved = self.replace(**{k: v for k, v in choices.items() if values.get(k, 0) is None})
+        if isinstance(resolved.options, BoundOptions) and resolved.beta_warmup is None:
+            warmup = resolved.options.warmup_of(resolved.epochs)
+            resolved = resolved.replace(beta_warmup=warmup)
         resolved.options.check_epochs(resolved.epochs)
         if resolved.jit not in ("on", "off"):
             found = resolved.as_dict()

@@ -16,8 +16,7 @@ class Descent(Prior):
     """p(z) = p(z_L) p(z_{L−1}|z_L) … p(z_1|z_2 … z_L): a Gaussian for each level, from the top.
 
     A code is the levels one after another, the top one first: `sizes` are their dimensions. The top
-    level is N(0, I). What has been drawn so far is summed up in `features`, which decide the next
-    level and, after the last one, the example.
+    level is N(0, I). Mean and variance of the others come from all codes above, by a hidden layer.
     """
 
     maps_standard = True
@@ -26,15 +25,12 @@ class Descent(Prior):
         super().__init__(sum(sizes), **kwargs)
         self.sizes = tuple(sizes)
         inner = dict(dtype=self.dtype_policy)
-        self.of_code = [layers.Dense(WIDTH, **inner) for _ in sizes]
-        self.of_above = [layers.Dense(WIDTH, use_bias=False, **inner) for _ in sizes[1:]]
+        self.of_codes = [layers.Dense(WIDTH, "gelu", **inner) for _ in sizes[1:]]
         # At zero, each level starts as N(0, I), whatever is above it.
         self.heads = [layers.Dense(2 * n, kernel_initializer="zeros", **inner) for n in sizes[1:]]
-        for below, (size, layer) in enumerate(zip(sizes, self.of_code)):
-            layer.build((None, size))
-            for others in (self.of_above, self.heads):
-                if below < len(others):
-                    others[below].build((None, WIDTH))
+        for level, (hidden, heads) in enumerate(zip(self.of_codes, self.heads), 1):
+            hidden.build((None, sum(sizes[:level])))
+            heads.build((None, WIDTH))
         self.build((None, self.latent_dim))
 
     @classmethod
@@ -44,22 +40,21 @@ class Descent(Prior):
     def descend(self, code_of):
         """Go down the levels; `code_of(level, features, mean, log_var)` gives the code of each.
 
-        `mean` and `log_var` are those of p(z_l|z above), [..., size], and `features` is what the
-        levels above say, [..., WIDTH] or None at the top. It returns the code, mean and log
-        variance of the prior along it, and the features of all levels.
+        `mean` and `log_var` are those of p(z_l|z above), [..., size], and `features` is the hidden
+        layer that they come from, [..., WIDTH]; it is None at the top. It returns the code, and
+        mean and log variance of the prior along it, [..., latent_dim] each.
         """
-        features, found = None, []
+        codes, means, log_vars = [], [], []
         for level in range(len(self.sizes)):
-            mean, log_var = 0.0, 0.0
-            if features is not None:
+            features, mean, log_var = None, 0.0, 0.0
+            if codes:
+                features = self.of_codes[level - 1](ops.concatenate(codes, axis=-1))
                 mean, log_var = ops.split(self.heads[level - 1](features), 2, axis=-1)
             z = code_of(level, features, mean, log_var)
-            found.append((z, mean + ops.zeros_like(z), log_var + ops.zeros_like(z)))
-            told = self.of_code[level](z)
-            if features is not None:
-                told = told + self.of_above[level - 1](features)
-            features = ops.gelu(told) if features is None else features + ops.gelu(told)
-        return *(ops.concatenate(parts, axis=-1) for parts in zip(*found)), features
+            codes.append(z)
+            means.append(mean + ops.zeros_like(z))
+            log_vars.append(log_var + ops.zeros_like(z))
+        return tuple(ops.concatenate(parts, axis=-1) for parts in (codes, means, log_vars))
 
     def parts(self, z) -> list:
         """A code [..., latent_dim], split into its levels."""
@@ -67,13 +62,12 @@ class Descent(Prior):
         return ops.split(z, ends, axis=-1)
 
     def along(self, z):
-        """Mean and log variance of each level given those above, along `z`; and the features."""
+        """Mean and log variance of each level given those above it in `z`: [..., latent_dim]."""
         parts = self.parts(z)
         return self.descend(lambda level, *_: parts[level])[1:]
 
     def log_prob(self, z):
-        mean, log_var, _ = self.along(z)
-        return log_normal(z, mean, log_var)
+        return log_normal(z, *self.along(z))
 
     def drawn(self, standard):
         parts = self.parts(standard)
@@ -84,7 +78,7 @@ class Descent(Prior):
 
         In the mean over draws of the upper levels the sum is the KL of the whole code.
         """
-        mean, log_var, _ = self.along(z)
+        mean, log_var = self.along(z)
         z_mean, z_log_var = posterior
         return kl_per_dimension((z_mean - mean) * ops.exp(-0.5 * log_var), z_log_var - log_var)
 
@@ -124,16 +118,10 @@ class LadderVAE(VAE):
         """Make the prior of all levels, and what turns the encoder's words into posteriors."""
         sizes = self.options.sizes()
         self.of_above = [layers.Dense(WIDTH, dtype="float32") for _ in sizes[1:]]
-        self.changes = [
-            layers.Dense(2 * size, dtype="float32", kernel_initializer="zeros") for size in sizes
-        ]
+        self.changes = [layers.Dense(2 * size, dtype="float32") for size in sizes]
         for layer in (*self.of_above, *self.changes):
             layer.build((None, WIDTH))
         return Descent.of(self)
-
-    def build_decoder(self, code_size=None):
-        """Make the decoder, which sees the features of all levels: [batch, WIDTH]."""
-        return super().build_decoder(WIDTH)
 
     def level_heads(self, told, level: int, features, mean, log_var):
         """z_mean and z_log_var of q(z_l|x, z above): [..., size of the level] each.
@@ -189,7 +177,3 @@ class LadderVAE(VAE):
             draw=lambda epsilon: self.drawn(told, epsilon)[0],
             heads_at=lambda z: self.heads_at(told, z),
         )
-
-    def decoder_inputs(self, z, condition=None):
-        """The features of all levels of codes `z` [batch, latent_dim]: [batch, WIDTH]."""
-        return self.prior.along(z)[-1]

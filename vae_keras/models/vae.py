@@ -123,8 +123,8 @@ class VAE(Autoencoder):
         super().__init__(example_shape, *args, **kwargs)
         self.sampling = Sampling(name="sampling", dtype="float32")
         self.sampling.build([(None, self.latent_dim)] * 2)
-        beta = self.options
-        self.warmup = Warmup(beta.beta_warmup, beta.beta_cycles, self.epochs, self.steps_per_epoch)
+        warmup, cycles = self.options.beta_warmup or 0, self.options.beta_cycles
+        self.warmup = Warmup(warmup, cycles, self.epochs, self.steps_per_epoch)
 
     @property
     def terms(self):  # type: ignore[override]
