@@ -281,10 +281,10 @@ class TrainConfig(Generic[OptionsT]):
             recipe["passes"] = 1  # what the user counts are passes
         values, choices = self.as_dict(), {**recipe, **dataset.settles}
         resolved = self.replace(**{k: v for k, v in choices.items() if values.get(k, 0) is None})
-        if isinstance(resolved.options, BoundOptions) and resolved.beta_warmup is None:
-            warmup = resolved.options.warmup_of(resolved.epochs)
-            resolved = resolved.replace(beta_warmup=warmup)
-        resolved.options.check_epochs(resolved.epochs)
+        options, epochs = resolved.options, self.epochs or recipe["epochs"]
+        if isinstance(options, BoundOptions) and options.beta_warmup is None:
+            resolved = resolved.replace(beta_warmup=options.warmup_of(epochs))
+        resolved.options.check_epochs(epochs)
         if resolved.jit not in ("on", "off"):
             found = resolved.as_dict()
             seen = found["epochs"] * found["passes"] * count * math.prod(dataset.example_shape)

@@ -44,7 +44,8 @@ class Descent(Prior):
         layer that they come from, [..., WIDTH]; it is None at the top. It returns the code, and
         mean and log variance of the prior along it, [..., latent_dim] each.
         """
-        codes, means, log_vars = [], [], []
+        codes: list = []
+        means, log_vars = [], []
         for level in range(len(self.sizes)):
             features, mean, log_var = None, 0.0, 0.0
             if codes:

@@ -72,7 +72,8 @@ class GridNetwork(Network):
 
     def _widths(self, image_shape) -> list[int]:
         """The filters of each halving: 28×28 -> [32, 64], that is 28 => 14 => 7."""
-        side, widths = min(image_shape[:2]), []
+        side = min(image_shape[:2])
+        widths: list[int] = []
         while side > SMALLEST_GRID or not widths:
             widths.append(min(self.filters * 2 ** len(widths), self.max_filters))
             side = -(-side // 2)
