@@ -1,6 +1,6 @@
 """Prints the table of likelihoods in the README: it trains each model and evaluates it.
 
-    python benchmarks/likelihoods.py --data-dir DIR            # all, a night and a day
+    python benchmarks/likelihoods.py --data-dir DIR            # all, about nine hours
     python benchmarks/likelihoods.py --data-dir DIR mnist_vae_2d
 
 Runs go to runs/NAME; a run that was stopped is resumed. The figures are those that
@@ -14,6 +14,7 @@ import click
 
 from runs import finished
 from vae_keras.studies.report import report
+from vae_keras.training.run import Run
 
 SAMPLES = 5_000
 ANNEALED = 20  # images, the first ones of the test set
@@ -29,19 +30,34 @@ MODELS = {
     "mnist_vae_20d": dict(latent_dim=20, units="512-256-128", epochs=60, **SLOW),
     "mnist_cvae": dict(model="conditional", latent_dim=10, units="512-256-128", epochs=30, **SLOW),
     "mnist_paper": dict(**PAPER, batch_size=250, learning_rate=3e-3, epochs=800),
-    "mnist_mlp": dict(binarize="dynamic", units="512-512", latent_dim=40, epochs=300, **SLOW),
-    "mnist_vae_dynamic": GRID,
-    "mnist_flow": dict(**GRID, prior="flow"),
+    "mnist_vae_dynamic": dict(
+        binarize="dynamic", units="512-512", latent_dim=40, epochs=300, **SLOW
+    ),
+    "mnist_grid": GRID,
+    "mnist_flow": dict(**GRID, prior="flow", beta_warmup=0),
 }
 
 
-def evaluated(name: str, options: dict) -> tuple[dict, dict]:
-    """The content of a run's metrics.json and evaluation.json; missing parts are computed first."""
+def evaluated(name: str, options: dict) -> tuple[Run, dict]:
+    """A run and the content of its evaluation.json; missing parts are computed first."""
     run = finished(name, **options)
     file = run.folder.evaluation[0]
     if not file.exists():
         report(run.folder.path, run.config.data_dir, samples=SAMPLES, annealing=ANNEALED)
-    return run.metrics, json.loads(file.read_text(encoding="utf-8"))
+    return run, json.loads(file.read_text(encoding="utf-8"))
+
+
+def prior_of(run: Run) -> str:
+    """What the table calls the prior of a run."""
+    levels = run.model.levels
+    name = {"normal": "N(0, I)"}.get(run.config.options.prior, run.config.options.prior)
+    return f"{levels} levels" if levels > 1 else name
+
+
+def annealed(found: dict) -> str:
+    """The estimate by annealing of some images, and of the same ones by importance weighting."""
+    some = found.get("annealing")
+    return f"{some['annealed']:.2f} ({some['importance_weighted']:.2f})" if some else ""
 
 
 @click.command()
@@ -49,25 +65,29 @@ def evaluated(name: str, options: dict) -> tuple[dict, dict]:
 @click.option("--seeds", default=1, show_default=True, help="number of runs of each model")
 @click.argument("names", nargs=-1)
 def main(data_dir, seeds, names):
-    """Print a row for each of the models NAMES, or for all models."""
-    print("| model | data | −ELBO | NLL, K = 5,000 | active units | parameters | minutes | seeds |")
-    print("|---|---|---|---|---|---|---|---|")
+    """Print a row for each of the models NAMES, or for all models.
+
+    Estimates by annealing are those of a few images, with importance weighting of the same ones in
+    brackets.
+    """
+    print("| model | prior | data | −ELBO | NLL, K = 5,000 | annealing | active units | ", end="")
+    print("parameters | minutes | seeds |\n|---|---|---|---|---|---|---|---|---|---|")
     for name in names or MODELS:
         options = dict(dataset="mnist", data_dir=data_dir, **MODELS[name])
         runs = [
             evaluated(name if seed == 0 else f"{name}_seed_{seed}", {**options, "seed": seed})
             for seed in range(seeds)
         ]
-        metrics, found = runs[0]
+        run, found = runs[0]
 
         def mean(key, runs=runs):
             return f"{statistics.mean(found[key] for _, found in runs):.2f}"
 
-        minutes = statistics.mean(metrics["train_seconds"] for metrics, _ in runs) / 60
+        minutes = statistics.mean(run.metrics["train_seconds"] for run, _ in runs) / 60
         print(
-            f"| {name} | {found['data_kind']} | {mean('negative_elbo')} | {mean('nll')} "
-            f"| {found['active_units']} of {found['latent_dim']} | {metrics['parameters']:,} "
-            f"| {minutes:.1f} | {seeds} |",
+            f"| {name} | {prior_of(run)} | {found['data_kind']} | {mean('negative_elbo')} "
+            f"| {mean('nll')} | {annealed(found)} | {found['active_units']} of "
+            f"{found['latent_dim']} | {run.metrics['parameters']:,} | {minutes:.1f} | {seeds} |",
             flush=True,
         )
 
