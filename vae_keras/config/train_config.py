@@ -269,7 +269,7 @@ class TrainConfig(Generic[OptionsT]):
         )
         recipe = recipe_of(self.dataset, self.model, dataset.traits, size)
         recipe["latent_dim"] = size
-        if self.units is not None and recipe["network"] in ("conv", "resnet", "grid"):
+        if self.units is not None and recipe["network"] in ("conv", "resnet"):
             recipe["network"] = "dense"
         if (self.network or recipe["network"]) not in ("dense", "lstm"):  # which have units
             recipe.pop("units", None)

@@ -3,13 +3,11 @@
 import keras
 from keras import layers
 
-from vae_keras.networks.network import Network
-
-SMALLEST_GRID = 8  # the image is halved until its shorter side is at most this
+from vae_keras.networks.residual import SMALLEST_GRID, ResidualNetwork
 
 
 @keras.saving.register_keras_serializable("vae_keras")
-class GridNetwork(Network):
+class GridNetwork(ResidualNetwork):
     """Strided convolutions to a coarse grid, 28×28 => 14×14 => 7×7, and residual blocks on the way.
 
     The code goes to the coarse grid by a single dense layer, and from there on all weights are
@@ -26,21 +24,14 @@ class GridNetwork(Network):
     def __init__(
         self, filters=32, max_filters=64, blocks=2, neck=16, features=256, activation="gelu"
     ):
-        self.filters, self.max_filters, self.blocks = filters, max_filters, blocks
-        self.neck, self.features, self.activation = neck, features, activation
-
-    def get_config(self):
-        names = ("filters", "max_filters", "blocks", "neck", "features", "activation")
-        return {name: getattr(self, name) for name in names}
+        super().__init__(filters, max_filters, blocks, neck, features, activation)
 
     def encoder(self, input_shape) -> keras.Model:
         """[batch, height, width, channels] -> features [batch, features]."""
         x = inputs = keras.Input(input_shape)
         for width in self._widths(input_shape):
             x = self._convolved(layers.Conv2D, x, width, 4, 2)
-        x = self._convolved(layers.Conv2D, self._residual(x), self.neck, 1)
-        x = layers.Dense(self.features, activation=self.activation)(layers.Flatten()(x))
-        return keras.Model(inputs, x, name="encoder_features")
+        return self._encoder_to_features(inputs, self._block(x))
 
     def decoder(self, code_size: int, output_shape) -> keras.Model:
         """[batch, code_size] -> [batch, height, width, channels], unbounded."""
@@ -53,19 +44,15 @@ class GridNetwork(Network):
         x = layers.Reshape((rows, columns, self.neck))(x)
         x = self._convolved(layers.Conv2D, x, coarsest, 1)
         for _ in range(self.blocks):
-            x = self._residual(x)
+            x = self._block(x)
         for filters in reversed(finer):
-            x = self._residual(self._convolved(layers.Conv2DTranspose, x, filters, 4, 2))
+            x = self._block(self._convolved(layers.Conv2DTranspose, x, filters, 4, 2))
         # Of 6×6 weights, so that each pixel sees 3×3 positions of the grid.
         x = layers.Conv2DTranspose(channels, 6, 2, padding="same")(x)
         cropping = ((0, rows * scale - height), (0, columns * scale - width))
         return keras.Model(inputs, layers.Cropping2D(cropping)(x), name="decoder")
 
-    def _convolved(self, layer, x, filters, kernel, stride=1):
-        options = dict(strides=stride, padding="same", activation=self.activation)
-        return layer(filters, kernel, **options)(x)
-
-    def _residual(self, x):
+    def _block(self, x):
         width = x.shape[-1]
         change = layers.Conv2D(width, 1)(self._convolved(layers.Conv2D, x, width, 3))
         return layers.Add()([x, change])

@@ -38,9 +38,7 @@ class ResidualNetwork(Network):
         for scale, width in enumerate(widths):
             kernel, stride = (4, 2) if scale else (patch, patch)
             x = self._convolved(layers.Conv2D, x, width, kernel, stride)
-        x = self._convolved(layers.Conv2D, self._residual(x, widths[-1]), self.neck, 1, 1)
-        x = layers.Dense(self.features, activation=self.activation)(layers.Flatten()(x))
-        return keras.Model(inputs, x, name="encoder_features")
+        return self._encoder_to_features(inputs, self._residual(x, widths[-1]))
 
     def decoder(self, code_size: int, output_shape) -> keras.Model:
         """[batch, code_size] -> [batch, height, width, channels], unbounded."""
@@ -52,7 +50,7 @@ class ResidualNetwork(Network):
         x = layers.Dense(self.features, activation=self.activation)(inputs)
         x = layers.Dense(rows * columns * self.neck, activation=self.activation)(x)
         x = layers.Reshape((rows, columns, self.neck))(x)
-        x = self._convolved(layers.Conv2D, x, widths[-1], 1, 1)
+        x = self._convolved(layers.Conv2D, x, widths[-1], 1)
         x = self._residual(x, widths[-1])
         for filters in reversed(widths[:-1]):
             x = self._convolved(layers.Conv2DTranspose, x, filters, 4, 2)
@@ -60,14 +58,20 @@ class ResidualNetwork(Network):
         cropping = ((0, rows * scale - height), (0, columns * scale - width))
         return keras.Model(inputs, layers.Cropping2D(cropping)(x), name="decoder")
 
-    def _convolved(self, layer, x, filters, kernel, stride):
+    def _encoder_to_features(self, inputs, x) -> keras.Model:
+        """The encoder whose convolutions end in `x`: the neck and the dense layer come last."""
+        x = layers.Flatten()(self._convolved(layers.Conv2D, x, self.neck, 1))
+        x = layers.Dense(self.features, activation=self.activation)(x)
+        return keras.Model(inputs, x, name="encoder_features")
+
+    def _convolved(self, layer, x, filters, kernel, stride=1):
         options = dict(strides=stride, padding="same", activation=self.activation)
         return layer(filters, kernel, **options)(x)
 
     def _residual(self, x, width):
         for _ in range(self.blocks):
-            change = self._convolved(layers.Conv2D, x, width, 3, 1)
-            x = layers.Add()([x, self._convolved(layers.Conv2D, change, width, 1, 1)])
+            change = self._convolved(layers.Conv2D, x, width, 3)
+            x = layers.Add()([x, self._convolved(layers.Conv2D, change, width, 1)])
         return x
 
     def _scales(self, image_shape) -> tuple[int, list[int]]:
