@@ -1,5 +1,6 @@
 """A prior that is fitted to the codes of a trained model, and the export with it."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,8 +8,14 @@ import sklearn.mixture
 import tensorflow as tf
 
 from vae_keras import UserError, load_exported
+from vae_keras.data import Examples
+from vae_keras.export.endpoints import endpoints
+from vae_keras.export.refitted import refitted_endpoints
+from vae_keras.export.saved_model import write_endpoints
 from vae_keras.latent.codes import posterior
+from vae_keras.models.ladder import LadderVAE
 from vae_keras.models.priors import FittedMixture
+from vae_keras.networks import DenseNetwork
 from vae_keras.studies.refit import drawn_codes, refit
 
 rng = np.random.default_rng(0)
@@ -72,6 +79,24 @@ def test_codes_of_a_variational_model_are_draws_of_its_posteriors(digits_run, re
     codes, (z_mean, z_log_var) = drawn_codes(refitted, examples), posterior(refitted, examples)
     standard = (codes - z_mean) * np.exp(-0.5 * z_log_var)
     assert scipy.stats.kstest(standard.ravel(), "norm").statistic < 0.05
+
+
+def test_levels_are_drawn_one_given_the_other_and_kept(tmp_path):
+    """A ladder's z_mean and z_log_var along its means are not those at a draw."""
+    keras.utils.set_random_seed(1)
+    model = LadderVAE((2, 3, 1), latent_dim=6, levels=2, network=DenseNetwork((8,)))
+    for layer in model.of_above:  # at the start the upper level tells the lower one little
+        layer.kernel.assign(100 * layer.kernel)
+    x = (rng.random((300, 2, 3, 1)) > 0.5).astype("float32")
+    codes = drawn_codes(model, Examples(x))
+    z_mean, z_log_var = (np.asarray(head) for head in model.heads_at(model.encoder(x), codes))
+    standard = (codes - z_mean) * np.exp(-0.5 * z_log_var)
+    assert scipy.stats.kstest(standard.ravel(), "norm").statistic < 0.05
+    write_endpoints(endpoints(model), model, tmp_path / "ladder")
+    prior = FittedMixture(sklearn.mixture.GaussianMixture(2, random_state=0).fit(codes))
+    call, _ = refitted_endpoints(load_exported(tmp_path / "ladder"), prior)["posterior"]
+    found = call(tf.constant(x), tf.constant(codes))
+    np.testing.assert_allclose(found["z_mean"], z_mean, atol=1e-4)
 
 
 def test_what_cannot_be_refitted_is_refused_and_nothing_is_written(digits_run, talk, tmp_path):

@@ -53,8 +53,8 @@ def refitted_endpoints(model: ExportedModel, prior: FittedMixture) -> dict:
     def generate(n, seed, *label):
         return decode(prior.sample(n, seed), *label)
 
-    names = [name for name in ("reconstruct", "encode", "decode", "log_prob") if name in signatures]
-    found = {name: kept(name) for name in names}
+    names = ("reconstruct", "encode", "decode", "log_prob", "posterior")
+    found = {name: kept(name) for name in names if name in signatures}
     return {**found, "generate": (generate, [N, SEED, *label]), **of_prior(prior)}
 
 

@@ -13,7 +13,7 @@ from vae_keras.export.places import OF_AN_EXPORT
 from vae_keras.export.refitted import export_refitted
 from vae_keras.export.saved_model import export
 from vae_keras.files import check_replaceable, free_output
-from vae_keras.latent.codes import encode, posterior
+from vae_keras.latent.codes import encode
 from vae_keras.models.priors import FittedMixture
 from vae_keras.progress import progress
 from vae_keras.training.run_folder import existing_run
@@ -83,6 +83,9 @@ def drawn_codes(model: ExportedModel, examples) -> np.ndarray:
     """A draw of q(z|x) for each example, or its code if there is no posterior: [n, latent_dim]."""
     if not model.is_variational:
         return encode(model, examples)
-    z_mean, z_log_var = posterior(model, examples)
-    epsilon = np.random.default_rng(model.seed).standard_normal(z_mean.shape)
-    return z_mean + np.exp(0.5 * z_log_var) * epsilon
+    numbers, codes = np.random.default_rng(model.seed), []
+    for data in examples.batches():
+        batch = model.prepare(data)
+        noise = numbers.standard_normal((len(batch.x), 1, model.latent_dim), np.float32)
+        codes.append(np.asarray(model.proposal(batch).draw(noise))[:, 0])
+    return np.concatenate(codes)
