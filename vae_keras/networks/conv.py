@@ -4,6 +4,9 @@ import keras
 from keras import layers
 
 from vae_keras.networks.network import Network
+from vae_keras.networks.scales import grid_and_cropping, halvings
+
+SMALLEST_GRID = 7  # the image is halved until its shorter side is at most this
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -45,10 +48,8 @@ class ConvNetwork(Network):
 
     def decoder(self, code_size: int, output_shape) -> keras.Model:
         """[batch, code_size] -> [batch, height, width, channels], unbounded."""
-        height, width, channels = output_shape
         widths = self._widths(output_shape)
-        scale = 2 ** len(widths)
-        rows, columns = -(-height // scale), -(-width // scale)  # rounded up
+        rows, columns, cropped = grid_and_cropping(output_shape, 2 ** len(widths))
         return keras.Sequential(
             [
                 keras.Input((code_size,)),
@@ -56,8 +57,8 @@ class ConvNetwork(Network):
                 layers.Dense(rows * columns * widths[-1], activation=self.activation),
                 layers.Reshape((rows, columns, widths[-1])),
                 *(self._conv(layers.Conv2DTranspose, width) for width in reversed(widths)),
-                layers.Conv2D(channels, 3, padding="same"),
-                layers.Cropping2D(((0, rows * scale - height), (0, columns * scale - width))),
+                layers.Conv2D(output_shape[-1], 3, padding="same"),
+                cropped,
             ],
             name="decoder",
         )
@@ -66,11 +67,5 @@ class ConvNetwork(Network):
         return layer(filters, 3, strides=2, padding="same", activation=self.activation)
 
     def _widths(self, image_shape) -> list[int]:
-        """The filters of each halving: 28×28 -> [32, 64], that is 28 => 14 => 7."""
-        side = min(image_shape[:2])
-        first = self.filters if side <= 32 else self.filters // 2
-        widths: list[int] = []
-        while side > 7 or not widths:
-            widths.append(min(first * 2 ** len(widths), self.max_filters))
-            side = -(-side // 2)
-        return widths
+        first = self.filters if min(image_shape[:2]) <= 32 else self.filters // 2
+        return halvings(image_shape, first, self.max_filters, SMALLEST_GRID)

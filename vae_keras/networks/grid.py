@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from vae_keras.networks.residual import SMALLEST_GRID, ResidualNetwork
+from vae_keras.networks.scales import grid_and_cropping, halvings
 
 
 @keras.saving.register_keras_serializable("vae_keras")
@@ -35,10 +36,8 @@ class GridNetwork(ResidualNetwork):
 
     def decoder(self, code_size: int, output_shape) -> keras.Model:
         """[batch, code_size] -> [batch, height, width, channels], unbounded."""
-        height, width, channels = output_shape
-        *finer, coarsest = self._widths(output_shape)
-        scale = 2 ** (len(finer) + 1)
-        rows, columns = -(-height // scale), -(-width // scale)  # rounded up
+        *finer, coarsest = widths = self._widths(output_shape)
+        rows, columns, cropped = grid_and_cropping(output_shape, 2 ** len(widths))
         inputs = keras.Input((code_size,))
         x = layers.Dense(rows * columns * self.neck)(inputs)
         x = layers.Reshape((rows, columns, self.neck))(x)
@@ -48,9 +47,8 @@ class GridNetwork(ResidualNetwork):
         for filters in reversed(finer):
             x = self._block(self._convolved(layers.Conv2DTranspose, x, filters, 4, 2))
         # Of 6×6 weights, so that each pixel sees 3×3 positions of the grid.
-        x = layers.Conv2DTranspose(channels, 6, 2, padding="same")(x)
-        cropping = ((0, rows * scale - height), (0, columns * scale - width))
-        return keras.Model(inputs, layers.Cropping2D(cropping)(x), name="decoder")
+        x = layers.Conv2DTranspose(output_shape[-1], 6, 2, padding="same")(x)
+        return keras.Model(inputs, cropped(x), name="decoder")
 
     def _block(self, x):
         width = x.shape[-1]
@@ -58,10 +56,4 @@ class GridNetwork(ResidualNetwork):
         return layers.Add()([x, change])
 
     def _widths(self, image_shape) -> list[int]:
-        """The filters of each halving: 28×28 -> [32, 64], that is 28 => 14 => 7."""
-        side = min(image_shape[:2])
-        widths: list[int] = []
-        while side > SMALLEST_GRID or not widths:
-            widths.append(min(self.filters * 2 ** len(widths), self.max_filters))
-            side = -(-side // 2)
-        return widths
+        return halvings(image_shape, self.filters, self.max_filters, SMALLEST_GRID)

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from vae_keras.networks.network import Network
+from vae_keras.networks.scales import grid_and_cropping
 
 LARGE_SIDE = 28  # pixels of the shorter side from which patches have 4×4 pixels, else 2×2
 SMALLEST_GRID = 8  # the grid of patches is halved until its shorter side is at most this
@@ -42,10 +43,8 @@ class ResidualNetwork(Network):
 
     def decoder(self, code_size: int, output_shape) -> keras.Model:
         """[batch, code_size] -> [batch, height, width, channels], unbounded."""
-        height, width, channels = output_shape
         patch, widths = self._scales(output_shape)
-        scale = patch * 2 ** (len(widths) - 1)
-        rows, columns = -(-height // scale), -(-width // scale)  # rounded up
+        rows, columns, cropped = grid_and_cropping(output_shape, patch * 2 ** (len(widths) - 1))
         inputs = keras.Input((code_size,))
         x = layers.Dense(self.features, activation=self.activation)(inputs)
         x = layers.Dense(rows * columns * self.neck, activation=self.activation)(x)
@@ -54,9 +53,8 @@ class ResidualNetwork(Network):
         x = self._residual(x, widths[-1])
         for filters in reversed(widths[:-1]):
             x = self._convolved(layers.Conv2DTranspose, x, filters, 4, 2)
-        x = layers.Conv2DTranspose(channels, patch, patch)(x)
-        cropping = ((0, rows * scale - height), (0, columns * scale - width))
-        return keras.Model(inputs, layers.Cropping2D(cropping)(x), name="decoder")
+        x = layers.Conv2DTranspose(output_shape[-1], patch, patch)(x)
+        return keras.Model(inputs, cropped(x), name="decoder")
 
     def _encoder_to_features(self, inputs, x) -> keras.Model:
         """The encoder whose convolutions end in `x`: the neck and the dense layer come last."""
