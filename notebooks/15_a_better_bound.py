@@ -743,8 +743,9 @@ for k, one in seconds.items():
 
 # %% [markdown]
 # The encoder is asked once for each image, and the decoder $k$ times. On a network as small as this
-# one five draws cost little, since a step has other work to do as well. With a large decoder the
-# cost is nearly $k$ times, in time and in memory. So take few draws to train, and many to measure.
+# one five draws cost half as much again and not five times as much, since a step has other work to
+# do as well. With a large decoder the cost is nearly $k$ times, in time and in memory. So take few
+# draws to train, and many to measure.
 #
 # More draws are one of three remedies for the gap. The others are a richer family for $q$, and
 # a better $q$ for each image, by some steps of optimisation where the encoder has stopped.

@@ -205,9 +205,10 @@ for name, model in vaes.items():
 
 # %% [markdown]
 # In the plane with $\beta = 1$ there is next to nothing to win. With eight dimensions it is a third
-# of a nat, a tenth of the KL. With $\beta = 0.1$ and eight dimensions it is half of the KL, because
-# in training it cost little to be far from the prior. (There the information has come to its limit,
-# the logarithm of 1,295, which is 7.17: the code tells each example from all others.)
+# of a nat, a tenth of the KL. With $\beta = 0.1$ and eight dimensions it looks like half of the KL.
+# But there the information has come to its limit, the logarithm of 1,295, which is 7.17: the code
+# tells each example from all others, and whatever it knows beyond that is counted as distance. The
+# next section shows that for other images only about a nat can be won.
 #
 # ## 3. The best prior, and why not to use it
 #
@@ -404,7 +405,8 @@ figure
 #
 # Now a code of eight dimensions, two seeds, and four priors. There is a fifth model: its prior is
 # $\mathcal N(0, I)$, but its KL is taken by the draw at hand, as those of the learned priors are.
-# We compare the NLL by importance weighting with 200 draws, on the test images. The differences are
+# In all five the weight of the KL rises from 0 to 1 over the first third (warm-up, chapter 8). We
+# compare the NLL by importance weighting with 200 draws, on the test images. The differences are
 # taken image by image.
 #
 # > **Predict.** Section 2 says what a better prior can win at most, for a given encoder. How much
@@ -430,20 +432,16 @@ class ByDraw(VAE):
         return NormalByDraw.of(self)
 
 
-def fit(prior, seed):
-    more = dict(components=COMPONENTS) if prior in ("mixture", "vamp") else {}
+def fit(prior, seed, warmup=EPOCHS // 3):
+    more = dict(beta_warmup=warmup, seed=seed, **common)
+    if prior in ("mixture", "vamp"):
+        more["components"] = COMPONENTS
     name, variant = ("normal", ByDraw) if prior == "normal by draw" else (prior, None)
-    return trained(
-        TrainConfig(latent_dim=8, prior=name, seed=seed, **more, **common), digits, variant
-    )
+    return trained(TrainConfig(latent_dim=8, prior=name, **more), digits, variant)
 
 
 PRIORS = ("normal", "normal by draw", *LEARNED)
-models = {(SEED, "normal"): vaes["8-D, β = 1"]}  # it is trained already
-for seed in SEEDS:
-    for prior in PRIORS:
-        if (seed, prior) not in models:
-            models[seed, prior] = fit(prior, seed)
+models = {(seed, prior): fit(prior, seed) for seed in SEEDS for prior in PRIORS}
 measured = {
     key: likelihood_figures(model, digits.test, samples=200) for key, model in models.items()
 }
@@ -482,12 +480,31 @@ axes.legend()
 figure
 
 # %% [markdown]
-# The gains are small, as section 2 has said. And there is a surprise: the mixture is *worse* than
-# $\mathcal N(0, I)$. The second row explains it. The same $\mathcal N(0, I)$ without its closed
-# form loses as much: the noise of a KL by the draw at hand costs about two tenths of a nat in this
-# short training. Against this row, which is the fair comparison of priors, all three win. The
-# pseudo-inputs win the most, and more than they lose by the noise, with both seeds. The flow wins
-# less. The mixture must find out by itself where the codes are.
+# The gains are small, as section 2 has said: the pseudo-inputs win the most, four tenths of a nat,
+# and the others about a quarter. The second row says that the noise of a KL by the draw at hand
+# costs next to nothing.
+#
+# Was the warm-up needed?
+#
+# > **Predict.** Without it, which of the priors suffers most?
+
+# %%
+cold = {"normal": vaes["8-D, β = 1"]}  # it was trained without a warm-up
+cold |= {prior: fit(prior, SEED, warmup=0) for prior in LEARNED}
+lost = {
+    prior: mean_and_error(
+        likelihood_figures(model, digits.test, samples=200)["nll"] - measured[SEED, prior]["nll"]
+    )
+    for prior, model in cold.items()
+}
+for prior, (mean, error) in lost.items():
+    print(f"{prior:<8} without warm-up: NLL {mean:+.2f} ± {error:.2f}")
+
+# %% [markdown]
+# All are better with it, and the learned priors gain the most by it: without a warm-up the mixture
+# would have lost to $\mathcal N(0, I)$. A likely reason is that the first codes say nothing yet. A
+# prior that learns closes in on them, and so they are held where they say little. The package gives
+# a flow this warm-up, unless you choose another one with `beta_warmup`.
 #
 # On large data sets the gains that have been published are larger, above all for models that use
 # much of their code. On a small one, measure before you choose.
@@ -569,13 +586,14 @@ for name, model in old.items():
 figures.image_rows(rows, "drawn")
 
 # %% [markdown]
-# The first row shows no digits, and the third shows few. The second and the fourth are of the
-# *same* decoders. A figure for this must compare sets of images. The package trains a classifier
-# on the real digits and compares what its last hidden layer says of real and drawn ones: the
-# *Fréchet distance* of two Gaussians fitted to these features (small is good), *precision*, the
-# share of drawn images that lie near real ones, and *coverage*, the share of real images with a
-# drawn one near them. For comparison there are real images against other real images. Each figure
-# is a mean over three sets of draws.
+# The first row shows no digits, and in the third some are none. The second and the fourth are of
+# the *same* decoders. A figure for this must compare sets of images. The package trains a
+# classifier on the real digits and compares what its last hidden layer says of real and drawn ones:
+# the *Fréchet distance* of two Gaussians fitted to these features (small is good), *precision*, the
+# share of drawn images that lie near real ones, *recall*, the share of real images that lie near
+# drawn ones, and *coverage*, the share of real images with a drawn one among their nearest. For
+# comparison there are real images against other real images. Each figure is a mean over three sets
+# of draws.
 
 # %%
 from vae_keras.evaluation.sample_quality import quality_classifier, sample_quality
@@ -612,7 +630,8 @@ for (name, of), (means, spread) in judged.items():
 # which the package fits to every plain autoencoder, does most of it, and the mixture nearly all:
 # it comes close to real images. So does the VAE with $\beta = 0.1$, which has sharp
 # reconstructions and had a bad prior. The VAE with $\beta = 1$ gains next to nothing. Its codes
-# were near $\mathcal N(0, I)$ before, and what is wrong with its samples is their blur.
+# were near $\mathcal N(0, I)$ before. What its samples lack is variety: their precision is nearly
+# that of real images, but their recall is far below.
 #
 # (Samples can also be too good. A mixture with many narrow Gaussians would return the training
 # examples. That is why their number is chosen by validation codes.)
@@ -620,8 +639,8 @@ for (name, of), (means, spread) in judged.items():
 # ## 7. What a refitted prior cannot do
 #
 # The decoder with a new prior is a proper generative model, and has a likelihood. But encoder and
-# decoder are what they were. The reconstruction term does not move at all. The KL term falls by
-# what section 2 says, and the information that the code carries is still paid for.
+# decoder are what they were. The reconstruction term does not move at all. The KL term falls, at
+# most by what section 2 says, and the information that the code carries is still paid for.
 
 # %%
 cases = {
@@ -644,15 +663,16 @@ for name, row in of_case.items():
     )
 
 # %% [markdown]
-# For $\beta = 1$ the mixture wins about as much as the pseudo-inputs of section 5, without a step
+# For $\beta = 1$ the mixture wins a third of what pseudo-inputs won in section 5, without a step
 # of training. For $\beta = 0.1$ it wins a nat of likelihood. And yet this model stays far behind
-# that of $\beta = 1$ with a plain prior: its code carries too much, and the information in it is
-# paid for under any prior. The samples have become good, and the likelihood has not. Judge a model
-# by what you need it for.
+# that of $\beta = 1$ with a plain prior. In the bound, the information in its code is paid for
+# under any prior; and the NLL, which has no such term, says that its decoder fits new images less
+# well. The samples have become good, and the likelihood has not. Judge a model by what you need it
+# for.
 #
-# So there are two answers to the question at the top. If you train a model for its likelihood, the
-# prior can win at most $D_\mathrm{KL}[q(z)\|p(z)]$; measure that first. If you have a model with
-# good reconstructions and bad samples, fit a prior to its codes.
+# So there are two answers to the question at the top. If you want a better bound, a prior can win
+# at most $D_\mathrm{KL}[q(z)\|p(z)]$ as long as encoder and decoder stay; measure that first. If
+# you have a model with good reconstructions and bad samples, fit a prior to its codes.
 #
 # ## Exercises
 #
@@ -820,12 +840,13 @@ for seed in SEEDS:
     for prior in PRIORS[1:]:
         assert abs(won[seed, prior, "normal"][0]) < (0.6 if is_full else 2), "all is small"
     if is_full:
-        assert won[seed, "normal by draw", "normal"][0] < -0.05, "noise has its price"
-        assert won[seed, "mixture", "normal"][0] < 0.05
+        assert abs(won[seed, "normal by draw", "normal"][0]) < 0.1, "the noise costs little"
         for prior in LEARNED:
-            assert won[seed, prior, "normal by draw"][0] > 0, (seed, prior)
-        mean, error = won[seed, "vamp", "normal"]
-        assert mean > error, "the pseudo-inputs win"
+            mean, error = won[seed, prior, "normal"]
+            assert mean > 2 * error, "each wins"
+            assert mean <= won[seed, "vamp", "normal"][0], "the pseudo-inputs win the most"
+if is_full:
+    assert 0.1 < lost["normal"][0] < min(lost[prior][0] for prior in LEARNED), "warm-up helps"
 assert difference < 1e-3, "the learner's mixture is the package's"
 frechet = {key: means[0] for key, (means, _) in judged.items()}
 coverage = {key: means[3] for key, (means, _) in judged.items()}

@@ -14,17 +14,17 @@
 # In every variational autoencoder so far the code comes from one Gaussian, $\mathcal N(0, I)$. This
 # chapter puts a second code on top of it: $z_2$ is drawn first, and says where $z_1$ is to be
 # drawn. The top level can settle what the image is, and the bottom level how it is written. It can
-# also do nothing at all, and often does. You will see why, how much a second level is worth on
-# small data, and what each level decides.
+# also do next to nothing, and often does. You will see how that happens, how much a second level is
+# worth on small data, and what each level decides.
 #
 # You will
 #
-# 1. see that a level on top is a *learned prior* for the level below, and say beforehand how much
-#    it can save,
+# 1. see that a level on top is a *learned prior* for the level below, and how much such a prior can
+#    save,
 # 2. derive the bound of two levels, line by line, with a KL for each level,
 # 3. write a model of two levels on one screen, and show that it equals the package's,
 # 4. compare one level with two, over several seeds, with error bars,
-# 5. watch the top level wither, understand why, and revive it,
+# 5. watch the top level wither, look for the causes, and revive it,
 # 6. measure what each of the two levels decides.
 
 # %% [markdown] tags=["navigation"]
@@ -370,7 +370,8 @@ class OneLevel(Levels):
 # $h_1$ knows of the image: it moves the mean by so many standard deviations, and scales the
 # variance. If $h_1$ has nothing to add, guess and model are the same and the KL of the bottom is 0.
 # (Sønderby and others, who had the idea, let $h_1$ give a second Gaussian, and multiply the two.
-# The form with a change is that of NVAE.)
+# The form with a change is that of NVAE, which adds the move as it is and does not count it in
+# standard deviations.)
 
 
 # %%
@@ -481,8 +482,9 @@ for name, difference in apart.items():
     print(f"largest difference of one image {np.abs(difference).max():.0e}")
 
 # %% [markdown]
-# The two programs are one model. What follows holds for `--model ladder` as well; our layers are
-# only narrower.
+# The two programs are one model with one bound; our layers are only narrower. Training differs in
+# what fights the withering of section 6: `--model ladder` warms up over a third of the run, and its
+# free bits are those of each dimension and image.
 #
 # ## 5. One level or two?
 #
@@ -517,8 +519,10 @@ for name, model in (("one level", ones[0]), ("two levels", twos[0])):
     print(f"{name:<10} {count:,} weights")
 
 # %% [markdown]
-# > **Predict.** By how many nats does the second level lower $-\log p(x)$? Here is a hint. By
-# > section 1, a level that is nothing but a prior saves at most $D[q(z)\|p(z)]$.
+# > **Predict.** By how many nats does the second level lower the bound, and $-\log p(x)$? Here is a
+# > hint. By section 1, a level that is nothing but a prior lowers the bound by at most
+# > $D[q(z)\|p(z)]$, as long as encoder and decoder stay. For models that are trained anew this is a
+# > guide and no limit.
 #
 # That number can be estimated for the model of one level, as in chapter 8: draw from the posteriors
 # of test images, and average $\log q(z) - \log p(z)$. If $q(z)$ is the mixture of the posteriors of
@@ -556,8 +560,8 @@ too_large = np.mean([distance_to_prior(one, x_drawn, x_drawn) for one in ones])
 print(f"D[q(z)‖N(0, I)] of one level: between {too_small:.2f} and {too_large:.2f} nats")
 
 # %% [markdown]
-# So a prior alone could gain about a nat at the very most, and perhaps a quarter of it. Now the
-# answer. The bound and the importance-weighted estimate (*NLL*, chapter 9) come from the same
+# So a prior for this very model could save about a nat at most, and perhaps a quarter of it. Now
+# the answer. The bound and the importance-weighted estimate (*NLL*, chapter 9) come from the same
 # draws. The weight of a draw is $p(x, z_1, z_2)/q(z_1, z_2|x)$: as for one level, with a factor for
 # each level. Every test image has its pixels drawn several times. The gain is taken image by image,
 # and its error bar is that of the choice of test images.
@@ -602,9 +606,9 @@ axes.legend()
 figure
 
 # %% [markdown]
-# Two levels are better with each of the seeds, and by ten times the error bars. But the gain is
-# about a quarter of a nat, of 23: one percent. These images are small, and we knew beforehand that
-# there was little to gain.
+# Two levels are better with each of the seeds, by eight times the error bars and more. But the
+# bound gains a quarter of a nat, of 23, and $-\log p(x)$ a fifth: one percent. These images are
+# small, and the guide had said that there is little to gain.
 #
 # On larger images more is gained. For scale, test figures on MNIST with dynamic pixels:
 #
@@ -712,7 +716,7 @@ def show(name):
     at_end = [np.mean(models[name].curves[term][-2:]) for term in ("kl_2", "kl_1")]
     values = [*estimates(models[name]).mean(axis=1), *at_end]
     text = "−ELBO {:.2f}, NLL {:.2f}; KL of the top {:.2f}, of the bottom {:.2f}"
-    print(f"{name:<21}", text.format(*values))
+    print(f"{name:<28}", text.format(*values))
     return values
 
 
@@ -720,17 +724,18 @@ shown = {name: show(name) for name in models}
 
 # %% [markdown]
 # From the bottom up, the top says less than half as much, with one seed a fifth, and the bound is
-# worse by about as much as the second level was worth. There are three reasons why the top withers,
-# and each helps the next one.
+# worse by about as much as the second level was worth. There are three likely reasons why the top
+# withers, and each helps the next one.
 #
 # 1. **The top hears nothing but the bottom.** $z_2$ is made of $z_1$ alone. Whatever $z_2$ knows of
 #    the image, $z_1$ knows as well, so $z_2$ cannot tell the decoder anything new. All that is left
 #    for it is to be a good prior for $z_1$. From the top down, $z_2$ sees $h_2$, which is made of
 #    the image itself, and $z_1$ need only add what $z_2$ has not said.
 # 2. **At the start that prior is deaf.** $p(z_1|z_2)$ does not look at $z_2$ yet. So $z_2$ costs
-#    its KL and saves nothing, and $q(z_2|z_1)$ gives much of it up. From then on $z_2$ is mostly
-#    noise, and there is little in it that $p(z_1|z_2)$ could learn to look at. This is the accident
-#    of chapter 8, and as with accidents, no two seeds are alike.
+#    its KL and saves nothing, and $q(z_2|z_1)$ gives nearly all of it up within the first hundred
+#    steps (there is a figure below). It comes back only in part, since what is mostly noise is
+#    seldom listened to. This is the accident of chapter 8, and as with accidents, no two seeds are
+#    alike.
 # 3. **Meanwhile the bottom adapts.** $z_1$ pays for its distance from a single Gaussian, so it
 #    moves there. Then $D[q(z_1)\|\mathcal N]$ is small, and this is all that the top could save.
 #
@@ -738,10 +743,10 @@ shown = {name: show(name) for name in models}
 # add costs nothing, whatever the model expects. So the model is free to expect something of $z_2$,
 # and each nat that $z_2$ says is a nat that $z_1$ need not say again.
 #
-# Is the withered top to blame for the whole loss? No. There is a fourth difference, which is easily
-# overlooked: from the bottom up, the KL of the bottom is taken at the draw, and this makes its
-# gradient noisy. To see what that does, change nothing else: a guess from the top down, with the KL
-# of the bottom at the draw.
+# Is the withered top to blame for the whole loss? Perhaps not. There is a fourth difference, which
+# is easily overlooked: from the bottom up, the KL of the bottom is taken at the draw, and its
+# gradient is noisy. To see what that alone does, change nothing else: a guess from the top down,
+# with the KL of the bottom at the draw.
 #
 # > **Predict.** Which of the two levels will suffer?
 
@@ -758,9 +763,11 @@ if NOISY:
     shown["top-down, noisy KL"] = show("top-down, noisy KL")
 
 # %% [markdown]
-# The bottom! In the mean its price is the same as before. But the noise drowns the little that it
-# gains by what it says, and the top, whose price is exact, has to say all. So a level can suffer
-# from its neighbours, and from noise. Use the closed form wherever there is one.
+# The bottom! In the mean its price is the same as before. But with the noise it falls silent, and
+# the top, whose price is exact, has to say all. So noise alone can cost more than a tenth of a nat.
+# How the loss of the guess from the bottom up divides between the noise and the quiet top this does
+# not say, for there the noisy level is the one that talks. Use the closed form wherever there is
+# one.
 #
 # An accident can be prevented. With *warm-up* the KL costs little while $p(z_1|z_2)$ learns to
 # listen. *Free bits* let each level say one nat for nothing. (Here the maximum is taken of the
@@ -768,22 +775,32 @@ if NOISY:
 
 # %%
 cures = {"warm-up": dict(warmup=half), "free bits": dict(free=1.0)}
-for cure in CURES:
-    name = f"bottom-up, {cure}"
-    models[name] = train(BottomUp, **cures[cure])
-    shown[name] = show(name)
+cured = {cure: [f"bottom-up, {cure}, seed {seed}" for seed in SEEDS] for cure in CURES}
+for cure, names_of_cure in cured.items():
+    for name, seed in zip(names_of_cure, SEEDS):
+        models[name] = train(BottomUp, seed, **cures[cure])
+        shown[name] = show(name)
+
+climbing = [f"bottom-up, seed {seed}" for seed in SEEDS]
+of_seeds = {}
+for name, group in {"no cure": climbing, **cured}.items():
+    of_seeds[name] = np.mean([shown[one] for one in group], axis=0)
+    text = "mean of the seeds: −ELBO {:.2f}, NLL {:.2f}; KL of the top {:.2f}, of the bottom {:.2f}"
+    print(f"{name:<10}", text.format(*of_seeds[name]))
 
 # %%
-said = {name: (epochs, model.curves["kl_2"]) for name, model in models.items()}
-said.pop("top-down, noisy KL", None)
+drawn_lines = ["top-down", *climbing, *(names_of_cure[0] for names_of_cure in cured.values())]
+said = {name: (epochs, models[name].curves["kl_2"]) for name in drawn_lines}
 title = "the top level, over training"
 figures.lines(said, "epoch of 100 steps", "KL of z₂ (nats)", title, xticks=ticks, ylim=(-0.2, 6.8))
 
 # %% [markdown]
-# Both cures make the top say more than twice as much, and the bound is better with it. So it was no
-# price: the revived models are better ones. They also show that a guess may climb, if one takes
-# care of the top. With warm-up in both, the guess that goes down is ahead by more than a tenth of a
-# nat: compare the lines of seed 0 in section 5.
+# In the mean of the seeds both cures make the top say about half as much again. With warm-up the
+# bound is better, too, by more than a tenth of a nat, and with each of the seeds. So a guess may
+# climb, if one takes care of the top. Free bits help less: here one of the seeds is no better than
+# the best without a cure. (And that the top says more proves little with them, for a nat of it
+# costs nothing.) With warm-up in both, the guess that goes down is still ahead by more than a tenth
+# of a nat: compare the lines of section 5.
 #
 # ## 7. What each level decides
 #
@@ -825,7 +842,7 @@ figures.image_rows(
 # > the model whose top has withered?
 #
 # The classifier is a support vector machine on the pixels of real digits. Twenty draws from ten
-# equally likely classes would have about a quarter in the most frequent one, by chance alone.
+# equally likely classes would have 22% in the most frequent one, by chance alone.
 
 # %%
 from sklearn.svm import SVC
@@ -849,7 +866,6 @@ def kept_class(model, keep, rows=100, columns=20):
     return np.mean([np.bincount(row).max() for row in read]) / columns
 
 
-climbing = [f"bottom-up, seed {seed}" for seed in SEEDS]
 poorest = min(climbing, key=lambda name: shown[name][2])
 compared = {"healthy": two, "with a withered top": models[poorest]}
 kept = {
@@ -861,8 +877,8 @@ for name, shares in kept.items():
     print(f"noise of the bottom kept: {shares['bottom']:.0%}")
 
 # %% [markdown]
-# In the healthy model the top decides most of the class, and the bottom how it is written. In the
-# withered one it is the other way round.
+# In the healthy model the top decides most of the class, and the bottom little of it. In the
+# withered one it is the bottom that decides most of the class.
 #
 # That was about drawing. For real images, a *probe* (chapter 1) is to read the digit from draws of
 # $q(z_2|x)$; of $q(z_1|x)$; and of what $z_1$ *adds* to what $z_2$ has said,
@@ -1066,8 +1082,8 @@ assert check(3, [answer_3(steep) for steep in steeps], by_density)
 #   inference from the top down, and what becomes of the upper levels without it.
 # * Vahdat and Kautz 2020, [NVAE](https://arxiv.org/abs/2007.03898): dozens of levels, and the guess
 #   as a change of what the model expects.
-# * Child 2021, [Very deep VAEs](https://arxiv.org/abs/2011.10650): still more levels, each with an
-#   image of its own size.
+# * Child 2021, [Very deep VAEs](https://arxiv.org/abs/2011.10650): still more levels, many of them
+#   at each of a few image sizes.
 #
 # ## Checks
 
@@ -1096,15 +1112,15 @@ if NOISY:
     noisy = shown["top-down, noisy KL"]
     assert noisy[3] < 0.3 < falling[3] and noisy[0] > falling[0] + 0.05, "the bottom suffers"
 for cure in CURES:
-    bound, nll, top_kl, _ = shown[f"bottom-up, {cure}"]
-    before = shown[f"bottom-up, seed {SEED}"]
-    assert top_kl > 1.5 * before[2], "the top says more again"
-    assert bound < before[0] - 0.05, "and the bound is better"
+    bound, _, top_kl, _ = of_seeds[cure]
+    assert top_kl > 1.25 * rising[2], "the top says more again"
+    assert bound < rising[0] - (0.1 if cure == "warm-up" else 0.02), "and the bound is better"
     # with warm-up in both, the guess from the top down is ahead
-    assert cure != "warm-up" or nll > found[SEEDS[0]][1][1].mean() + 0.02
+    ahead = np.mean([two for _, two in found.values()], axis=(0, 2))
+    assert cure != "warm-up" or (of_seeds[cure][:2] > ahead + 0.1).all()
 assert right_on_test > 0.97
 by_chance = rng.multinomial(20, [0.1] * 10, size=2_000).max(axis=1).mean() / 20
-assert abs(by_chance - 0.25) < 0.03
+assert abs(by_chance - 0.22) < 0.01
 assert not full or kept["healthy"]["top"] > kept["healthy"]["bottom"] + 0.15
 healthy, withered = compared
 assert not full or kept[withered]["bottom"] > kept[withered]["top"] + 0.15

@@ -94,7 +94,8 @@ class LadderVAE(VAE):
 
     The encoder goes up from x, without noise. Then posterior and prior go down together: q(z_l|x, z
     above) is p(z_l|z above), moved and scaled by what the encoder says (Sønderby et al. 2016,
-    Ladder variational autoencoders, in the residual form of Vahdat and Kautz 2020, NVAE).
+    Ladder variational autoencoders; Vahdat and Kautz 2020, NVAE, whose moves are not in units of
+    the standard deviation, as they are here).
     The code is all levels, one after another, the top one first.
     """
 
