@@ -5,12 +5,14 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.commands import TRAIN
 from vae_keras import TrainConfig, load
 from vae_keras.cli.studies import STUDIES, sweep_command
 from vae_keras.cli.train import TrainCommand, train_command
+from vae_keras.data import of_arrays
 from vae_keras.studies import study, sweep
 from vae_keras.training.carry_out import command
 
@@ -93,8 +95,18 @@ def test_another_backend_is_told_in_one_line(tmp_path):
     ],
 )
 def test_the_command_of_a_run_parses_to_its_configuration(options):
-    dataset = load(TrainConfig())
-    config = TrainConfig(**options, name="n").resolved(dataset)
+    check_command(TrainConfig(**options, name="n"), load(TrainConfig()))
+
+
+def test_the_command_leaves_open_what_a_network_does_not_have():
+    """The recipe of a wide code has units, but a network of convolutions has none."""
+    pixels = np.random.default_rng(0).random((600, 28, 28, 1)) > 0.5
+    config = TrainConfig(dataset="mnist", model="ladder", network="grid", name="n")
+    check_command(config, of_arrays(pixels.astype("float32")))
+
+
+def check_command(config, dataset):
+    config = config.resolved(dataset)
     _, script, *arguments = shlex.split(command(config, dataset))
     assert script == "train.py"
     assert isinstance(train_command, TrainCommand)

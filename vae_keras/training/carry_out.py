@@ -302,7 +302,7 @@ def command(config: TrainConfig, dataset: data.Dataset) -> str:
         {
             name: value
             for name, value in config.as_dict().items()
-            if name not in (*NOT_OF_THE_RUN, "name") and value != plain[name]
+            if name not in (*NOT_OF_THE_RUN, "name") and value not in (None, plain[name])
         }
     )
 
