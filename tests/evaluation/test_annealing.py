@@ -203,6 +203,27 @@ def test_sequences_are_annealed():
     assert_exact(annealed_nll(model, Examples(x), temperatures=20), exact, 0.05)
 
 
+@pytest.mark.parametrize("prior", ["flow", "mixture"])
+def test_annealed_nll_under_a_learned_prior_is_the_integral(prior):
+    """Chains start in front of the map of a flow, and from the draws of a mixture."""
+    keras.utils.set_random_seed(0)
+    model = VAE((3, 1, 1), 2, DenseNetwork(()), Gaussian(0.7), prior=prior, components=3)
+    numbers = np.random.default_rng(2)
+    for variable in model.prior.trainable_variables:
+        variable.assign(variable + 0.25 * numbers.normal(size=variable.shape))
+    side = np.linspace(-12, 12, 401)
+    grid = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2).astype("float32")
+    log_prior = np.asarray(model.prior.log_prob(grid), float)
+    far = np.abs(log_prior - StandardNormal(2).log_prob(grid))[np.abs(grid).max(axis=1) < 2]
+    assert np.mean(far) > 0.5, "the prior is another one"
+    points = POINTS[:12]
+    decoded = grid @ decoder_matrix(model).T
+    distances = np.sum((points.reshape(12, 1, 3) - decoded) ** 2, axis=2)
+    log_px = -0.5 * distances / 0.49 - 1.5 * math.log(2 * math.pi * 0.49)
+    exact = -scipy.special.logsumexp(log_prior + log_px, axis=1) - 2 * math.log(side[1] - side[0])
+    assert_exact(annealed_nll(model, Examples(points), temperatures=150), exact, 0.12)
+
+
 @pytest.mark.slow
 def test_an_export_is_annealed_like_its_run(digits_run):
     examples = digits_run.dataset.test.take(slice(4))

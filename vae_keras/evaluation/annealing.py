@@ -1,6 +1,7 @@
 """Annealed importance sampling: log p(x) from chains that lead from the prior to the posterior."""
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,9 @@ import tensorflow as tf
 
 from vae_keras.errors import UserError
 from vae_keras.models import noise
+from vae_keras.models.priors import Prior
 from vae_keras.models.protocol import VariationalModel
-from vae_keras.models.vae import VAE
+from vae_keras.models.vae import VAE, StandardNormal
 from vae_keras.progress import progress
 
 CHAINS, TEMPERATURES = 16, 500
@@ -27,7 +29,7 @@ FARTHEST = 1e4  # no code lies there: a trajectory that does has diverged, and i
 class Point(NamedTuple):
     """Where chains are; `rows` are examples × chains."""
 
-    z: Any  # [rows, latent_dim]
+    z: Any  # [rows, latent_dim]: codes, or what the prior maps to them
     log_prior: Any  # log p(z), [rows]
     log_px: Any  # log p(x|z), [rows]
     prior_slope: Any  # the gradient of log p(z), [rows, latent_dim]
@@ -124,8 +126,10 @@ def _annealer(model, examples, chains: int, rising: np.ndarray, own: bool):
     With `own`, the model draws other examples in their place, from which chains go backward, too.
     """
 
-    def of_prior(shape, seed):
-        return model.prior.sample(shape[0], seed)
+    base, code_at = _base_of(model.prior)
+
+    def of_base(shape, seed):
+        return base.sample(shape[0], seed)
 
     # AutoGraph would wrap the line of a UserError in many others.
     @tf.function(input_signature=[examples.batches().element_spec], autograph=False)
@@ -134,12 +138,12 @@ def _annealer(model, examples, chains: int, rising: np.ndarray, own: bool):
 
         def codes(stream, count):
             shape = (count, model.latent_dim)
-            return noise.of_examples(of_prior, model.seed, stream, batch.index, shape)
+            return noise.of_examples(of_base, model.seed, stream, batch.index, shape)
 
         if own:
             source = codes(noise.SOURCE, 1)
             seed = noise.of_batch(model.seed, noise.SOURCE, batch.index)
-            batch = model.draw(batch, source[:, 0], seed)
+            batch = model.draw(batch, code_at(source[:, 0]), seed)
         tuning, forward = codes(noise.TUNING, TUNING_CHAINS), codes(noise.FORWARD, chains)
         _, steps = _anneal(model, batch, tuning, rising, noise.TUNING)
         found = {"forward": _anneal(model, batch, forward, rising, noise.FORWARD, steps)[0]}
@@ -189,16 +193,28 @@ def _anneal(model, batch, z, temperatures: np.ndarray, stream: int, steps=None):
     return tf.reshape(log_weight, (-1, chains)), used.stack()
 
 
+def _base_of(prior: Prior) -> tuple[Prior, Callable]:
+    """The density that chains start from, and the code at a point of theirs, [rows, latent_dim].
+
+    A prior that maps N(0, I) to its codes is annealed in front of the map: p(x) is the same, and
+    chains need not find their way around the bends of a flow.
+    """
+    if prior.maps_standard:
+        return StandardNormal(prior.latent_dim), prior.drawn
+    return prior, lambda z: z
+
+
 def _points(model, batch):
-    """A function that gives the `Point` at codes [rows, latent_dim], for a batch of as many."""
+    """A function that gives the `Point` at `z` [rows, latent_dim], for a batch of as many."""
+    base, code_at = _base_of(model.prior)
 
     @tf.function(autograph=False)  # so that a model of many parts is traced once
     def point_at(z):
         try:
             with tf.GradientTape(persistent=True) as tape:
                 tape.watch(z)
-                log_prior = model.prior.log_prob(z)
-                log_px = tf.reshape(model.log_likelihood(batch, z), (-1,))
+                log_prior = base.log_prob(z)
+                log_px = tf.reshape(model.log_likelihood(batch, code_at(z)), (-1,))
             px_slope = tape.gradient(log_px, z)
             if px_slope is None:
                 raise ValueError("it does not depend on z")
