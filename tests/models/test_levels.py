@@ -75,6 +75,15 @@ def test_density_of_the_prior_is_that_of_its_draws(model):
     assert np.abs(mean[:, -1]).max() > 0.1
 
 
+def test_codes_are_finite_where_a_variance_would_explode():
+    model = model_of(3)
+    for head in model.prior.heads:
+        head.bias.assign(np.where(np.arange(head.units) < head.units // 2, 0.0, 300.0))
+    z = np.asarray(model.prior.sample(1_000, (0, 1)))
+    assert np.all(np.isfinite(z)) and np.all(np.isfinite(model.prior.log_prob(z)))
+    assert z[:, -1].std() > 5
+
+
 def test_terms_are_those_of_the_levels_one_by_one(model):
     batch = model.prepare(X)
     epsilon = np.asarray(model.noise(batch, (7,), False))

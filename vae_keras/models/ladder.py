@@ -10,6 +10,7 @@ from vae_keras.models.protocol import Proposal
 from vae_keras.models.vae import VAE, kl_per_dimension
 
 WIDTH = 256  # of what a level tells the level below, and of what the encoder tells each
+MOST_LOG_VAR = 5.0  # of a level: else one draw in 300,000 of an upper one made the lower infinite
 
 
 class Descent(Prior):
@@ -51,6 +52,7 @@ class Descent(Prior):
             if codes:
                 features = self.of_codes[level - 1](ops.concatenate(codes, axis=-1))
                 mean, log_var = ops.split(self.heads[level - 1](features), 2, axis=-1)
+                log_var = ops.minimum(log_var, MOST_LOG_VAR)
             z = code_of(level, features, mean, log_var)
             codes.append(z)
             means.append(mean + ops.zeros_like(z))
