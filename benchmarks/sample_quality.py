@@ -28,14 +28,15 @@ TEXT = """`python benchmarks/sample_quality.py --data-dir DIR`; `python -m vae_k
 
 Half of the test images are the reference. With it are compared as many others: the other half,
 which says what a perfect model would have; the reconstructions of these; samples of the prior,
-which is N(0, I); and samples of the same model by `python -m vae_keras refit MODEL`, whose prior is
-a mixture of Gaussians fitted to its training codes. Samples of `mnist_cvae` have the labels of the
-other half. The number behind a model is that of the images in each set. The features are those of a
-classifier that was trained on the same training images, so only rows of one data set can be
-compared, and `mnist_vae_dynamic` with no other. Precision and density say whether samples look like
-images, recall and coverage whether they are as varied. The Fréchet distance says both at once. Even
-for test images it is above 0, the more so the fewer there are. Pixels of binarised data are drawn
-from the probabilities that the model gives."""
+which is N(0, I) but for `mnist_flow` and `mnist_ladder`; and samples of the same model by `python
+-m vae_keras refit MODEL`, whose prior is a mixture of Gaussians fitted to its training codes.
+Samples of `mnist_cvae` have the labels of the other half. The number behind a model is that of the
+images in each set. The features are those of a classifier that was trained on the same training
+images, so only rows of one data set can be compared: `mnist_flow`, `mnist_grid` and `mnist_ladder`,
+whose pixels are binarised, with each other only. Precision and density say whether samples look
+like images, recall and coverage whether they are as varied. The Fréchet distance says both at once.
+Even for test images it is above 0, the more so the fewer there are. Pixels of binarised data are
+drawn from the probabilities that the model gives."""
 
 
 def rows_of(name: str, found: dict) -> list[str]:
