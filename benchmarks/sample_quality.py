@@ -78,10 +78,12 @@ def main(data_dir, names):
         table += rows_of(name, found)
         judges.append(f"{stored.name} {found['classifier_accuracy']:.1%}")
         print(*rows_of(name, found), sep="\n", flush=True)
+    right = f"The classifier is right in: {', '.join(judges)}."
     if names:
-        return
-    text = f"{TEXT}\n\nThe classifier is right in: {', '.join(judges)}."
-    write_text(RESULTS / "sample_quality.md", page("The quality of samples", text, table))
+        print(right)
+    else:
+        text = f"{TEXT}\n\n{right}"
+        write_text(RESULTS / "sample_quality.md", page("The quality of samples", text, table))
 
 
 if __name__ == "__main__":
