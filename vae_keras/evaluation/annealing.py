@@ -196,8 +196,8 @@ def _anneal(model, batch, z, temperatures: np.ndarray, stream: int, steps=None):
 def _base_of(prior: Prior) -> tuple[Prior, Callable]:
     """The density that chains start from, and the code at a point of theirs, [rows, latent_dim].
 
-    A prior that maps N(0, I) to its codes is annealed in front of the map: p(x) is the same, and
-    chains need not find their way around the bends of a flow.
+    A prior that maps N(0, I) to its codes is annealed in front of the map. p(x) is the same, and
+    chains start where all is round, not where levels are narrow given those above, or a flow bends.
     """
     if prior.maps_standard:
         return StandardNormal(prior.latent_dim), prior.drawn
