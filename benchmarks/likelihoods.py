@@ -16,7 +16,8 @@ from runs import finished
 from vae_keras.studies.report import report
 from vae_keras.training.run import Run
 
-SAMPLES, FEWER_SAMPLES = 5_000, 500  # the decoder of a grid network takes an hour for the first
+SAMPLES = 5_000
+FEWER_SAMPLES = 500  # of a grid network: 5,000 take its decoder two hours of a core
 ANNEALED = 10  # images, the first ones of the test set
 STEADY = dict(ema=0.0)  # the weights of the last steps, not their average
 PAPER = dict(binarize="dynamic", units="200-200", activation="tanh", latent_dim=50, **STEADY)
