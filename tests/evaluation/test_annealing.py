@@ -17,11 +17,13 @@ from tests.evaluation.test_likelihood import (
     exact_nll,
     linear_model,
 )
+from tests.exports import PRETRAINED
 from vae_keras import VAE, Examples, UserError, load_exported
 from vae_keras.evaluation import annealing
 from vae_keras.evaluation.annealing import annealed_nll, annealing_gap
 from vae_keras.evaluation.likelihood import likelihood_figures
 from vae_keras.models.conditional import ConditionalVAE
+from vae_keras.models.ladder import LadderVAE
 from vae_keras.models.sequence import SequenceVAE
 from vae_keras.models.vae import StandardNormal
 from vae_keras.networks import DenseNetwork
@@ -240,10 +242,25 @@ def test_an_export_is_annealed_like_its_run(digits_run):
         annealing_gap(exported, examples)
 
 
+@pytest.mark.slow
+def test_levels_are_annealed_in_a_run_and_refused_in_an_export():
+    shipped = load_exported(PRETRAINED / "mnist_ladder")
+    with pytest.raises(UserError, match="levels of an exported model cannot be annealed"):
+        annealed_nll(shipped, Examples(np.zeros((1, 28, 28, 1), np.float32)))
+    keras.utils.set_random_seed(0)
+    model = LadderVAE((2, 3, 1), latent_dim=4, levels=2, network=DenseNetwork((8,)))
+    examples = Examples((np.random.default_rng(0).random((6, 2, 3, 1)) > 0.5).astype("float32"))
+    annealed = annealed_nll(model, examples, temperatures=60)
+    weighted = likelihood_figures(model, examples, 2_000)
+    error = math.hypot(error_of_average(annealed), error_of_average(weighted))
+    assert annealed["nll"].mean() == pytest.approx(weighted["nll"].mean(), abs=4 * error + 0.01)
+
+
 def test_a_model_without_gradients_is_refused_in_one_line():
     model = SimpleNamespace(
         seed=0,
         latent_dim=2,
+        levels=1,
         prior=StandardNormal(2),
         prepare=linear_model().prepare,
         log_likelihood=lambda batch, z: tf.stop_gradient(tf.reduce_sum(z, axis=1)),

@@ -57,9 +57,14 @@ def annealed_nll(
     random numbers depend only on the model's seed and the example. For each of the latter there are
     5 · (chains + 4) · temperatures passes through the decoder and back.
 
-    Raises UserError if there are fewer than two chains or temperatures, or if p(x|z) has no
-    gradient, as in the export of a model of sequences.
+    Raises UserError if there are fewer than two chains or temperatures, if p(x|z) has no gradient,
+    as in the export of a model of sequences, or if the model is an export with levels: it does not
+    tell the map of its prior, and behind the map chains diverge.
     """
+    if model.levels > 1 and not model.prior.maps_standard:
+        raise UserError(
+            "the levels of an exported model cannot be annealed: take the model of its run"
+        )
     found = _streamed(model, examples, chains, temperatures, own=False)
     return {"nll": -_log_mean(found["forward"]), "nll_error": _relative_error(found["forward"])}
 
